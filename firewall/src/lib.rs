@@ -1,0 +1,1 @@
+//! Who may talk to monit and NATS: identity, level probe, ruleset and proof.

@@ -1,0 +1,1 @@
+//! Device access rules of a cgroup, as eBPF programs (v2) or the devices controller (v1).

@@ -1,0 +1,1 @@
+//! nftables over netlink: typed rules, atomic transactions, listing and change events.

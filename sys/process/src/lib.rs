@@ -1,0 +1,1 @@
+//! Processes: capabilities, namespaces, pidfds, and packets sent from inside a given cgroup.

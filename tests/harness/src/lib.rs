@@ -1,0 +1,1 @@
+//! Namespaces, actors and leak checks for the tests that need a kernel.
