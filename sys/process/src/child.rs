@@ -107,10 +107,8 @@ fn fork(cgroup: Option<BorrowedFd<'_>>, work: &mut dyn FnMut()) -> Result<Pid, F
     match unsafe { libc::fork() } {
         -1 => Err(Failure::Clone(last_errno())),
         0 => {
-            if let Some(directory) = cgroup {
-                if let Err(errno) = enter(directory) {
-                    exit(errno.raw_os_error());
-                }
+            if let Some(Err(errno)) = cgroup.map(enter) {
+                exit(errno.raw_os_error());
             }
             work();
             exit(0)
