@@ -1,0 +1,83 @@
+//! `warren firewall`: decide who may talk to monit and NATS.
+
+mod arguments;
+mod enable_monit_access;
+mod explain;
+mod report;
+mod setup;
+mod teardown;
+mod verify;
+mod watch;
+
+use warren_firewall::setup::Error;
+use warren_lib_errchain::chain;
+
+use crate::failure::Failure;
+use crate::output::Format;
+
+/// What to do.
+#[derive(clap::Subcommand)]
+pub enum Verb {
+    /// Put the rules in force and prove them with packets
+    Setup(setup::Arguments),
+    /// Let the calling job reach monit
+    EnableMonitAccess(enable_monit_access::Arguments),
+    /// Compare the rules in force with those asked for and prove them; change nothing
+    Verify(verify::Arguments),
+    /// Tell who gets through, and on which evidence
+    Explain(explain::Arguments),
+    /// Keep the rules in force until ended
+    Watch(watch::Arguments),
+    /// Remove the rules
+    Teardown(teardown::Arguments),
+}
+
+impl Verb {
+    /// Runs the verb.
+    pub fn run(self, format: Format) -> Result<u8, Failure> {
+        match self {
+            Verb::Setup(arguments) => arguments.run(format),
+            Verb::EnableMonitAccess(arguments) => arguments.run(format),
+            Verb::Verify(arguments) => arguments.run(format),
+            Verb::Explain(arguments) => arguments.run(format),
+            Verb::Watch(arguments) => arguments.run(format),
+            Verb::Teardown(arguments) => arguments.run(format),
+        }
+    }
+}
+
+/// The failure of a step, with what to do about it.
+fn failure(step: &str, error: &Error) -> Failure {
+    let failure = Failure::text(format!("{step}: {}", chain(error)));
+    let remedy = match error {
+        Error::Table(table) if lacks_permission(table) => {
+            "run with CAP_NET_ADMIN in the user namespace that owns this network namespace \
+             (docker: --cap-add NET_ADMIN)"
+        }
+        Error::Foreign(_) => {
+            "look at it with 'nft list table inet bosh_agent'; 'warren firewall teardown' removes it"
+        }
+        Error::Identity(_) => {
+            "'warren cgroup show' tells what is known; '--on-unresolved uid' lets uid 0 through \
+             instead of the agent's cgroup"
+        }
+        Error::Resolve(_) => "correct the name, or give the NATS server's address",
+        Error::Job(warren_firewall::jobs::Error::NoChain) => {
+            "start the agent, or run 'warren firewall setup' in this network namespace first"
+        }
+        Error::JobAtRoot => {
+            "run the job in a cgroup of its own (bpm does); '--on-unresolved uid' lets its user \
+             through instead"
+        }
+        Error::JobUnnamed(_) => "name the job with --job",
+        Error::Guard(_) => "end the other 'warren firewall watch'",
+        _ => return failure,
+    };
+    failure.remedy(remedy)
+}
+
+fn lacks_permission(error: &warren_firewall::table::Error) -> bool {
+    use warren_firewall::table::Error::{Commit, List, Open};
+    let (Open(cause) | List(cause) | Commit(cause)) = error;
+    cause.errno() == Some(rustix::io::Errno::PERM)
+}

@@ -1,0 +1,41 @@
+//! `warren firewall setup`.
+
+use std::path::Path;
+
+use warren_firewall::dns::SystemResolver;
+use warren_firewall::setup::{self, Request};
+
+use super::arguments::{Agent, Protection};
+use super::{failure, report};
+use crate::failure::{Failure, exit};
+use crate::output::{Format, show};
+
+/// Puts the rules in force in one transaction: there is no instant without protection, and after
+/// a failure nothing has changed.
+///
+/// Exit code 0: in force and proved. 1: refused, or the proof failed.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Example: warren firewall setup --nats 10.0.0.6:4222")]
+pub struct Arguments {
+    #[command(flatten)]
+    protection: Protection,
+    #[command(flatten)]
+    agent: Agent,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    pub fn run(self, format: Format) -> Result<u8, Failure> {
+        let request = Request {
+            policy: self.protection.policy()?,
+            agent: self.agent.reference(),
+            may_degrade: self.agent.may_degrade(),
+        };
+        let mut resolver = SystemResolver::new(Path::new("/"));
+        let outcome = setup::setup(&request, &mut resolver)
+            .map_err(|error| failure("setting up the firewall", &error))?;
+        let holds = outcome.proof.holds();
+        show(&report::Setup { outcome }, format)?;
+        Ok(if holds { exit::GOOD } else { exit::BAD })
+    }
+}

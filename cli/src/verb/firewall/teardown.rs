@@ -1,0 +1,43 @@
+//! `warren firewall teardown`.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use warren_firewall::setup;
+
+use super::failure;
+use crate::failure::{Failure, exit};
+use crate::output::{Format, Report, show};
+
+/// Removes the table `inet bosh_agent` with everything in it, jobs' rules included.
+///
+/// Exit code 0 also if there was none.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Example: warren firewall teardown")]
+pub struct Arguments {}
+
+#[derive(Serialize)]
+struct Removed {
+    removed: bool,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    pub fn run(self, format: Format) -> Result<u8, Failure> {
+        let removed =
+            setup::teardown().map_err(|error| failure("removing the firewall", &error))?;
+        show(&Removed { removed }, format)?;
+        Ok(exit::GOOD)
+    }
+}
+
+impl Report for Removed {
+    fn write_human(&self, to: &mut dyn Write) -> io::Result<()> {
+        let text = if self.removed {
+            "Removed table inet bosh_agent"
+        } else {
+            "No firewall here"
+        };
+        writeln!(to, "{text}")
+    }
+}

@@ -1,0 +1,40 @@
+//! `warren firewall verify`.
+
+use std::path::Path;
+
+use warren_firewall::dns::SystemResolver;
+use warren_firewall::setup::{self, Request};
+
+use super::arguments::{Agent, Protection};
+use super::{failure, report};
+use crate::failure::{Failure, exit};
+use crate::output::{Format, show};
+
+/// Takes the flags that set the firewall up, and tells what differs.
+///
+/// Exit code 0: as asked for and proved. 1: it differs, or the proof failed.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Example: warren firewall verify --nats 10.0.0.6:4222 --json")]
+pub struct Arguments {
+    #[command(flatten)]
+    protection: Protection,
+    #[command(flatten)]
+    agent: Agent,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    pub fn run(self, format: Format) -> Result<u8, Failure> {
+        let request = Request {
+            policy: self.protection.policy()?,
+            agent: self.agent.reference(),
+            may_degrade: self.agent.may_degrade(),
+        };
+        let mut resolver = SystemResolver::new(Path::new("/"));
+        let outcome = setup::verify(&request, &mut resolver)
+            .map_err(|error| failure("verifying the firewall", &error))?;
+        let is_good = outcome.changes.is_empty() && outcome.proof.holds();
+        show(&report::Verify { outcome }, format)?;
+        Ok(if is_good { exit::GOOD } else { exit::BAD })
+    }
+}

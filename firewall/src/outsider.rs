@@ -1,0 +1,77 @@
+//! A cgroup that is nobody's, for the packets that must not pass.
+//!
+//! `warren-proof-<pid>` below our cgroup namespace's root, reached through a mount that is in no
+//! mount table. Removed with the value; one left by a killed process is removed by the next.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use warren_sys_cgroup::Cgroup;
+use warren_sys_mount::{DetachedError, detached_cgroup2};
+
+const PREFIX: &str = "warren-proof-";
+/// The child that was in it has ended; the kernel lets go of it a moment later.
+const RELEASE: Duration = Duration::from_millis(500);
+
+/// No such cgroup can be made here.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No mount.
+    #[error("no cgroup2 mount can be made")]
+    Mount(#[source] DetachedError),
+    /// No directory.
+    #[error("no cgroup can be made")]
+    Group(#[source] warren_sys_cgroup::Error),
+}
+
+/// The cgroup; it exists for as long as this value lives.
+#[derive(Debug)]
+pub struct Outsider {
+    group: Option<Cgroup>,
+}
+
+impl Outsider {
+    /// Makes it.
+    ///
+    /// # Errors
+    /// Without `CAP_SYS_ADMIN` or write access to the namespace root's cgroup.
+    pub fn create() -> Result<Self, Error> {
+        let mount = detached_cgroup2().map_err(Error::Mount)?;
+        let root = Cgroup::open_at(&mount.root, Path::new("(cgroup2)"), Path::new(""))
+            .map_err(Error::Group)?;
+        sweep(&root);
+        let name = format!("{PREFIX}{}", std::process::id());
+        let group = root.create_or_open(&name).map_err(Error::Group)?;
+        Ok(Outsider { group: Some(group) })
+    }
+
+    /// Its directory.
+    pub fn directory(&self) -> Option<BorrowedFd<'_>> {
+        self.group.as_ref().map(AsFd::as_fd)
+    }
+}
+
+impl Drop for Outsider {
+    fn drop(&mut self) {
+        if let Some(group) = self.group.take() {
+            // An empty directory is all that a failure leaves, and the next proof removes it.
+            let _ = group.remove(RELEASE);
+        }
+    }
+}
+
+/// Removes what killed processes left. One that is in use refuses to go, which is right.
+fn sweep(root: &Cgroup) {
+    for name in root.children().unwrap_or_default() {
+        let Some(name) = name.to_str() else { continue };
+        let owner = name
+            .strip_prefix(PREFIX)
+            .and_then(|pid| pid.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            if let Ok(left) = root.child(name) {
+                let _ = left.remove(Duration::ZERO);
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn events_are_read_by_key() {
+    let both = State {
+        populated: true,
+        frozen: true,
+    };
+    assert_eq!(State::parse("populated 1\nfrozen 1\n"), both);
+    assert_eq!(
+        State::parse("frozen 0\npopulated 1\nlater 1\n"),
+        State {
+            frozen: false,
+            ..both
+        }
+    );
+    assert_eq!(
+        State::parse(""),
+        State {
+            populated: false,
+            frozen: false
+        }
+    );
+}
+
+#[test]
+fn only_single_names_make_children() {
+    for name in ["", ".", "..", "a/b", "/", "a\nb"] {
+        assert!(crate::dir::plain(name).is_err(), "{name:?}");
+    }
+    assert!(crate::dir::plain("job.scope").is_ok());
+}
+
+#[test]
+fn a_plain_directory_is_no_group() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(matches!(
+        Cgroup::open(dir.path()),
+        Err(Error::WrongFileSystem { .. })
+    ));
+    let absent = Cgroup::open(&dir.path().join("absent")).unwrap_err();
+    assert!(absent.is_gone());
+}
+
+proptest! {
+    #[test]
+    fn junk_never_panics(text in ".{0,80}") {
+        let _ = State::parse(&text);
+    }
+}

@@ -1,0 +1,221 @@
+//! One group in every hierarchy: what a container or job is put into.
+//!
+//! On a v2 host a set is one directory. On a hybrid host it is the v2 directory (for identity,
+//! device programs and `cgroup.kill`) and one directory per v1 hierarchy (for the limits), all of
+//! the same name, each below the group that our own process has there.
+
+use std::time::Duration;
+
+use rustix::process::Pid;
+
+use crate::error::{Error, Step};
+use crate::group::Cgroup;
+use crate::layout::Layout;
+use crate::limits::{Applied, ApplyError, Limits, Targets, apply};
+use crate::locate::{LocateError, Process, locate, locate_v1};
+use crate::v1::V1Group;
+
+/// Groups that are used as one.
+#[derive(Debug)]
+pub struct GroupSet {
+    /// The v2 group, if the kernel has cgroup v2.
+    pub v2: Option<Cgroup>,
+    /// The groups in v1 hierarchies.
+    pub v1: Vec<V1Group>,
+}
+
+impl GroupSet {
+    /// The groups of a process in all visible hierarchies; the v2 one even if none is visible.
+    ///
+    /// # Errors
+    /// A hierarchy is visible and the process's group in it cannot be reached.
+    pub fn of(process: Process) -> Result<Self, LocateError> {
+        let layout = Layout::discover()?;
+        let v2 = match locate(process, None) {
+            Ok(found) => Some(found.group),
+            Err(LocateError::NotInV2(_)) => None,
+            Err(e) => return Err(e),
+        };
+        let v1 = layout
+            .v1
+            .iter()
+            .map(|h| locate_v1(process, h))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { v2, v1 })
+    }
+
+    /// Makes a child of this name in every hierarchy, or opens those there are. If one cannot be
+    /// made, those made before are removed again.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub fn create(&self, name: &str) -> Result<Self, Error> {
+        let mut made = Self {
+            v2: None,
+            v1: Vec::new(),
+        };
+        let mut result = Ok(());
+        // What was there before must stay there after a failure.
+        let mut new = Self {
+            v2: None,
+            v1: Vec::new(),
+        };
+        if let Some(parent) = &self.v2 {
+            let was_there = parent.child(name).is_ok();
+            match parent.create_or_open(name) {
+                Ok(group) if was_there => made.v2 = Some(group),
+                Ok(group) => {
+                    made.v2 = Some(group);
+                    new.v2 = parent.child(name).ok();
+                }
+                Err(e) => result = Err(e),
+            }
+        }
+        for parent in &self.v1 {
+            if result.is_err() {
+                break;
+            }
+            let was_there = parent.child(name).is_ok();
+            match parent.create_or_open(name) {
+                Ok(group) => made.v1.push(group),
+                Err(e) => result = Err(e),
+            }
+            if !was_there {
+                new.v1.extend(parent.child(name));
+            }
+        }
+        let Err(first) = result else { return Ok(made) };
+        for group in new.v1 {
+            // The failure that matters is the first one.
+            let _secondary = group.remove(Duration::ZERO);
+        }
+        if let Some(group) = new.v2 {
+            let _secondary = group.remove(Duration::ZERO);
+        }
+        Err(first)
+    }
+
+    /// Opens the children of this name.
+    ///
+    /// # Errors
+    /// One of them does not exist.
+    pub fn child(&self, name: &str) -> Result<Self, Error> {
+        Ok(Self {
+            v2: self
+                .v2
+                .as_ref()
+                .map(|parent| parent.child(name))
+                .transpose()?,
+            v1: self
+                .v1
+                .iter()
+                .map(|parent| parent.child(name))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Moves a process into every group.
+    ///
+    /// # Errors
+    /// The first refusal; the process may then be in some of the groups.
+    pub fn add(&self, pid: Pid) -> Result<(), Error> {
+        for group in &self.v1 {
+            group.add(pid)?;
+        }
+        self.v2.as_ref().map_or(Ok(()), |group| group.add(pid))
+    }
+
+    /// Sets limits, each in the hierarchy that has its controller.
+    ///
+    /// # Errors
+    /// Names every limit that is not in force.
+    pub fn limit(&self, limits: &Limits) -> Result<Vec<Applied>, ApplyError> {
+        apply(
+            Targets {
+                v2: self.v2.as_ref(),
+                v1: &self.v1,
+            },
+            limits,
+        )
+    }
+
+    /// Stops all processes: by the v2 group, else by the v1 freezer.
+    ///
+    /// # Errors
+    /// The time is up, or neither freezer is there.
+    pub fn freeze(&self, limit: Duration) -> Result<(), Error> {
+        match (
+            &self.v2,
+            self.v1.iter().find(|g| g.has_controller("freezer")),
+        ) {
+            (Some(group), freezer) if group.dir().has("cgroup.freeze") || freezer.is_none() => {
+                group.freeze(limit)
+            }
+            (_, Some(freezer)) => freezer.freeze(limit),
+            _ => Err(self.no_freezer()),
+        }
+    }
+
+    /// Lets all processes run again, in both freezers.
+    ///
+    /// # Errors
+    /// The time is up, or neither freezer is there.
+    pub fn thaw(&self, limit: Duration) -> Result<(), Error> {
+        let v2 = self
+            .v2
+            .as_ref()
+            .filter(|group| group.dir().has("cgroup.freeze"));
+        let v1 = self.v1.iter().find(|g| g.has_controller("freezer"));
+        if v2.is_none() && v1.is_none() {
+            return Err(self.no_freezer());
+        }
+        v2.map_or(Ok(()), |group| group.thaw(limit))?;
+        v1.map_or(Ok(()), |group| group.thaw(limit))
+    }
+
+    fn no_freezer(&self) -> Error {
+        let path = self
+            .v2
+            .as_ref()
+            .map(Cgroup::path)
+            .or(self.v1.first().map(V1Group::path));
+        Error::kernel(
+            Step::Freeze,
+            path.unwrap_or("".as_ref()),
+            rustix::io::Errno::NOENT,
+        )
+    }
+
+    /// Kills every process in and below the groups, and waits until all are empty. A v1 freezer is
+    /// thawed first: a process frozen there does not die.
+    ///
+    /// # Errors
+    /// [`Error::StillPopulated`] when the time is up.
+    pub fn kill(&self, limit: Duration) -> Result<(), Error> {
+        if let Some(group) = &self.v2 {
+            if let Some(freezer) = self.v1.iter().find(|g| g.has_controller("freezer"))
+                && freezer.is_alive()
+            {
+                freezer.thaw(limit)?;
+            }
+            group.kill(limit)?;
+        }
+        // Whoever was only ever moved into a v1 group.
+        self.v1.iter().try_for_each(|group| group.kill(limit))
+    }
+
+    /// Removes the groups, and all below them, in every hierarchy. Goes on after a failure.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub fn remove(self, limit: Duration) -> Result<(), Error> {
+        let mut result = Ok(());
+        for group in self.v1 {
+            result = result.and(group.remove(limit));
+        }
+        match self.v2 {
+            Some(group) => result.and(group.remove(limit)),
+            None => result,
+        }
+    }
+}

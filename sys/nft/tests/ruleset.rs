@@ -1,0 +1,328 @@
+//! Every rule method, loaded into the kernel, read back, and compared with the nft command.
+
+mod common;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use common::{in_netns, nft};
+use warren_sys_nft::{
+    Batch, Chain, ChainType, CtState, DataType, Element, Family, Field, Hook, Key, Nft, Policy,
+    Rule, Set, Table, Verdict, priority,
+};
+
+const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+fn filter_rules() -> Vec<Rule> {
+    let rule = Rule::new;
+    vec![
+        rule()
+            .ct_state(CtState::Established | CtState::Related)
+            .accept(),
+        rule()
+            .ip_daddr(LOCALHOST)
+            .tcp_dport(2822)
+            .log("")
+            .accept()
+            .with_comment("bosh:x"),
+        rule()
+            .socket_cgroupv2(1, 999_999_999)
+            .ip_daddr(LOCALHOST)
+            .tcp_dport(2822)
+            .accept(),
+        rule().socket_cgroupv2_exists(2).counter(),
+        rule().socket_cgroupv2_in(1, "groups").accept(),
+        rule().socket_cgroupv2_not_in(1, "groups").accept(),
+        rule()
+            .meta_skuid(0)
+            .ip_daddr(LOCALHOST)
+            .tcp_dport(2822)
+            .accept(),
+        rule().meta_skgid(7).return_(),
+        rule()
+            .ip_saddr(Ipv4Addr::new(10, 1, 2, 3))
+            .udp_dport(53)
+            .drop(),
+        rule()
+            .ip_saddr_net(Ipv4Addr::new(10, 0, 0, 0), 8)
+            .udp_sport(53)
+            .drop(),
+        rule()
+            .ip_saddr_net(Ipv4Addr::new(10, 64, 0, 0), 10)
+            .tcp_sport(80)
+            .drop(),
+        rule().ip_daddr_net(Ipv4Addr::new(10, 1, 2, 0), 24).drop(),
+        rule()
+            .ip_daddr_not_net(Ipv4Addr::new(10, 1, 2, 0), 24)
+            .drop(),
+        rule()
+            .ip_saddr_not_net(Ipv4Addr::new(10, 1, 2, 128), 25)
+            .drop(),
+        rule()
+            .ip6_daddr(Ipv6Addr::LOCALHOST)
+            .tcp_dport(1)
+            .reject_tcp_reset(),
+        rule()
+            .ip6_saddr(Ipv6Addr::LOCALHOST)
+            .reject_port_unreachable(),
+        rule().ip6_daddr_net("fd00::".parse().unwrap(), 8).drop(),
+        rule().ip6_saddr_net("fe80::".parse().unwrap(), 10).drop(),
+        rule().reject_tcp_reset(),
+        rule().reject_admin_prohibited(),
+        rule().iifname("lo").oifname_not("eth0").accept(),
+        rule().iifname_not("eth*").oifname("w-*").accept(),
+        rule().mark(7).accept(),
+        rule().mark_has(0x10).counter(),
+        rule().mark_lacks(0x10).counter(),
+        rule().mark_set_bits(0x10),
+        rule().mark_clear_bits(0x10),
+        rule().mark_set(0x20),
+        rule().limit_rate(5, 1).log("hi ").drop(),
+        rule().limit_rate(10, 60).accept(),
+        rule().tcp_dport_range(80, 90).jump("sub"),
+        rule().udp_dport_range(80, 90).goto("sub"),
+        rule().tcp().accept(),
+        rule().udp().accept(),
+        rule().ipv4().accept(),
+        rule().ipv6().tcp().accept(),
+        rule().in_set(Field::IpDaddr, "addresses").accept(),
+        rule().not_in_set(Field::IpDaddr, "addresses").drop(),
+        rule().in_set(Field::Ip6Daddr, "addresses6").drop(),
+        rule().in_set(Field::TcpDport, "ports").accept(),
+        rule().not_in_set(Field::IifName, "interfaces").accept(),
+        rule()
+            .concat_in_set(&[Field::IpDaddr, Field::TcpDport], "endpoints")
+            .accept(),
+        rule()
+            .concat_in_set(&[Field::IpDaddr, Field::TcpDport], "ranges")
+            .accept(),
+        rule()
+            .concat_in_set(
+                &[
+                    Field::CgroupV2 { level: 1 },
+                    Field::IpDaddr,
+                    Field::TcpDport,
+                ],
+                "who",
+            )
+            .accept(),
+        rule().vmap(Field::TcpDport, "verdicts"),
+        rule()
+            .ip_daddr(LOCALHOST)
+            .in_set(Field::TcpDport, "ports")
+            .counter()
+            .accept(),
+        rule()
+            .daddr(IpAddr::V4(LOCALHOST))
+            .saddr(IpAddr::V4(LOCALHOST))
+            .accept(),
+    ]
+}
+
+fn table_id() -> (Family, &'static str) {
+    (Family::Inet, "t")
+}
+
+fn set(name: &str, key_type: DataType) -> Set {
+    Set::new(Family::Inet, "t", name, key_type)
+}
+
+fn sets() -> Vec<(Set, Vec<Element>)> {
+    let ip = |last| Ipv4Addr::new(10, 0, 0, last);
+    vec![
+        (
+            set("groups", DataType::CgroupV2).with_comment("who may"),
+            vec![Element::new(Key::cgroup(987_654_321))],
+        ),
+        (
+            set("addresses", DataType::Ipv4Addr).with_intervals(),
+            vec![
+                Element::prefix(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), 8),
+                Element::new(Ipv4Addr::new(192, 168, 0, 1)).with_comment("one"),
+                Element::range(Ipv4Addr::new(192, 168, 0, 5), Ipv4Addr::new(192, 168, 0, 9)),
+                Element::prefix(IpAddr::V4(Ipv4Addr::new(224, 0, 0, 0)), 3),
+            ],
+        ),
+        (
+            set("addresses6", DataType::Ipv6Addr),
+            vec![Element::new(Ipv6Addr::LOCALHOST)],
+        ),
+        (
+            set("ports", DataType::InetService).with_timeouts(),
+            vec![
+                Element::new(Key::port(80)),
+                Element::new(Key::port(81))
+                    .with_timeout(Duration::from_secs(3600))
+                    .with_comment("an hour"),
+            ],
+        ),
+        (
+            set("interfaces", DataType::IfName),
+            vec![
+                Element::new(Key::ifname("lo")),
+                Element::new(Key::ifname("eth0")),
+            ],
+        ),
+        (
+            set(
+                "endpoints",
+                DataType::Concat(vec![DataType::Ipv4Addr, DataType::InetService]),
+            ),
+            vec![Element::new(Key::concat([ip(1).into(), Key::port(80)]))],
+        ),
+        (
+            set(
+                "ranges",
+                DataType::Concat(vec![DataType::Ipv4Addr, DataType::InetService]),
+            )
+            .with_intervals(),
+            vec![Element::range(
+                Key::concat([ip(0).into(), Key::port(80)]),
+                Key::concat([ip(255).into(), Key::port(90)]),
+            )],
+        ),
+        (
+            set(
+                "who",
+                DataType::Concat(vec![
+                    DataType::CgroupV2,
+                    DataType::Ipv4Addr,
+                    DataType::InetService,
+                ]),
+            ),
+            vec![Element::new(Key::concat([
+                Key::cgroup(987_654_321),
+                ip(1).into(),
+                Key::port(80),
+            ]))],
+        ),
+        (
+            set("verdicts", DataType::InetService).mapping_to(DataType::Verdict),
+            vec![
+                Element::new(Key::port(80)).to_verdict(Verdict::Accept),
+                Element::new(Key::port(81)).to_verdict(Verdict::Jump("sub".into())),
+            ],
+        ),
+        (
+            set("targets", DataType::InetService).mapping_to(DataType::Ipv4Addr),
+            vec![Element::new(Key::port(80)).to_value(ip(1))],
+        ),
+    ]
+}
+
+fn batch() -> Batch {
+    let mut batch = Batch::new();
+    let table = Table::new(Family::Inet, "t").with_comment("all methods");
+    batch.add_table(&table);
+    let filter = Chain::new(Family::Inet, "t", "filter")
+        .hooked(
+            ChainType::Filter,
+            Hook::Output,
+            priority::FILTER - 1,
+            Policy::Accept,
+        )
+        .with_comment("a comment");
+    let sub = Chain::new(Family::Inet, "t", "sub");
+    let before = Chain::new(Family::Inet, "t", "before").hooked(
+        ChainType::Nat,
+        Hook::Prerouting,
+        priority::DSTNAT,
+        Policy::Accept,
+    );
+    let after = Chain::new(Family::Inet, "t", "after").hooked(
+        ChainType::Nat,
+        Hook::Postrouting,
+        priority::SRCNAT,
+        Policy::Accept,
+    );
+    let drops = Chain::new(Family::Inet, "t", "drops").hooked(
+        ChainType::Filter,
+        Hook::Forward,
+        -200,
+        Policy::Drop,
+    );
+    for chain in [&filter, &sub, &before, &after, &drops] {
+        batch.add_chain(chain);
+    }
+    for (set, elements) in sets() {
+        batch.add_set(&set).add_elements(&set, elements);
+    }
+    for rule in filter_rules() {
+        batch.add_rule(&filter, rule);
+    }
+    for rule in prerouting_rules() {
+        batch.add_rule(&before, rule);
+    }
+    for rule in postrouting_rules() {
+        batch.add_rule(&after, rule);
+    }
+    batch
+}
+
+fn prerouting_rules() -> Vec<Rule> {
+    vec![
+        Rule::new()
+            .tcp_dport(80)
+            .dnat_to(Ipv4Addr::new(10, 0, 0, 1).into(), Some(8080)),
+        Rule::new()
+            .tcp_dport(80)
+            .dnat_to(Ipv4Addr::new(10, 0, 0, 1).into(), None),
+        Rule::new()
+            .tcp_dport(81)
+            .dnat_to(Ipv6Addr::LOCALHOST.into(), Some(8080)),
+        Rule::new().tcp_dport(82).redirect(8080),
+    ]
+}
+
+fn postrouting_rules() -> Vec<Rule> {
+    vec![
+        Rule::new()
+            .ip_saddr_net(Ipv4Addr::new(10, 0, 0, 0), 8)
+            .oifname_not("w-br")
+            .masquerade(),
+        Rule::new()
+            .ip_saddr(Ipv4Addr::new(10, 0, 0, 1))
+            .snat_to(Ipv4Addr::new(1, 2, 3, 4).into(), None),
+    ]
+}
+
+#[test]
+fn what_is_listed_is_what_was_sent() {
+    in_netns(|| {
+        let mut kernel = Nft::open().unwrap();
+        kernel.commit(&batch()).unwrap();
+        println!("{}", nft(&["list", "ruleset"]));
+        let listed = kernel.table_ruleset(table_id()).unwrap();
+        let table = listed.table(table_id()).unwrap();
+        for (chain, rules) in [
+            ("filter", filter_rules()),
+            ("before", prerouting_rules()),
+            ("after", postrouting_rules()),
+        ] {
+            let found = table.rules(chain).unwrap();
+            assert_eq!(found.len(), rules.len());
+            for (found, sent) in found.iter().zip(&rules) {
+                assert!(
+                    found.rule.same_as(sent),
+                    "listed {:?}\nsent   {sent:?}",
+                    found.rule
+                );
+            }
+        }
+        for (set, mut elements) in sets() {
+            let (found, mut found_elements) = table
+                .sets
+                .iter()
+                .find(|(listed, _)| listed.set.name == set.name)
+                .cloned()
+                .unwrap();
+            assert_eq!(found.set, set);
+            for element in &mut found_elements {
+                element.expires = None;
+            }
+            elements.sort_by(|a, b| a.key.cmp(&b.key));
+            found_elements.sort_by(|a, b| a.key.cmp(&b.key));
+            assert_eq!(found_elements, elements, "set {}", set.name);
+        }
+    });
+}

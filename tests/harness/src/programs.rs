@@ -1,0 +1,133 @@
+//! Where the executables are that tests run, built if need be.
+//!
+//! Cargo builds a crate's own executables for its tests, but not those of the
+//! crates it depends on. So each is built on first use, into the target directory
+//! and profile of the running test, which costs a fraction of a second when
+//! nothing changed.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// The executable of an actor.
+///
+/// # Panics
+/// If it cannot be built.
+pub fn actor() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("warren-tests-harness", "warren-test-actor"))
+}
+
+/// The `warren` executable.
+///
+/// # Panics
+/// If it cannot be built.
+pub fn warren() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("warren", "warren"))
+}
+
+/// The workspace this crate was built in.
+pub fn workspace() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here)
+}
+
+/// The target directory that the running test was built into.
+///
+/// # Panics
+/// If the test does not run from one.
+pub fn target() -> PathBuf {
+    layout(&this_test()).target
+}
+
+/// The file of the running test.
+fn this_test() -> PathBuf {
+    match std::env::current_exe() {
+        Ok(path) => path,
+        Err(error) => panic!("cannot tell which file this test runs from: {error}"),
+    }
+}
+
+/// What the path `TARGET/TRIPLE/PROFILE/deps/TEST` says.
+struct Layout {
+    target: PathBuf,
+    executables: PathBuf,
+    profile: String,
+}
+
+fn layout(test: &Path) -> Layout {
+    let mut above = test.ancestors().skip(1);
+    let found = (|| {
+        let deps = above.next()?;
+        let executables = above.next()?;
+        let target = above.nth(1)?;
+        let profile = match executables.file_name()?.to_str()? {
+            "debug" => "dev".to_owned(),
+            other => other.to_owned(),
+        };
+        (deps.file_name()? == "deps").then(|| Layout {
+            target: target.to_owned(),
+            executables: executables.to_owned(),
+            profile,
+        })
+    })();
+    match found {
+        Some(layout) => layout,
+        None => panic!("{} is not where cargo puts tests", test.display()),
+    }
+}
+
+fn build(package: &str, name: &str) -> PathBuf {
+    let layout = layout(&this_test());
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            package,
+            "--bin",
+            name,
+            "--profile",
+        ])
+        .arg(&layout.profile)
+        .arg("--target-dir")
+        .arg(&layout.target)
+        .current_dir(workspace())
+        .stdin(Stdio::null())
+        .output();
+    match output {
+        Ok(output) if output.status.success() => layout.executables.join(name),
+        Ok(output) => {
+            panic!(
+                "cannot build {name}:\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            )
+        }
+        Err(error) => panic!("cannot run cargo to build {name}: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_test_says_where_everything_is() {
+        let layout = layout(Path::new(
+            "/t/x86_64-unknown-linux-gnu/debug/deps/unit-0123",
+        ));
+        assert_eq!(layout.target, Path::new("/t"));
+        assert_eq!(
+            layout.executables,
+            Path::new("/t/x86_64-unknown-linux-gnu/debug")
+        );
+        assert_eq!(layout.profile, "dev");
+    }
+
+    #[test]
+    fn the_workspace_is_found() {
+        assert!(workspace().join("Cargo.lock").is_file());
+    }
+}

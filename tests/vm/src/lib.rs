@@ -1,0 +1,89 @@
+//! Tests inside a virtual machine: systemd and nothing but cgroup v2.
+//!
+//! ```text
+//! test ── pipe ──► warren-test-actor tether ──► QEMU (software emulation)
+//!   │                                            ├ /dev/vda  root disk, changes thrown away
+//!   │                                            ├ /dev/vdb  /host: warren, warren-test-actor
+//!   └── socket ── virtio port ───────────────────┴► warren-agent.service, an actor
+//! ```
+//!
+//! What boots is built by `scripts/vm-image` on first use and kept under the
+//! target directory. The kernel is Debian's, under software emulation, so no
+//! `/dev/kvm` is needed; a boot takes about half a minute of one core. Tests of
+//! one executable therefore share one machine: [`Vm::shared`].
+//!
+//! Whatever way the test ends, the pipe and the socket close, and the machine
+//! goes with them.
+
+mod machine;
+
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use warren_tests_harness::{Actor, Output};
+
+/// A running virtual machine.
+#[derive(Debug)]
+pub struct Vm {
+    actor: Actor,
+    console: PathBuf,
+}
+
+impl Vm {
+    /// The machine that all tests of this executable share, booted on first use.
+    ///
+    /// # Panics
+    /// As [`Vm::boot`]; every later caller fails at once.
+    #[track_caller]
+    pub fn shared() -> &'static Vm {
+        static SHARED: OnceLock<Option<Vm>> = OnceLock::new();
+        match SHARED.get_or_init(|| catch_unwind(Vm::boot).ok()) {
+            Some(vm) => vm,
+            None => panic!("the shared machine did not come up"),
+        }
+    }
+
+    /// A machine of the caller's own, off when dropped.
+    ///
+    /// # Panics
+    /// If it cannot be built or does not come up, with the end of its console.
+    #[track_caller]
+    pub fn boot() -> Vm {
+        let files = machine::Files::new();
+        let actor = machine::boot(&files);
+        Vm {
+            actor,
+            console: files.console,
+        }
+    }
+
+    /// The actor that runs as root in it; actors in namespaces and cgroups of the
+    /// machine's are made with `ActorBuilder::spawn_in`.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Runs a program in it, for at most a minute.
+    ///
+    /// # Panics
+    /// If the machine is gone.
+    #[track_caller]
+    pub fn run<S: AsRef<str>>(&self, argv: &[S]) -> Output {
+        self.actor.run(argv)
+    }
+
+    /// Runs a shell command in it.
+    ///
+    /// # Panics
+    /// As [`Vm::run`].
+    #[track_caller]
+    pub fn shell(&self, command: &str) -> Output {
+        self.actor.run(&["sh", "-c", command])
+    }
+
+    /// The file with all that the kernel and systemd wrote to the console.
+    pub fn console(&self) -> &Path {
+        &self.console
+    }
+}

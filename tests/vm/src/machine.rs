@@ -1,0 +1,221 @@
+//! Starting QEMU and waiting for the agent inside.
+
+use std::fs::{self, File};
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use warren_tests_harness::{Actor, programs};
+
+/// Longest time from power-on to the agent's first word.
+const BOOT: Duration = Duration::from_secs(240);
+/// Lines of the console shown when a machine does not come up.
+const TAIL: usize = 60;
+/// Memory of the machine, in MiB.
+const MEMORY: &str = "2048";
+const EMULATOR: &str = "qemu-system-x86_64";
+
+/// What one machine has on disk.
+#[derive(Debug)]
+pub(crate) struct Files {
+    /// Socket and second disk; in the system's place for such, since the path of
+    /// a socket may have 107 bytes at most. Not needed any more once all are open.
+    folder: TempDir,
+    /// Stays for reading afterwards.
+    pub console: PathBuf,
+}
+
+impl Files {
+    #[track_caller]
+    pub(crate) fn new() -> Files {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let folder = match tempfile::Builder::new().prefix("warren-test-vm-").tempdir() {
+            Ok(folder) => folder,
+            Err(error) => panic!("cannot make a folder for the machine: {error}"),
+        };
+        let consoles = programs::target().join("vm/console");
+        if let Err(error) = fs::create_dir_all(&consoles) {
+            panic!("cannot make {}: {error}", consoles.display());
+        }
+        let test = std::env::current_exe().ok();
+        let test = test
+            .as_deref()
+            .and_then(Path::file_stem)
+            .unwrap_or("test".as_ref());
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let console = consoles.join(format!("{}-{count}.log", test.display()));
+        Files { folder, console }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("agent.sock")
+    }
+
+    fn disk(&self) -> PathBuf {
+        self.folder.path().join("host.ext4")
+    }
+
+    fn tail(&self) -> String {
+        let text = fs::read(&self.console).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(TAIL)..].join("\n")
+    }
+}
+
+/// Builds what is missing, starts the machine and waits for its agent.
+#[track_caller]
+pub(crate) fn boot(files: &Files) -> Actor {
+    let image = image();
+    host_disk(files);
+    let mut process = start(files, &image);
+    let socket = connect(files, &mut process);
+    let actor = AssertUnwindSafe(|| Actor::elsewhere(process, socket.into(), BOOT));
+    match catch_unwind(actor) {
+        Ok(actor) => actor,
+        Err(panic) => {
+            eprintln!(
+                "the machine did not come up; its console:\n{}",
+                files.tail()
+            );
+            resume_unwind(panic)
+        }
+    }
+}
+
+/// The folder with kernel, initial RAM disk and root disk.
+#[track_caller]
+fn image() -> PathBuf {
+    let script = programs::workspace().join("scripts/vm-image");
+    let output = Command::new(&script)
+        .arg(programs::target())
+        .stdin(Stdio::null())
+        .output();
+    match output {
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).trim_end().into()
+        }
+        Ok(output) => panic!("{}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => panic!("cannot run {}: {error}", script.display()),
+    }
+}
+
+/// A disk with the executables under test.
+#[track_caller]
+fn host_disk(files: &Files) {
+    let folder = files.folder.path().join("host");
+    let copied = fs::create_dir(&folder).and_then(|()| {
+        fs::copy(programs::actor(), folder.join("warren-test-actor"))?;
+        fs::copy(programs::warren(), folder.join("warren"))
+    });
+    if let Err(error) = copied {
+        panic!("cannot gather the executables: {error}");
+    }
+    let output = Command::new("mkfs.ext4")
+        .args(["-q", "-O", "^has_journal", "-d"])
+        .args([&folder, &files.disk()])
+        .arg("512M")
+        .env("PATH", path_with_sbin())
+        .output();
+    match output {
+        Ok(output) if output.status.success() => {}
+        Ok(output) => panic!("mkfs.ext4: {}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => panic!("cannot run mkfs.ext4 (Debian package e2fsprogs): {error}"),
+    }
+    // The disk has its own copy.
+    let _ = fs::remove_dir_all(folder);
+}
+
+/// Administrators' programs are not on every user's path.
+fn path_with_sbin() -> String {
+    format!(
+        "{}:/usr/sbin:/sbin",
+        std::env::var("PATH").unwrap_or_default()
+    )
+}
+
+#[track_caller]
+fn start(files: &Files, image: &Path) -> Child {
+    let output = match File::create(&files.console).and_then(|file| Ok((file.try_clone()?, file))) {
+        Ok(output) => output,
+        Err(error) => panic!("cannot make {}: {error}", files.console.display()),
+    };
+    let child = Command::new(programs::actor())
+        .args(["tether", EMULATOR])
+        .args([
+            "-accel",
+            "tcg,thread=multi",
+            "-cpu",
+            "max",
+            "-smp",
+            "2",
+            "-m",
+            MEMORY,
+        ])
+        .args([
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+            "-no-reboot",
+        ])
+        .args(["-serial", "stdio"])
+        .arg("-kernel")
+        .arg(image.join("vmlinuz"))
+        .arg("-initrd")
+        .arg(image.join("initrd"))
+        .args([
+            "-append",
+            "console=ttyS0 panic=-1 systemd.unified_cgroup_hierarchy=1",
+        ])
+        .arg("-drive")
+        .arg(drive(&image.join("root.ext4")))
+        .arg("-drive")
+        .arg(drive(&files.disk()))
+        .arg("-chardev")
+        .arg(format!(
+            "socket,id=agent,path={},server=on,wait=off",
+            files.socket().display()
+        ))
+        .args(["-device", "virtio-serial-pci"])
+        .args(["-device", "virtserialport,chardev=agent,name=warren"])
+        .stdin(Stdio::piped())
+        .stdout(output.0)
+        .stderr(output.1)
+        .spawn();
+    match child {
+        Ok(child) => child,
+        Err(error) => panic!("cannot start {EMULATOR} (Debian package qemu-system-x86): {error}"),
+    }
+}
+
+/// A disk whose changes are thrown away, so that machines can share it.
+fn drive(path: &Path) -> String {
+    // A comma in an option's value is doubled.
+    let path = path.display().to_string().replace(',', ",,");
+    format!("file={path},format=raw,if=virtio,snapshot=on")
+}
+
+/// The socket of the agent's port, which QEMU makes at once.
+#[track_caller]
+fn connect(files: &Files, process: &mut Child) -> UnixStream {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        match UnixStream::connect(files.socket()) {
+            Ok(socket) => return socket,
+            Err(error) => {
+                let ended = !matches!(process.try_wait(), Ok(None));
+                if ended || Instant::now() > deadline {
+                    let _ = process.kill();
+                    let _ = process.wait();
+                    panic!("no {EMULATOR} to talk to: {error}\n{}", files.tail());
+                }
+            }
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,108 @@
+//! The table of layers: one row for each crate, lowest first.
+//!
+//! A new crate needs a new row here, and a word in `ARCHITECTURE.md`.
+
+/// What the crate in one folder may use.
+pub(super) struct Row {
+    /// The crate's folder, relative to the workspace.
+    pub folder: &'static str,
+    /// The crates of the workspace it may depend on.
+    pub uses: Uses,
+    /// What it must know nothing about, as said to whoever breaks the rule.
+    pub must_not_know: &'static str,
+    /// Foreign crates that would be such knowledge.
+    pub bans: &'static [&'static str],
+}
+
+/// Crates of the workspace, by folder.
+pub(super) enum Uses {
+    /// These and no others.
+    Only(&'static [&'static str]),
+    /// Every crate but `xtask`.
+    Everything,
+}
+
+/// Runtimes, servers and catch-all errors: nothing for kernel code, which is
+/// synchronous and has typed errors.
+const NOT_FOR_KERNEL_CODE: &[&str] = &[
+    "anyhow",
+    "async-std",
+    "axum",
+    "clap",
+    "eyre",
+    "futures",
+    "hyper",
+    "mio",
+    "smol",
+    "tokio",
+];
+
+const fn sys(folder: &'static str, uses: &'static [&'static str]) -> Row {
+    Row {
+        folder,
+        uses: Uses::Only(uses),
+        must_not_know: "containers, BOSH, HTTP or async",
+        bans: NOT_FOR_KERNEL_CODE,
+    }
+}
+
+const fn test_support(folder: &'static str) -> Row {
+    Row {
+        folder,
+        uses: Uses::Everything,
+        must_not_know: "nothing in particular",
+        bans: &[],
+    }
+}
+
+/// Lowest layer first; inside `sys` a row may use only what stands in an
+/// earlier group, so that there can be no cycle.
+pub(super) const TABLE: &[Row] = &[
+    Row {
+        folder: "lib/errchain",
+        uses: Uses::Only(&[]),
+        must_not_know: "anything but std",
+        bans: NOT_FOR_KERNEL_CODE,
+    },
+    //
+    sys("sys/netlink", &[]),
+    //
+    sys("sys/mount", &["sys/netlink"]),
+    sys("sys/process", &["sys/netlink"]),
+    //
+    sys("sys/nft", &["sys/netlink", "sys/mount", "sys/process"]),
+    sys("sys/cgroup", &["sys/netlink", "sys/mount", "sys/process"]),
+    sys(
+        "sys/devicefilter",
+        &["sys/netlink", "sys/mount", "sys/process"],
+    ),
+    //
+    Row {
+        folder: "firewall",
+        uses: Uses::Only(&[
+            "lib/errchain",
+            "sys/netlink",
+            "sys/mount",
+            "sys/process",
+            "sys/nft",
+            "sys/cgroup",
+            "sys/devicefilter",
+        ]),
+        must_not_know: "who calls it",
+        bans: NOT_FOR_KERNEL_CODE,
+    },
+    Row {
+        folder: "cli",
+        uses: Uses::Everything,
+        must_not_know: "how anything is done",
+        bans: &["anyhow", "eyre"],
+    },
+    test_support("tests/harness"),
+    test_support("tests/vm"),
+    Row {
+        folder: "xtask",
+        uses: Uses::Only(&[]),
+        must_not_know: "the product",
+        bans: &[],
+    },
+];
