@@ -88,12 +88,13 @@ pub struct Explanation {
 /// # Errors
 /// The table cannot be read.
 pub fn explain(subject: &AgentRef) -> Result<Option<Explanation>, Error> {
-    let actual = Kernel::open()?.read()?;
+    let mut kernel = Kernel::open()?;
+    let actual = kernel.read()?;
     let Some(table) = &actual.table else {
         return Ok(None);
     };
     let tree = detached_cgroup2();
-    let identified = identity::identify(subject);
+    let identified = identity::identify(kernel.nft(), subject);
     let subject = identified.as_ref().ok();
     let mut decisions = Vec::new();
     for (name, rules) in [
@@ -112,7 +113,7 @@ pub fn explain(subject: &AgentRef) -> Result<Option<Explanation>, Error> {
         }
     }
     let places = places(&actual);
-    let (packets, no_packets) = match subject.map(|subject| send(&places, subject)) {
+    let (packets, no_packets) = match subject.map(|subject| send(&mut kernel, &places, subject)) {
         Some(Ok(checks)) => (checks, None),
         Some(Err(error)) => (Vec::new(), Some(chain(&error))),
         None => (Vec::new(), Some("the process is not identified".to_owned())),
@@ -132,13 +133,17 @@ pub fn explain(subject: &AgentRef) -> Result<Option<Explanation>, Error> {
     }))
 }
 
-fn send(places: &[Destination], subject: &Identified) -> Result<Vec<Check>, proof::Error> {
+fn send(
+    kernel: &mut Kernel,
+    places: &[Destination],
+    subject: &Identified,
+) -> Result<Vec<Check>, proof::Error> {
     let from = proof::From {
         sender: Sender::Agent,
         cgroup: subject.sender(),
         due: true,
     };
-    proof::run(places, &[from])
+    proof::run(kernel.nft(), places, &[from])
 }
 
 /// Every place that a rule of ours refuses others.

@@ -9,6 +9,7 @@ use warren_lib_errchain::chain;
 use warren_sys_cgroup::identity::{Agreement, Unidentified};
 use warren_sys_cgroup::locate::{self, LocateError, Located, Process, Proof, Through};
 use warren_sys_cgroup::{Cgroup, Identity, NsPath, ProcessCgroups};
+use warren_sys_nft::Nft;
 
 use crate::level::{self, Level};
 
@@ -126,14 +127,14 @@ impl Identified {
 ///
 /// # Errors
 /// [`Error`]: nothing is known that a rule could stand on.
-pub fn identify(agent: &AgentRef) -> Result<Identified, Error> {
+pub fn identify(nft: &mut Nft, agent: &AgentRef) -> Result<Identified, Error> {
     let found = find(agent)?;
     let sender = if found.is_own {
         None
     } else {
         found.group.as_ref().map(AsFd::as_fd)
     };
-    let level = level::measure(found.id, sender).map_err(|source| Error::Level {
+    let level = level::measure(nft, found.id, sender).map_err(|source| Error::Level {
         id: found.id,
         source,
     })?;

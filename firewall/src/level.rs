@@ -11,13 +11,12 @@ use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
 use serde::Serialize;
-use warren_sys_nft::{Batch, Chain, Hook, Nft, Rule, Table};
+use warren_sys_nft::{Batch, Chain, Hook, Nft, Rule};
 use warren_sys_process::packet::{self, Attempt, Outcome, Transport};
 
 use crate::ruleset::{FAMILY, base};
+use crate::scratch::{FIRST, Scratch};
 
-/// Before connection tracking (−200) and everything users load.
-pub(crate) const FIRST: i32 = -500;
 /// Deeper trees exist nowhere; the kernel's own bound is 255 minus our namespace's depth.
 const DEEPEST: u32 = 64;
 /// Discard: nothing listens there, and nothing needs to.
@@ -69,19 +68,17 @@ pub enum Error {
 ///
 /// # Errors
 /// [`Error`]; nothing is left behind in any case.
-pub fn measure(id: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Level, Error> {
-    let mut nft = Nft::open().map_err(Error::Load)?;
+pub fn measure(nft: &mut Nft, id: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Level, Error> {
     let port = packet::reserve_port(Transport::Udp, false).map_err(Error::Port)?;
-    let table = format!("warren_level_{}", std::process::id());
-    nft.commit(&counting_rules(&table, port.port, id))
-        .map_err(Error::Load)?;
+    let fill = |batch: &mut Batch, table: &str| counting_rules(batch, table, port.port, id);
+    let mut scratch = Scratch::create(nft, "level", fill).map_err(Error::Load)?;
     let attempt = Attempt {
         transport: Transport::Udp,
         source_port: port.port,
         destination: SocketAddr::from((Ipv4Addr::LOCALHOST, DISCARD)),
     };
     let sent = packet::send_from(cgroup, &[attempt]).map_err(Error::Sender)?;
-    let counts = counts(&mut nft, &table)?;
+    let counts = scratch.counts(CHAIN).map_err(Error::Read)?;
     match sent.first() {
         // An ICMP answer to an earlier datagram is no failure of this one.
         Some(Outcome::Failed(errno)) if counts.first() == Some(&0) => Err(Error::NotSent(*errno)),
@@ -89,32 +86,19 @@ pub fn measure(id: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Level, Error> 
     }
 }
 
-fn counting_rules(table: &str, port: u16, id: u64) -> Batch {
+fn counting_rules(batch: &mut Batch, table: &str, port: u16, id: u64) {
     let probe = || {
         Rule::new()
             .ip_daddr(Ipv4Addr::LOCALHOST)
             .udp_dport(DISCARD)
             .udp_sport(port)
     };
-    let mut batch = Batch::new();
-    batch.add_table(&Table::new(FAMILY, table).owned());
     batch.add_chain(&base(table, CHAIN, Hook::Output, FIRST));
     let chain = Chain::new(FAMILY, table, CHAIN);
     for level in 0..=DEEPEST {
         batch.add_rule(&chain, probe().socket_cgroupv2_exists(level).counter());
         batch.add_rule(&chain, probe().socket_cgroupv2(level, id).counter());
     }
-    batch
-}
-
-fn counts(nft: &mut Nft, table: &str) -> Result<Vec<u64>, Error> {
-    let rules = nft
-        .list_rules((FAMILY, table, CHAIN))
-        .map_err(Error::Read)?;
-    Ok(rules
-        .iter()
-        .map(|listed| listed.rule.counted().map_or(0, |(packets, _)| packets))
-        .collect())
 }
 
 /// Reads pairs of counters, one pair a level: "has an ancestor here", "that ancestor is the id".

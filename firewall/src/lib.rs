@@ -26,6 +26,7 @@ pub mod policy;
 pub mod proof;
 pub mod resolve;
 pub mod ruleset;
+mod scratch;
 pub mod settings;
 pub mod setup;
 pub mod table;

@@ -10,11 +10,11 @@ use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
 use serde::Serialize;
-use warren_sys_nft::{Batch, Chain, Hook, Nft, Table};
+use warren_sys_nft::{Batch, Chain, Hook, Nft};
 use warren_sys_process::packet::{self, Attempt, Outcome, ReservedPort, Transport};
 
-use crate::level::FIRST;
 use crate::ruleset::{Destination, FAMILY, PRIORITY, base};
+use crate::scratch::{FIRST, Scratch};
 
 /// After our chains (−1) and the guard's (0).
 const TRAP: i32 = PRIORITY + 2;
@@ -106,9 +106,11 @@ pub struct From<'a> {
 ///
 /// # Errors
 /// [`Error`]; nothing is left behind in any case.
-pub fn run(places: &[Destination], senders: &[From<'_>]) -> Result<Vec<Check>, Error> {
-    let mut nft = Nft::open().map_err(Error::Load)?;
-    let table = format!("warren_proof_{}", std::process::id());
+pub fn run(
+    nft: &mut Nft,
+    places: &[Destination],
+    senders: &[From<'_>],
+) -> Result<Vec<Check>, Error> {
     let ports = senders
         .iter()
         .map(|_| reserve())
@@ -124,8 +126,8 @@ pub fn run(places: &[Destination], senders: &[From<'_>]) -> Result<Vec<Check>, E
             flights.push((*from, *place, held.map(|held| held.port)));
         }
     }
-    nft.commit(&observing_rules(&table, &flights))
-        .map_err(Error::Load)?;
+    let fill = |batch: &mut Batch, table: &str| observing_rules(batch, table, &flights);
+    let mut scratch = Scratch::create(nft, "proof", fill).map_err(Error::Load)?;
     let mut outcomes = Vec::new();
     for from in senders {
         let attempts: Vec<Attempt> = flights
@@ -139,8 +141,8 @@ pub fn run(places: &[Destination], senders: &[From<'_>]) -> Result<Vec<Check>, E
         })?;
         outcomes.extend(sent);
     }
-    let witnessed = counts(&mut nft, &table, "witness")?;
-    let trapped = counts(&mut nft, &table, "trap")?;
+    let witnessed = scratch.counts("witness").map_err(Error::Read)?;
+    let trapped = scratch.counts("trap").map_err(Error::Read)?;
     Ok(interpret(&flights, &outcomes, &witnessed, &trapped))
 }
 
@@ -161,9 +163,7 @@ fn attempt(place: Destination, source_port: u16) -> Option<Attempt> {
     })
 }
 
-fn observing_rules(table: &str, flights: &[Flight<'_>]) -> Batch {
-    let mut batch = Batch::new();
-    batch.add_table(&Table::new(FAMILY, table).owned());
+fn observing_rules(batch: &mut Batch, table: &str, flights: &[Flight<'_>]) {
     for (name, priority) in [("witness", FIRST), ("trap", TRAP)] {
         batch.add_chain(&base(table, name, Hook::Output, priority));
         let chain = Chain::new(FAMILY, table, name);
@@ -173,17 +173,6 @@ fn observing_rules(table: &str, flights: &[Flight<'_>]) -> Batch {
             batch.add_rule(&chain, if name == "trap" { rule.drop() } else { rule });
         }
     }
-    batch
-}
-
-fn counts(nft: &mut Nft, table: &str, chain: &str) -> Result<Vec<u64>, Error> {
-    let rules = nft
-        .list_rules((FAMILY, table, chain))
-        .map_err(Error::Read)?;
-    Ok(rules
-        .iter()
-        .map(|listed| listed.rule.counted().map_or(0, |(packets, _)| packets))
-        .collect())
 }
 
 fn interpret(

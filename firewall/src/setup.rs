@@ -129,11 +129,11 @@ pub struct Outcome {
 pub fn setup(request: &Request, resolver: &mut dyn Resolve) -> Result<Outcome, Error> {
     let mut kernel = Kernel::open()?;
     let known = kernel.read()?.known_addresses();
-    let agent = agent(request)?;
+    let agent = agent(&mut kernel, request)?;
     let targets = targets(&request.policy.nats, &known, resolver)?;
     let desired = ruleset::desired(&request.policy, &agent.admitted, &targets);
     let changes = kernel.update(|actual| plan::plan(&desired, actual).map_err(Error::from))?;
-    let proof = prove(&request.policy, &agent, &targets);
+    let proof = prove(&mut kernel, &request.policy, &agent, &targets);
     Ok(Outcome {
         agent,
         nats: nats_report(targets),
@@ -147,12 +147,13 @@ pub fn setup(request: &Request, resolver: &mut dyn Resolve) -> Result<Outcome, E
 /// # Errors
 /// [`Error`].
 pub fn verify(request: &Request, resolver: &mut dyn Resolve) -> Result<Outcome, Error> {
-    let actual = Kernel::open()?.read()?;
-    let agent = agent(request)?;
+    let mut kernel = Kernel::open()?;
+    let actual = kernel.read()?;
+    let agent = agent(&mut kernel, request)?;
     let targets = targets(&request.policy.nats, &actual.known_addresses(), resolver)?;
     let desired = ruleset::desired(&request.policy, &agent.admitted, &targets);
     let (_, changes) = plan::plan(&desired, &actual)?;
-    let proof = prove(&request.policy, &agent, &targets);
+    let proof = prove(&mut kernel, &request.policy, &agent, &targets);
     Ok(Outcome {
         agent,
         nats: nats_report(targets),
@@ -202,7 +203,7 @@ pub fn enable_monit_access(
         .read()?
         .chain(ruleset::MONIT_JOBS)
         .ok_or(jobs::Error::NoChain)?;
-    let (identity, degraded) = match identify_job(request) {
+    let (identity, degraded) = match identify_job(&mut kernel, request) {
         Ok(identity) => (Some(identity), None),
         Err(error) if request.may_degrade => (None, Some(chain(&error))),
         Err(error) => return Err(error),
@@ -233,8 +234,8 @@ pub fn enable_monit_access(
 }
 
 /// The namespace root would let through everything below it, which is everything.
-fn identify_job(request: &Request) -> Result<Identified, Error> {
-    let identity = identity::identify(&request.agent)?;
+fn identify_job(kernel: &mut Kernel, request: &Request) -> Result<Identified, Error> {
+    let identity = identity::identify(kernel.nft(), &request.agent)?;
     if identity.path.as_deref() == Some("/") {
         return Err(Error::JobAtRoot);
     }
@@ -242,8 +243,8 @@ fn identify_job(request: &Request) -> Result<Identified, Error> {
 }
 
 /// Identifies the agent, or falls back to its user id where the request allows it.
-pub(crate) fn agent(request: &Request) -> Result<Agent, Error> {
-    match identity::identify(&request.agent) {
+pub(crate) fn agent(kernel: &mut Kernel, request: &Request) -> Result<Agent, Error> {
+    match identity::identify(kernel.nft(), &request.agent) {
         Ok(identity) => Ok(Agent {
             admitted: identity.admitted(),
             sharing: sharing(&identity),
@@ -276,7 +277,7 @@ fn sharing(identity: &Identified) -> usize {
         .saturating_sub(1)
 }
 
-fn prove(policy: &Policy, agent: &Agent, targets: &[Target]) -> Proof {
+fn prove(kernel: &mut Kernel, policy: &Policy, agent: &Agent, targets: &[Target]) -> Proof {
     let mut places = ruleset::monit_destinations(policy);
     places.extend(ruleset::nats_destinations(targets).map(|(place, _)| place));
     let agents_packet = proof::From {
@@ -308,7 +309,7 @@ fn prove(policy: &Policy, agent: &Agent, targets: &[Target]) -> Proof {
         .into_iter()
         .chain([agents_packet])
         .collect();
-    match proof::run(&places, &senders) {
+    match proof::run(kernel.nft(), &places, &senders) {
         Ok(checks) => Proof {
             checks,
             no_outsider,

@@ -69,6 +69,11 @@ impl Kernel {
         }
     }
 
+    /// The connection, for steps that work on tables of their own.
+    pub(crate) fn nft(&mut self) -> &mut Nft {
+        &mut self.nft
+    }
+
     fn read_at(&mut self) -> Result<(Actual, u32), Error> {
         let mut ruleset = self
             .nft

@@ -17,10 +17,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use serde::Serialize;
 use warren_lib_errchain::chain;
+use warren_sys_cgroup::{self as cgroup, Cgroup, NsPath};
+use warren_sys_mount::detached_cgroup2;
 use warren_sys_nft::Monitor;
 
 use crate::guard::Guard;
-use crate::identity::{self, Admitted};
+use crate::identity::{self, Admitted, AgentRef, Identified};
 use crate::plan::{self, Change};
 use crate::resolve::{Resolve, Target, targets};
 use crate::ruleset;
@@ -31,8 +33,8 @@ use crate::table::{self, Kernel};
 const RETRY: Duration = Duration::from_millis(200);
 /// Events come in bursts; one turn answers those of a burst.
 const SETTLE: Duration = Duration::from_millis(2);
-/// How often to look for a changed cgroup where no event tells of it.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often to look where no event tells: a safety net, not the way changes are found.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What a watcher does, for its log.
 #[derive(Debug, Serialize)]
@@ -70,6 +72,7 @@ pub struct Watcher<'a> {
     monitor: Monitor,
     guard: Guard,
     kernel: Kernel,
+    follower: Option<Follower>,
     /// The identity that the rules were last made for.
     admitted: Admitted,
     targets: Vec<Target>,
@@ -92,6 +95,20 @@ impl<'a> Watcher<'a> {
         let monitor = Monitor::open().map_err(open)?;
         let guard = Guard::stand().map_err(Error::Guard)?;
         let outcome = setup::setup(&request, resolver)?;
+        // A pid names a process that may be restarted; its cgroup's path outlives it.
+        let path = outcome
+            .agent
+            .identity
+            .as_ref()
+            .and_then(|identity| identity.path.clone());
+        let request = match (&request.agent, path) {
+            (AgentRef::Pid(_), Some(path)) => Request {
+                agent: AgentRef::Path(path),
+                ..request
+            },
+            _ => request,
+        };
+        let follower = Follower::of(&request.agent, outcome.agent.identity.as_ref());
         let mut kernel = Kernel::open()?;
         let known = kernel.read()?.known_addresses();
         let targets = targets(&request.policy.nats, &known, resolver)?;
@@ -104,6 +121,7 @@ impl<'a> Watcher<'a> {
             monitor,
             guard,
             kernel,
+            follower,
             admitted,
             targets,
             next_resolve,
@@ -114,7 +132,7 @@ impl<'a> Watcher<'a> {
     }
 
     /// Watches for ever, telling `tell` what happens.
-    pub fn run(mut self, tell: &mut dyn FnMut(&Event)) -> std::convert::Infallible {
+    pub fn run(mut self, tell: &mut dyn FnMut(&Event)) -> ! {
         tell(&Event::Watching {
             admitted: self.admitted,
         });
@@ -132,19 +150,27 @@ impl<'a> Watcher<'a> {
     fn wait(&mut self) -> Result<(), Error> {
         let limit = LOOK.min(self.next_resolve.saturating_duration_since(Instant::now()));
         let timeout = Timespec::try_from(limit).unwrap_or_default();
-        let mut polled = [PollFd::new(&self.monitor, PollFlags::IN)];
+        let mut polled = vec![PollFd::new(&self.monitor, PollFlags::IN)];
+        polled.extend(
+            self.follower
+                .iter()
+                .map(|it| PollFd::new(&it.watcher, PollFlags::IN)),
+        );
         match poll(&mut polled, Some(&timeout)) {
             Ok(0) | Err(Errno::INTR) => return Ok(()),
             Ok(_) => {}
             Err(errno) => return Err(Error::Wait(errno)),
         }
-        // Take what there is; which events they were does not matter.
-        while self
-            .monitor
-            .next(Some(SETTLE))
-            .map_err(Error::Follow)?
-            .is_some()
-        {}
+        let is_table_changed = !polled[0].revents().is_empty();
+        if is_table_changed {
+            // Take what there is; which events they were does not matter.
+            while self
+                .monitor
+                .next(Some(SETTLE))
+                .map_err(Error::Follow)?
+                .is_some()
+            {}
+        }
         Ok(())
     }
 
@@ -179,9 +205,10 @@ impl<'a> Watcher<'a> {
         let Admitted::Cgroup { id, .. } = self.admitted else {
             return;
         };
-        let found = match identity::find(&self.request.agent) {
-            Ok(found) if found.id == id => Ok(self.admitted),
-            Ok(_) => identity::identify(&self.request.agent).map(|found| found.admitted()),
+        let found = match self.current_id() {
+            Ok(found) if found == id => Ok(self.admitted),
+            Ok(_) => identity::identify(self.kernel.nft(), &self.request.agent)
+                .map(|found| found.admitted()),
             Err(error) => Err(error),
         };
         match found {
@@ -197,5 +224,39 @@ impl<'a> Watcher<'a> {
             }
             Err(_) => {}
         }
+    }
+
+    /// The id of the agent's cgroup now, as cheaply as it can be known.
+    fn current_id(&mut self) -> Result<u64, identity::Error> {
+        if let Some(follower) = &mut self.follower {
+            // What changed does not matter; a failed look falls through to the slow way.
+            if follower.watcher.changes().is_ok() {
+                if let Some(present) = follower.watcher.present() {
+                    return Ok(present.id.0);
+                }
+            }
+        }
+        identity::find(&self.request.agent).map(|found| found.id)
+    }
+}
+
+/// Follows the agent's cgroup by its path below our namespace root.
+struct Follower {
+    watcher: cgroup::Watcher,
+}
+
+impl Follower {
+    /// `None` where the agent is the caller itself, whose cgroup has no path to be made anew
+    /// under, or where the path cannot be followed; the regular look serves then.
+    fn of(agent: &AgentRef, identity: Option<&Identified>) -> Option<Self> {
+        if *agent == AgentRef::Current {
+            return None;
+        }
+        let path = NsPath::parse(identity?.path.as_ref()?.as_bytes())?.inside()?;
+        let tree = detached_cgroup2().ok()?;
+        let root = Cgroup::from_fd(tree.root, "(cgroup2)".into()).ok()?;
+        cgroup::Watcher::new(root, &path)
+            .ok()
+            .map(|watcher| Follower { watcher })
     }
 }

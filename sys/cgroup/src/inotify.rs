@@ -34,13 +34,15 @@ pub(crate) fn unwatch(inotify: &OwnedFd, watch: i32) {
     let _already_dropped = inotify::remove_watch(inotify, watch);
 }
 
-/// Takes all pending events. Their content does not matter: the callers look at the present state.
-pub(crate) fn drain(inotify: &OwnedFd, called: &Path) -> Result<(), Error> {
+/// Takes all pending events, and tells whether there were any. Their content does not matter: the
+/// callers look at the present state.
+pub(crate) fn drain(inotify: &OwnedFd, called: &Path) -> Result<bool, Error> {
+    let mut any = false;
     let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
     loop {
         match retry(|| rustix::io::read(inotify, &mut buffer).map(|(read, _)| read.len())) {
-            Ok(n) if n > 0 => {}
-            Ok(_) | Err(Errno::AGAIN) => return Ok(()),
+            Ok(n) if n > 0 => any = true,
+            Ok(_) | Err(Errno::AGAIN) => return Ok(any),
             Err(e) => return Err(Error::kernel(Step::Watch, called, e)),
         }
     }

@@ -226,6 +226,9 @@ fn difference(before: Option<Present>, now: Option<Present>) -> Vec<Change> {
     }
 }
 
+/// Time between v1's signal and its count.
+const V1_VICTIM: Duration = Duration::from_millis(100);
+
 /// Waits for OOM kills in a group.
 #[derive(Debug)]
 pub struct OomWatcher {
@@ -295,21 +298,29 @@ impl OomWatcher {
     }
 
     /// How many processes were killed since the last call (or since the watch began). Call it when
-    /// the descriptor is readable. On v1 before Linux 4.13, which does not count kills, any number
-    /// of them is 1. A group that has been deleted has no more kills to tell.
+    /// the descriptor is readable. On v1 this may take a tenth of a
+    /// second, and needs Linux 4.13, which began to count. A group that has been deleted has no more kills to tell.
     ///
     /// # Errors
     /// The counters cannot be read.
     pub fn kills(&mut self) -> Result<u64, Error> {
-        inotify::drain(&self.notify, Path::new("memory events"))?;
-        let now = match self.count() {
-            Ok(now) => now,
-            Err(e) if e.is_gone() => return Ok(0),
-            Err(e) => return Err(e),
-        };
-        let new = now.saturating_sub(self.seen);
-        self.seen = now;
-        Ok(new)
+        let signalled = inotify::drain(&self.notify, Path::new("memory events"))?;
+        let started = Instant::now();
+        loop {
+            let now = match self.count() {
+                Ok(now) => now,
+                Err(e) if e.is_gone() => return Ok(0),
+                Err(e) => return Err(e),
+            };
+            let new = now.saturating_sub(self.seen);
+            self.seen = now;
+            // v1 signals when it begins to look for a victim, and counts once it has killed.
+            let may_still_come = signalled && matches!(self.source, Source::V1(_));
+            if new > 0 || !may_still_come || started.elapsed() >= V1_VICTIM {
+                return Ok(new);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Waits for kills. 0 when the time is up.

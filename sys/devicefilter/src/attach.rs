@@ -17,6 +17,8 @@
 //!
 //! The lock orders updaters on one cgroup. Updaters that share a record then leave exactly one
 //! program; updaters with separate records leave one each, and the strictest of both holds.
+//! A container can see and lock its own cgroup directory, so after [`LOCK_PATIENCE`] the change
+//! goes on without the lock and the report says so: at worst an extra program stays.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -34,7 +36,7 @@ mod target;
 use target::{Target, open_dir, save};
 
 /// How long to wait for another updater of the same cgroup.
-pub const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+pub const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Identity of a loaded program. Ids are reused, so tag and load time are compared too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,9 +103,6 @@ pub enum AttachError {
         #[source]
         errno: Errno,
     },
-    /// Another updater holds the lock of this cgroup.
-    #[error("another process has been changing this cgroup's device filter for {LOCK_TIMEOUT:?}")]
-    Locked,
     /// The record names programs of ours that are attached here already.
     #[error("a device filter of ours (programs {ids:?}) is attached already; update it instead")]
     AlreadyInstalled {
@@ -166,6 +165,8 @@ pub enum How {
 /// What was done and what is there now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
+    /// Somebody else held the lock all the time, so the change went on without it.
+    pub contended: bool,
     /// As saved in the record.
     pub owned: Owned,
     /// How the new program got there.
@@ -186,7 +187,7 @@ pub fn install(
     program: &Program,
     record: &mut dyn Record,
 ) -> Result<Report, AttachError> {
-    let target = Target::open(cgroup)?;
+    let target = Target::open(cgroup, LOCK_PATIENCE)?;
     let mine = target.recorded(record)?;
     if !mine.attached.is_empty() {
         let ids = mine.attached.iter().map(|ours| ours.reference.id).collect();
@@ -204,7 +205,7 @@ pub fn update(
     program: &Program,
     record: &mut dyn Record,
 ) -> Result<Report, AttachError> {
-    let target = Target::open(cgroup)?;
+    let target = Target::open(cgroup, LOCK_PATIENCE)?;
     let mine = target.recorded(record)?;
     target.change(program, mine, record)
 }
@@ -219,7 +220,7 @@ pub fn remove(
     cgroup: BorrowedFd<'_>,
     record: &mut dyn Record,
 ) -> Result<(Vec<u32>, Vec<u32>), AttachError> {
-    let target = Target::open(cgroup)?;
+    let target = Target::open(cgroup, LOCK_PATIENCE)?;
     let mine = target.recorded(record)?;
     let mut detached = Vec::new();
     let mut left = Vec::new();
@@ -248,7 +249,7 @@ pub fn remove(
 /// [`AttachError`] if the scratch cgroup or its first program cannot be had.
 pub fn probe_replace(parent: BorrowedFd<'_>) -> Result<bool, AttachError> {
     use rustix::fs::{AtFlags, mkdirat, unlinkat};
-    let name = format!("warren-probe-{}", std::process::id());
+    let name = crate::probe::scratch_name();
     let directory = |step| move |errno| AttachError::Directory { step, errno };
     mkdirat(parent, &name, Mode::from_raw_mode(0o755)).map_err(directory("make a scratch of"))?;
     let answer = (|| {

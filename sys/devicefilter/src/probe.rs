@@ -24,6 +24,7 @@ mod child;
 mod scratch;
 
 pub use scratch::Scratch;
+pub(crate) use scratch::scratch_name;
 
 /// How to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -462,6 +462,22 @@ fn what_really_opens_here() {
     );
 }
 
+/// Where no node can be made, the one that exists is tried.
+#[test]
+fn an_existing_node_serves_where_none_can_be_made() {
+    let nodes = || Nodes::in_dir("/proc".as_ref()).unwrap();
+    assert!(matches!(
+        nodes().try_here(read(NULL), Ask::Open),
+        Outcome::Unknown(_)
+    ));
+    let nodes = nodes().or_existing("/sys".as_ref(), "/dev".as_ref());
+    assert_eq!(nodes.try_here(read(NULL), Ask::Open), Outcome::Passes);
+    assert!(matches!(
+        nodes.try_here(read(Device::char(240, 4_000)), Ask::Open),
+        Outcome::Unknown(_)
+    ));
+}
+
 /// A container's own filter with an inner one below: the inner can only be narrower.
 #[test]
 fn an_inner_filter_cannot_widen_the_outer() {

@@ -35,6 +35,9 @@ mod data;
 mod error;
 mod expr;
 mod family;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod host_test;
 mod id;
 mod list;
 mod monitor;

@@ -17,9 +17,10 @@ const ATTEMPTS: u32 = 20;
 pub struct Generation {
     /// Number; wraps around.
     pub id: u32,
-    /// Process that made it, in the reader's process namespace.
+    /// Thread that made it, or that asks when it is asked for: its number in the initial process
+    /// namespace, which means nothing in another.
     pub process: Option<u32>,
-    /// That process's name.
+    /// That thread's name, 15 bytes at most.
     pub process_name: Option<String>,
 }
 
@@ -148,8 +149,8 @@ impl Nft {
         Ok(sets)
     }
 
-    /// The elements of a set; `set` must be as listed or as created, since that decides how
-    /// ranges read. An error of errno `NOENT` if there is no such set.
+    /// The elements of a set, sorted by key; `set` must be as listed or as created, since that
+    /// decides how ranges read. An error of errno `NOENT` if there is no such set.
     pub fn list_elements(&mut self, set: &Set) -> Result<Vec<Element>, Error> {
         let request = message(msg::GETSETELEM, flags::DUMP, Some(set.family)).attributes(|a| {
             a.put_str(elem::LIST_TABLE, &set.table)
@@ -157,7 +158,10 @@ impl Nft {
         });
         let what = format!("elements of set {}", crate::SetId::from(set));
         let messages = self.ask(request, &what)?;
-        decode_element_messages(set, &messages).map_err(|source| Error::Malformed { what, source })
+        let mut elements = decode_element_messages(set, &messages)
+            .map_err(|source| Error::Malformed { what, source })?;
+        elements.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(elements)
     }
 
     /// All tables with their contents, as of one moment.

@@ -203,16 +203,14 @@ fn collect(
 
 fn refusal(steps: &[Step], refused: Vec<(Option<usize>, KernelError)>) -> Refusal {
     let mut refused = refused.into_iter();
-    let (step, error) = refused.next().unwrap_or_else(|| {
-        (
-            None,
-            KernelError {
-                errno: Errno::IO,
-                message: None,
-                offset: None,
-            },
-        )
-    });
+    let (step, error) = refused.next().unwrap_or((
+        None,
+        KernelError {
+            errno: Errno::IO,
+            message: None,
+            offset: None,
+        },
+    ));
     let at = step.and_then(|step| steps.get(step));
     let text = at.map(ToString::to_string).unwrap_or_default();
     let expression = at.and_then(|step| {

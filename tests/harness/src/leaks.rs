@@ -1,11 +1,13 @@
 //! What the machine holds, before and after.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::process::{getpid, set_child_subreaper};
+use warren_sys_devicefilter::bpf;
 
 use crate::cgroup;
 use crate::gate::{Exclusive, exclusive};
@@ -29,7 +31,7 @@ impl Leaks<'static> {
     /// Takes stock of: mounts, network namespaces and processes of this process
     /// and its descendants, named network namespaces, cgroups called `warren...`
     /// other than those of other tests, and, in the current network namespace,
-    /// links and nftables tables.
+    /// links and nftables tables; and device programs on cgroups or held open.
     ///
     /// From now on, orphaned descendants become children of this process, so that
     /// daemons count too.
@@ -112,6 +114,7 @@ fn stock(net: Option<&NetNs>) -> BTreeSet<String> {
             .into_iter()
             .map(|path| format!("cgroup {}", path.display())),
     );
+    all.extend(device_programs(&tasks));
     let (links, tables) = match net {
         Some(net) => (net.inside(links), net.run(&LIST_TABLES)),
         None => (links(), list_tables()),
@@ -254,4 +257,32 @@ fn links() -> Vec<String> {
             .collect(),
         Err(error) => panic!("cannot list links: {error}"),
     }
+}
+
+/// The device programs on cgroups, other than those of other tests, and those
+/// that these tasks hold open: together all that a test can leave behind or take
+/// away, and nothing that comes and goes elsewhere on the machine.
+fn device_programs(tasks: &[u32]) -> Vec<String> {
+    let root = cgroup::root();
+    let mut found = Vec::new();
+    for path in std::iter::once(PathBuf::new()).chain(cgroup::below(&root)) {
+        if of_another_test(&path) {
+            continue;
+        }
+        // One that vanished meanwhile has no programs.
+        let attached = File::open(root.join(&path)).ok();
+        let attached = attached.and_then(|directory| bpf::query(directory.as_fd()).ok());
+        let ids = attached.map(|attached| attached.ids).unwrap_or_default();
+        let line = |id| format!("device program {id} on cgroup {}", path.display());
+        found.extend(ids.into_iter().map(line));
+    }
+    for pid in tasks {
+        let folder = fs::read_dir(format!("/proc/{pid}/fdinfo"));
+        for entry in folder.into_iter().flatten().flatten() {
+            let text = fs::read_to_string(entry.path()).unwrap_or_default();
+            let id = text.lines().find_map(|line| line.strip_prefix("prog_id:"));
+            found.extend(id.map(|id| format!("BPF program {} held by {pid}", id.trim())));
+        }
+    }
+    found
 }

@@ -49,7 +49,7 @@ impl Arguments {
         if format == Format::Human {
             show(&report::Setup { outcome }, format)?;
         }
-        match watcher.run(&mut |event| tell(event, format)) {}
+        watcher.run(&mut |event| tell(event, format))
     }
 }
 

@@ -168,10 +168,13 @@ fn io_in_both_versions() {
         write_ops: Some(Bound::Unlimited),
         ..IoMax::default()
     };
-    let mut limits = Limits::default();
-    limits.io = Io {
+    let io = Io {
         weight: Some(5),
         max: vec![device, IoMax::default()],
+    };
+    let limits = Limits {
+        io,
+        ..Limits::default()
     };
     let now = Now::default();
     assert_eq!(

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstat, fstatfs, openat};
 use rustix::io::Errno;
 
-use super::{AttachError, How, LOCK_TIMEOUT, Owned, ProgramRef, Record, Report};
+use super::{AttachError, How, Owned, ProgramRef, Record, Report};
 use crate::bpf::{self, Attached, BpfError, Loaded};
 use crate::program::Program;
 
@@ -29,33 +29,35 @@ pub(super) struct Target {
     /// Own open description, so that the lock is ours alone.
     dir: OwnedFd,
     pub id: u64,
+    pub locked: bool,
     /// Whether the kernel is asked to replace in one step. Off only to test the other way.
     pub one_step: bool,
 }
 
 impl Target {
-    pub fn open(cgroup: BorrowedFd<'_>) -> Result<Self, AttachError> {
+    pub fn open(cgroup: BorrowedFd<'_>, patience: Duration) -> Result<Self, AttachError> {
         let directory = |step| move |errno| AttachError::Directory { step, errno };
         let f_type = fstatfs(cgroup).map_err(directory("stat"))?.f_type as u64;
         if f_type != CGROUP2_MAGIC {
             return Err(AttachError::NotCgroup2 { f_type });
         }
         let dir = open_dir(cgroup, ".")?;
-        let deadline = Instant::now() + LOCK_TIMEOUT;
-        loop {
+        let deadline = Instant::now() + patience;
+        let locked = loop {
             match flock(&dir, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
+                Ok(()) => break true,
                 Err(Errno::WOULDBLOCK) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(2));
                 }
-                Err(Errno::WOULDBLOCK) => return Err(AttachError::Locked),
+                Err(Errno::WOULDBLOCK) => break false,
                 Err(errno) => return Err(directory("lock")(errno)),
             }
-        }
+        };
         let id = fstat(&dir).map_err(directory("stat"))?.st_ino;
         Ok(Self {
             dir,
             id,
+            locked,
             one_step: true,
         })
     }
@@ -166,6 +168,7 @@ impl Target {
             None => How::AddedThenDetached(detached),
         };
         Ok(Report {
+            contended: !self.locked,
             owned,
             how,
             foreign,

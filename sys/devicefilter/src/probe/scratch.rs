@@ -8,6 +8,14 @@ use rustix::io::Errno;
 
 use super::{ProbeError, failed};
 
+/// A name that no other probe uses.
+pub(crate) fn scratch_name() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let unique = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("warren-probe-{}-{unique}", std::process::id())
+}
+
 /// A child cgroup for one probe, removed when closed or dropped.
 #[derive(Debug)]
 pub struct Scratch {
@@ -23,10 +31,7 @@ impl Scratch {
     /// # Errors
     /// [`ProbeError`].
     pub fn below(parent: &Path) -> Result<Self, ProbeError> {
-        use std::sync::atomic::{AtomicU64, Ordering};
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let unique = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = parent.join(format!("warren-probe-{}-{unique}", std::process::id()));
+        let path = parent.join(scratch_name());
         rustix::fs::mkdir(&path, Mode::from_raw_mode(0o755))
             .map_err(failed("make cgroup", Some(&path)))?;
         let procs_path = path.join("cgroup.procs");

@@ -62,10 +62,6 @@ impl Rule {
 
     /// Drops the packet.
     #[must_use]
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "the verdict's name; nothing is freed"
-    )]
     pub fn drop(self) -> Self {
         self.verdict(Verdict::Drop)
     }

@@ -381,11 +381,12 @@ fn comparison(left: &Operand, op: CmpOp, right: &[u8]) -> String {
             xor,
         } if xor.iter().all(|byte| *byte == 0) => {
             let is_zero = right.iter().all(|byte| *byte == 0);
-            if *data_type == super::value::CT_STATE && is_zero {
-                if let Some(names) = host_u32(mask).and_then(states) {
-                    let not = if op == CmpOp::Eq { "! " } else { "" };
-                    return format!("{text} {not}{names}");
-                }
+            if *data_type == super::value::CT_STATE
+                && is_zero
+                && let Some(names) = host_u32(mask).and_then(states)
+            {
+                let not = if op == CmpOp::Eq { "! " } else { "" };
+                return format!("{text} {not}{names}");
             }
             let is_address = matches!(data_type, DataType::Ipv4Addr | DataType::Ipv6Addr);
             match prefix_bits(mask) {

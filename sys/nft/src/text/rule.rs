@@ -17,8 +17,8 @@ const LEVELS: &[&str] = &[
     "emerg", "alert", "crit", "err", "warn", "notice", "info", "debug", "audit",
 ];
 const DEFAULT_LEVEL: u32 = 4;
-/// All of `NF_LOG_*`.
-const ALL_LOG_FLAGS: u32 = 0x1f;
+/// What `flags all` stands for (`NF_LOG_MASK`).
+const ALL_LOG_FLAGS: u32 = 0x2f;
 const DEFAULT_BURST: u32 = 5;
 
 impl fmt::Display for Rule {
@@ -39,19 +39,16 @@ pub(super) fn rule(rule: &Rule, table: Option<&TableContents>) -> String {
             op: CmpOp::Ge,
             value: first,
         } = expr
-        {
-            if let Some(Expr::Cmp {
+            && let Some(Expr::Cmp {
                 register: same,
                 op: CmpOp::Le,
                 value: last,
             }) = exprs.peek()
-            {
-                if same == register {
-                    d.compare_range(*register, false, first, last);
-                    exprs.next();
-                    continue;
-                }
-            }
+            && same == register
+        {
+            d.compare_range(*register, false, first, last);
+            exprs.next();
+            continue;
         }
         write_expr(&mut d, expr, table);
     }

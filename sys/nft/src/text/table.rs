@@ -124,19 +124,21 @@ fn write_set(f: &mut fmt::Formatter<'_>, set: &Set, elements: &[Element]) -> fmt
         Some(data_type) => writeln!(f, "\t\ttype {} : {data_type}", set.key_type)?,
         None => writeln!(f, "\t\ttype {}", set.key_type)?,
     }
-    if let Some(size) = set.size {
+    // The size of a constant set is just the number of its elements.
+    if let (Some(size), false) = (set.size, set.is_constant) {
         writeln!(f, "\t\tsize {size}")?;
     }
     let flags: Vec<_> = [
         (set.is_constant, "constant"),
         (set.is_dynamic, "dynamic"),
         (set.is_interval, "interval"),
-        (set.has_timeouts && set.default_timeout.is_none(), "timeout"),
+        (set.has_timeouts, "timeout"),
     ]
     .into_iter()
     .filter_map(|(is_set, name)| is_set.then_some(name))
     .collect();
-    if !flags.is_empty() {
+    // A default timeout says as much as the flag alone.
+    if !flags.is_empty() && (flags != ["timeout"] || set.default_timeout.is_none()) {
         writeln!(f, "\t\tflags {}", flags.join(","))?;
     }
     if let Some(timeout) = set.default_timeout {

@@ -5,21 +5,29 @@
 )]
 #![allow(dead_code, reason = "not every test binary uses every helper")]
 
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use warren_sys_netlink::{MessageBuilder, Protocol, Socket};
 
+/// Name of the threads that tests run on, as the kernel tells it.
+pub const THREAD: &str = "netns-test";
+
 /// Runs `test` on a thread of its own in a new, empty network namespace with loopback up.
 pub fn in_netns(test: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::spawn(move || {
+    let run = move || {
         // SAFETY: only the network namespace is unshared, which has no effect on memory or
         // descriptors; the thread ends with the test.
         unsafe { unshare_unsafe(UnshareFlags::NEWNET) }
             .expect("these tests need root (CAP_SYS_ADMIN) for a network namespace");
         loopback_up();
         test();
-    });
+    };
+    let thread = std::thread::Builder::new()
+        .name(THREAD.to_owned())
+        .spawn(run)
+        .unwrap();
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
     }
@@ -51,4 +59,20 @@ pub fn nft(arguments: &[&str]) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs the nft command on a script.
+pub fn nft_stdin(script: &str) {
+    let mut child = Command::new("nft")
+        .args(["-f", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("these tests compare with the nft command: apt-get install nftables");
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(script.as_bytes())
+        .unwrap();
+    assert!(child.wait().unwrap().success(), "nft refused {script}");
 }

@@ -1,13 +1,17 @@
 //! What an actor becomes, does and reports.
 
+use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::Signal;
 use rustix::thread::CapabilitySet;
 use warren_tests_harness::protocol::{Program, Request};
-use warren_tests_harness::{Actor, ActorBuilder, Connected, MountStep, Ns, Opened, Sandbox};
+use warren_tests_harness::{
+    Actor, ActorBuilder, Connected, MountStep, Ns, Opened, Sandbox, programs,
+};
 
 const SOON: Duration = Duration::from_millis(300);
 
@@ -132,6 +136,25 @@ fn programs_do_not_outlive_their_actor() {
         assert!(Instant::now() < deadline, "the program is still there");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+#[test]
+fn a_tethered_program_goes_when_the_pipe_closes() {
+    let mut tether = Command::new(programs::actor())
+        .args(["tether", "sh", "-c", "echo $$; exec sleep 1000"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pid = String::new();
+    BufReader::new(tether.stdout.take().unwrap())
+        .read_line(&mut pid)
+        .unwrap();
+    let path = format!("/proc/{}", pid.trim_end());
+    assert!(std::path::Path::new(&path).exists());
+    drop(tether.stdin.take());
+    assert!(!tether.wait().unwrap().success());
+    assert!(!std::path::Path::new(&path).exists());
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! A leak check that cannot see a leak would be worse than none.
 
+use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 
+use warren_sys_devicefilter::{Policy, Program, Style, bpf};
 use warren_tests_harness::{ActorBuilder, Leaks, NetNs, Ns, Sandbox, cgroup, veth};
 
 #[test]
@@ -50,6 +52,11 @@ fn every_kind_of_leak_is_seen() {
     let flags = rustix::mount::MountFlags::empty();
     rustix::mount::mount("tmpfs", folder.path(), "tmpfs", flags, None).unwrap();
 
+    let program = Program::new(&Policy::from_rules(&[]).unwrap(), Style::default());
+    let program = bpf::load(&program).unwrap();
+    let directory = std::fs::File::open(&group).unwrap();
+    bpf::attach(directory.as_fd(), program.as_fd()).unwrap();
+
     let seen = leaks.difference();
 
     rustix::mount::unmount(folder.path(), rustix::mount::UnmountFlags::empty()).unwrap();
@@ -58,8 +65,11 @@ fn every_kind_of_leak_is_seen() {
     let orphan = rustix::process::Pid::from_raw(orphan.unwrap()).unwrap();
     rustix::process::kill_process(orphan, rustix::process::Signal::KILL).unwrap();
     std::fs::remove_dir(&group).unwrap();
+    let (id, group_name) = (program.info().id, group.file_name().unwrap().display());
     let expected = [
-        format!("+ cgroup {}", group.file_name().unwrap().display()),
+        format!("+ cgroup {group_name}"),
+        format!("+ device program {id} on cgroup {group_name}"),
+        format!("+ BPF program {id} held by {}", std::process::id()),
         "+ link dummy0".to_owned(),
         format!("+ network namespace net:[{}]", second.inode()),
         "+ nftables table inet leak".to_owned(),
@@ -77,6 +87,7 @@ fn every_kind_of_leak_is_seen() {
     );
     assert_eq!(seen.len(), expected.len() + 2, "{seen:#?}");
 
+    drop(program);
     drop(second);
     net.ip(&["link", "delete", "dummy0"]);
     net.run(&["nft", "delete table inet leak"]).success();
