@@ -10,7 +10,7 @@
 //! | Which cgroup namespace am I in? | [`namespace`] |
 //! | Limit what a group may use | [`limits`] |
 //! | What has it used, is it starved? | [`stats`], [`pressure`] |
-//! | Has it come, gone, emptied, been killed for memory? | [`watch`] |
+//! | Has it come, gone, emptied, frozen? Killed for memory? | [`watch`], [`oom`] |
 //! | The same group in all hierarchies at once | [`set`] |
 //! | Make, fill, freeze, kill, delegate, remove a group | [`Cgroup`] (v2), [`V1Group`] |
 //!
@@ -26,7 +26,9 @@ mod inotify;
 pub mod layout;
 pub mod limits;
 pub mod locate;
+mod meaning;
 pub mod namespace;
+pub mod oom;
 pub mod path;
 pub mod pressure;
 pub mod proc_file;
@@ -43,8 +45,9 @@ pub use layout::Layout;
 pub use limits::{Bound, Limits};
 pub use locate::{Located, Process};
 pub use namespace::Namespace;
+pub use oom::OomWatcher;
 pub use path::NsPath;
 pub use proc_file::ProcessCgroups;
 pub use set::GroupSet;
 pub use v1::V1Group;
-pub use watch::{OomWatcher, Watcher};
+pub use watch::Watcher;

@@ -19,7 +19,7 @@ use warren_sys_mount::{DetachedError, Origin, ReadError, detached_cgroup2};
 use crate::error::Error;
 use crate::group::Cgroup;
 use crate::id::CgroupId;
-use crate::layout::{Layout, V1Hierarchy};
+use crate::layout::{HierarchyMount, Layout, V1Hierarchy};
 use crate::path::{JoinError, NsPath};
 use crate::proc_file::{ProcFileError, ProcessCgroups};
 use crate::v1::V1Group;
@@ -148,12 +148,32 @@ pub fn locate(process: Process, known: Option<CgroupId>) -> Result<Located, Loca
 /// # Errors
 /// No mount is visible, or the failure at the most useful one.
 pub fn locate_visible(process: Process, known: Option<CgroupId>) -> Result<Located, LocateError> {
-    let layout = Layout::discover()?;
+    through_mounts(&Layout::discover()?.v2, process, known)
+}
+
+/// Finds the v2 group of a process such that groups can be made and written in it: through a
+/// visible writable mount, else a detached one, else (nothing can be written then) a read-only one.
+///
+/// # Errors
+/// The failure of the detached mount.
+pub fn locate_writable(process: Process, known: Option<CgroupId>) -> Result<Located, LocateError> {
+    let mut layout = Layout::discover()?;
+    layout.v2.retain(|m| !m.read_only);
+    through_mounts(&layout.v2, process, known)
+        .or_else(|_| locate_detached(process, known))
+        .or_else(|e| locate_visible(process, known).map_err(|_| e))
+}
+
+fn through_mounts(
+    mounts: &[HierarchyMount],
+    process: Process,
+    known: Option<CgroupId>,
+) -> Result<Located, LocateError> {
     let mut first_failure = None;
     // A process may move between the two reads; the next round sees where to.
     for _ in 0..3 {
         let path = path_of(process)?;
-        for mount in &layout.v2 {
+        for mount in mounts {
             let mount_point = mount.mount_point.clone();
             let found = path
                 .relative_to(&mount.root)

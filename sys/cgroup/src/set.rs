@@ -12,7 +12,7 @@ use crate::error::{Error, Step};
 use crate::group::Cgroup;
 use crate::layout::Layout;
 use crate::limits::{Applied, ApplyError, Limits, Targets, apply};
-use crate::locate::{LocateError, Process, locate, locate_v1};
+use crate::locate::{LocateError, Process, locate_v1, locate_writable};
 use crate::v1::V1Group;
 
 /// Groups that are used as one.
@@ -22,26 +22,55 @@ pub struct GroupSet {
     pub v2: Option<Cgroup>,
     /// The groups in v1 hierarchies.
     pub v1: Vec<V1Group>,
+    /// Hierarchies that are mounted but of no use: a limit that needs one fails.
+    pub unusable: Vec<Unusable>,
+}
+
+/// A v1 hierarchy in which the process's group cannot be used.
+#[derive(Debug)]
+pub struct Unusable {
+    /// Its controllers.
+    pub controllers: Vec<String>,
+    /// Why; `None` if it is mounted read-only.
+    pub error: Option<LocateError>,
 }
 
 impl GroupSet {
-    /// The groups of a process in all visible hierarchies; the v2 one even if none is visible.
+    /// The groups of a process in all hierarchies that are visible and writable; the v2 one even
+    /// if none is visible. What cannot be used is listed in [`GroupSet::unusable`].
     ///
     /// # Errors
-    /// A hierarchy is visible and the process's group in it cannot be reached.
+    /// The kernel has cgroup v2, and the process's group in it cannot be reached.
     pub fn of(process: Process) -> Result<Self, LocateError> {
         let layout = Layout::discover()?;
-        let v2 = match locate(process, None) {
+        let mut set = Self {
+            v2: None,
+            v1: Vec::new(),
+            unusable: Vec::new(),
+        };
+        set.v2 = match locate_writable(process, None) {
             Ok(found) => Some(found.group),
             Err(LocateError::NotInV2(_)) => None,
             Err(e) => return Err(e),
         };
-        let v1 = layout
-            .v1
-            .iter()
-            .map(|h| locate_v1(process, h))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { v2, v1 })
+        for hierarchy in &layout.v1 {
+            let controllers = hierarchy.controllers.clone();
+            if hierarchy.mount.read_only {
+                set.unusable.push(Unusable {
+                    controllers,
+                    error: None,
+                });
+                continue;
+            }
+            match locate_v1(process, hierarchy) {
+                Ok(group) => set.v1.push(group),
+                Err(e) => set.unusable.push(Unusable {
+                    controllers,
+                    error: Some(e),
+                }),
+            }
+        }
+        Ok(set)
     }
 
     /// Makes a child of this name in every hierarchy, or opens those there are. If one cannot be
@@ -53,12 +82,14 @@ impl GroupSet {
         let mut made = Self {
             v2: None,
             v1: Vec::new(),
+            unusable: Vec::new(),
         };
         let mut result = Ok(());
         // What was there before must stay there after a failure.
         let mut new = Self {
             v2: None,
             v1: Vec::new(),
+            unusable: Vec::new(),
         };
         if let Some(parent) = &self.v2 {
             let was_there = parent.child(name).is_ok();
@@ -111,6 +142,7 @@ impl GroupSet {
                 .iter()
                 .map(|parent| parent.child(name))
                 .collect::<Result<_, _>>()?,
+            unusable: Vec::new(),
         })
     }
 

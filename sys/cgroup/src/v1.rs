@@ -216,7 +216,11 @@ impl V1Group {
             let killed = kill_each(self.procs_below(), self.path());
             if freezes {
                 // A frozen v1 task does not die before it is thawed.
-                self.thaw(POLL * 10)?;
+                match self.thaw(POLL * 10) {
+                    Ok(()) => {}
+                    Err(e) if e.is_gone() => return Ok(()),
+                    Err(e) => return Err(e),
+                }
             }
             match killed {
                 Ok(()) => {}

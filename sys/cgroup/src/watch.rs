@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::inotify::WatchFlags;
 
-use crate::error::{Error, Meaning, Step};
+use crate::error::Error;
 use crate::group::{Cgroup, State};
 use crate::id::CgroupId;
 use crate::inotify;
@@ -223,137 +223,6 @@ fn difference(before: Option<Present>, now: Option<Present>) -> Vec<Change> {
                 (old.state.frozen != new.state.frozen).then_some(Change::Frozen(new.state.frozen));
             populated.into_iter().chain(frozen).collect()
         }
-    }
-}
-
-/// Time between v1's signal and its count.
-const V1_VICTIM: Duration = Duration::from_millis(100);
-
-/// Waits for OOM kills in a group.
-#[derive(Debug)]
-pub struct OomWatcher {
-    notify: OwnedFd,
-    source: Source,
-    seen: u64,
-}
-
-#[derive(Debug)]
-enum Source {
-    /// inotify on `memory.events`.
-    V2(OwnedFd),
-    /// eventfd registered for `memory.oom_control`.
-    V1(OwnedFd),
-}
-
-impl OomWatcher {
-    /// Watches a v2 group (and all below it) with the `memory` controller.
-    ///
-    /// # Errors
-    /// [`Error::NoController`], or no watch can be had.
-    pub fn v2(group: &Cgroup) -> Result<Self, Error> {
-        let events = match group
-            .dir()
-            .open_file("memory.events", rustix::fs::OFlags::RDONLY)
-        {
-            Ok(file) => file,
-            Err(e) if e.meaning() == Some(Meaning::Absent) => {
-                return Err(group.undelegated("memory"));
-            }
-            Err(e) => return Err(e),
-        };
-        let notify = inotify::new(group.path())?;
-        inotify::watch(&notify, &events, group.path(), WatchFlags::MODIFY)?;
-        let mut watcher = Self {
-            notify,
-            source: Source::V2(events),
-            seen: 0,
-        };
-        watcher.seen = watcher.count()?;
-        Ok(watcher)
-    }
-
-    /// Watches a v1 group of the `memory` hierarchy.
-    ///
-    /// # Errors
-    /// It is not of that hierarchy, or the kernel has no v1 event control.
-    pub fn v1(group: &crate::V1Group) -> Result<Self, Error> {
-        use std::os::fd::AsRawFd;
-        let control = group
-            .dir()
-            .open_file("memory.oom_control", rustix::fs::OFlags::RDONLY)?;
-        let flags = rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK;
-        let notify = rustix::event::eventfd(0, flags)
-            .map_err(|e| Error::kernel(Step::Watch, group.path(), e))?;
-        let registration = format!("{} {}", notify.as_raw_fd(), control.as_raw_fd());
-        group
-            .dir()
-            .write(&Step::Watch, "cgroup.event_control", &registration)?;
-        let mut watcher = Self {
-            notify,
-            source: Source::V1(control),
-            seen: 0,
-        };
-        watcher.seen = watcher.count()?;
-        Ok(watcher)
-    }
-
-    /// How many processes were killed since the last call (or since the watch began). Call it when
-    /// the descriptor is readable. On v1 this may take a tenth of a
-    /// second, and needs Linux 4.13, which began to count. A group that has been deleted has no more kills to tell.
-    ///
-    /// # Errors
-    /// The counters cannot be read.
-    pub fn kills(&mut self) -> Result<u64, Error> {
-        let signalled = inotify::drain(&self.notify, Path::new("memory events"))?;
-        let started = Instant::now();
-        loop {
-            let now = match self.count() {
-                Ok(now) => now,
-                Err(e) if e.is_gone() => return Ok(0),
-                Err(e) => return Err(e),
-            };
-            let new = now.saturating_sub(self.seen);
-            self.seen = now;
-            // v1 signals when it begins to look for a victim, and counts once it has killed.
-            let may_still_come = signalled && matches!(self.source, Source::V1(_));
-            if new > 0 || !may_still_come || started.elapsed() >= V1_VICTIM {
-                return Ok(new);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    /// Waits for kills. 0 when the time is up.
-    ///
-    /// # Errors
-    /// As [`OomWatcher::kills`].
-    pub fn wait(&mut self, limit: Duration) -> Result<u64, Error> {
-        let started = Instant::now();
-        loop {
-            let kills = self.kills()?;
-            let left = limit.saturating_sub(started.elapsed());
-            if kills > 0 || left.is_zero() {
-                return Ok(kills);
-            }
-            inotify::wait_readable(&self.notify, left, Path::new("memory events"))?;
-        }
-    }
-
-    fn count(&self) -> Result<u64, Error> {
-        let (file, name) = match &self.source {
-            Source::V2(file) => (file, "memory.events"),
-            Source::V1(file) => (file, "memory.oom_control"),
-        };
-        let text = crate::dir::read_all(file)
-            .map_err(|e| Error::kernel(Step::Read, Path::new(name), e))?;
-        Ok(crate::stats::FlatKeyed::parse(&text).count("oom_kill"))
-    }
-}
-
-impl AsFd for OomWatcher {
-    /// Readable when there may be kills.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.notify.as_fd()
     }
 }
 

@@ -179,6 +179,10 @@ fn delegation_hands_over_what_the_kernel_lists() {
     test.group
         .delegate(Uid::from_raw(1234), Gid::from_raw(2345))
         .unwrap();
+    assert_eq!(
+        test.group.delegated_to().unwrap(),
+        Some(Uid::from_raw(1234))
+    );
     let owner = |file: &str| {
         let stat = std::fs::metadata(test.group.path().join(file)).unwrap();
         (stat.uid(), stat.gid())
@@ -213,6 +217,11 @@ fn a_missing_controller_names_who_withholds_it() {
     };
     assert_eq!(root, common::v2_root().path());
     assert_eq!(*v1_hierarchy, None);
+    let missing = deep
+        .require(&["no-such-controller", "neither"])
+        .unwrap_err();
+    assert_eq!(missing.len(), 2);
+    deep.require(&[]).unwrap();
     // A controller that the root has and our group was not given, if this machine has one.
     let root = common::v2_root();
     let given = test.group.controllers().unwrap();

@@ -208,6 +208,7 @@ fn a_set_spans_all_hierarchies() {
     let ours = GroupSet::of(Process::Myself).unwrap();
     assert!(ours.v2.is_some() && !ours.v1.is_empty());
     let name = format!("warren-test-{}-set", std::process::id());
+    assert!(ours.create("a/b").is_err());
     let set = Removed(Some(ours.create(&name).unwrap()));
     let groups = set.0.as_ref().unwrap();
     assert_eq!(groups.v1.len(), ours.v1.len());

@@ -10,8 +10,8 @@
 //!
 //! ```text
 //! in a private cgroup namespace ──────────────► fresh mount         (options are not applied)
-//! initial one, a whole cgroup2 mount visible ─► clone of that mount (no new instance)
-//! initial one, none visible ──────────────────► fresh mount from a scratch namespace,
+//! initial one, whole and writable mount seen ─► clone of that mount (no new instance)
+//! initial one, none such ─────────────────────► fresh mount from a scratch namespace,
 //!                                               then its tree's root by file handle
 //! ```
 
@@ -170,26 +170,14 @@ pub enum Origin {
 
 /// A cgroup v2 mount that needs no visible cgroup mount, shows in no mount table, and leaves the
 /// options of the machine's cgroup v2 tree alone. Its root is the root of the calling thread's
-/// cgroup namespace.
+/// cgroup namespace. It is writable even where all visible mounts are read-only, unless only a clone
+/// of such a mount could be had.
 ///
 /// # Errors
 /// The failed step; commonly `EPERM` at [`Step::Open`] without `CAP_SYS_ADMIN`.
 pub fn detached_cgroup2() -> Result<DetachedCgroup2, DetachedError> {
     let made = if in_initial_cgroup_namespace() {
-        match visible_whole_mount() {
-            Some(path) => {
-                let root =
-                    clone_of(&path).map_err(|e| DetachedError::new(Step::Clone, "cgroup2", e))?;
-                DetachedCgroup2 {
-                    root,
-                    origin: Origin::CloneOf(path),
-                }
-            }
-            None => DetachedCgroup2 {
-                root: root_by_handle()?,
-                origin: Origin::RootByHandle,
-            },
-        }
+        from_initial_namespace()?
     } else {
         DetachedCgroup2 {
             root: fresh_cgroup2()?,
@@ -227,17 +215,41 @@ fn in_initial_cgroup_namespace() -> bool {
         .map_or(true, |stat| stat.st_ino == INITIAL_CGROUP_NAMESPACE_INODE)
 }
 
-/// A reachable cgroup2 mount that shows the whole namespace, writable if there is one.
-fn visible_whole_mount() -> Option<PathBuf> {
-    let table = MountTable::read(Path::new("/proc"), "thread-self").ok()?;
-    let whole = |m: &&crate::Mount| m.root == Path::new("/") && table.is_reachable(m);
-    let writable = table
-        .of_type("cgroup2")
-        .filter(whole)
-        .find(|m| !m.is_read_only());
-    writable
-        .or_else(|| table.of_type("cgroup2").find(whole))
-        .map(|m| m.mount_point.clone())
+fn from_initial_namespace() -> Result<DetachedCgroup2, DetachedError> {
+    let cloned = |path: PathBuf| {
+        let root = clone_of(&path).map_err(|e| DetachedError::new(Step::Clone, "cgroup2", e))?;
+        Ok(DetachedCgroup2 {
+            root,
+            origin: Origin::CloneOf(path),
+        })
+    };
+    let (writable, read_only) = visible_whole_mounts();
+    if let Some(path) = writable {
+        return cloned(path);
+    }
+    match (root_by_handle(), read_only) {
+        (Ok(root), _) => Ok(DetachedCgroup2 {
+            root,
+            origin: Origin::RootByHandle,
+        }),
+        (Err(_), Some(path)) => cloned(path),
+        (Err(e), None) => Err(e),
+    }
+}
+
+/// Reachable cgroup2 mounts that show the whole namespace: a writable and a read-only one.
+fn visible_whole_mounts() -> (Option<PathBuf>, Option<PathBuf>) {
+    let Ok(table) = MountTable::read(Path::new("/proc"), "thread-self") else {
+        return (None, None);
+    };
+    let find = |read_only: bool| {
+        let whole = |m: &&crate::Mount| m.root == Path::new("/") && table.is_reachable(m);
+        let mut mounts = table.of_type("cgroup2").filter(whole);
+        mounts
+            .find(|m| m.is_read_only() == read_only)
+            .map(|m| m.mount_point.clone())
+    };
+    (find(false), find(true))
 }
 
 fn root_by_handle() -> Result<OwnedFd, DetachedError> {

@@ -15,7 +15,7 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 /// First guess at a datagram's size; the kernel fills dumps up to 32 KiB at a time.
 const DATAGRAM: usize = 64 << 10;
 /// How often an interrupted dump is tried.
-const DUMP_ATTEMPTS: u32 = 20;
+const DUMP_ATTEMPTS: u32 = 200;
 /// The kernel answers requests at once; waiting longer than this means it never will.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 

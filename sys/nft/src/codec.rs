@@ -20,7 +20,7 @@ use crate::Family;
 use crate::wire::SUBSYSTEM;
 
 /// Bytes of the `nfgenmsg` header.
-const FAMILY_HEADER: usize = 4;
+pub(crate) const FAMILY_HEADER: usize = 4;
 
 /// A message of type `NFT_MSG_*` about `family`; `None` asks for all families.
 pub(crate) fn message(kind: u8, flags: u16, family: Option<Family>) -> MessageBuilder {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::userdata;
+use crate::userdata::{BIG_ENDIAN, HOST_ENDIAN};
 
 /// What to do with a packet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -80,19 +80,46 @@ pub enum DataType {
     },
 }
 
-/// Name, number and size of each plain type. Numbers are those of `enum datatypes`
-/// in nft's `datatype.h`; order of its bytes: network unless host is said.
-const TYPES: &[(DataType, &str, u32, u32, bool)] = &[
-    (DataType::Ipv4Addr, "ipv4_addr", 7, 4, false),
-    (DataType::Ipv6Addr, "ipv6_addr", 8, 16, false),
-    (DataType::EtherAddr, "ether_addr", 9, 6, false),
-    (DataType::InetProto, "inet_proto", 12, 1, false),
-    (DataType::InetService, "inet_service", 13, 2, false),
-    (DataType::Mark, "mark", 19, 4, true),
-    (DataType::Uid, "uid", 24, 4, true),
-    (DataType::Gid, "gid", 25, 4, true),
-    (DataType::IfName, "ifname", 41, 16, true),
-    (DataType::CgroupV2, "cgroupsv2", 46, 8, true),
+/// What is known about a plain type.
+struct TypeInfo {
+    data_type: DataType,
+    /// nft's name for it.
+    name: &'static str,
+    /// Number in `enum datatypes` of nft's `datatype.h`.
+    number: u32,
+    /// Size in bytes.
+    length: u32,
+    /// nft's number for the order of its bytes.
+    byte_order: u32,
+}
+
+const fn plain(
+    data_type: DataType,
+    name: &'static str,
+    number: u32,
+    length: u32,
+    byte_order: u32,
+) -> TypeInfo {
+    TypeInfo {
+        data_type,
+        name,
+        number,
+        length,
+        byte_order,
+    }
+}
+
+const TYPES: &[TypeInfo] = &[
+    plain(DataType::Ipv4Addr, "ipv4_addr", 7, 4, BIG_ENDIAN),
+    plain(DataType::Ipv6Addr, "ipv6_addr", 8, 16, BIG_ENDIAN),
+    plain(DataType::EtherAddr, "ether_addr", 9, 6, BIG_ENDIAN),
+    plain(DataType::InetProto, "inet_proto", 12, 1, BIG_ENDIAN),
+    plain(DataType::InetService, "inet_service", 13, 2, BIG_ENDIAN),
+    plain(DataType::Mark, "mark", 19, 4, HOST_ENDIAN),
+    plain(DataType::Uid, "uid", 24, 4, HOST_ENDIAN),
+    plain(DataType::Gid, "gid", 25, 4, HOST_ENDIAN),
+    plain(DataType::IfName, "ifname", 41, 16, HOST_ENDIAN),
+    plain(DataType::CgroupV2, "cgroupsv2", 46, 8, HOST_ENDIAN),
 ];
 
 /// Each part of a concatenation takes this many bits of its type number.
@@ -100,8 +127,8 @@ const CONCAT_BITS: u32 = 6;
 const CONCAT_MASK: u32 = (1 << CONCAT_BITS) - 1;
 
 impl DataType {
-    fn entry(&self) -> Option<&'static (DataType, &'static str, u32, u32, bool)> {
-        TYPES.iter().find(|entry| entry.0 == *self)
+    fn info(&self) -> Option<&'static TypeInfo> {
+        TYPES.iter().find(|info| info.data_type == *self)
     }
 
     /// Number on the wire.
@@ -112,23 +139,28 @@ impl DataType {
             }),
             Self::Verdict => crate::wire::set::DATA_VERDICT,
             Self::Other { number, .. } => *number,
-            plain => plain.entry().map_or(0, |entry| entry.2),
+            plain => plain.info().map_or(0, |info| info.number),
         }
     }
 
     /// Size in bytes of a value, padding of concatenated parts included.
     pub(crate) fn length(&self) -> u32 {
         match self {
-            Self::Concat(parts) => parts.iter().map(Self::padded_length).sum(),
+            Self::Concat(parts) => parts
+                .iter()
+                .map(Self::padded_length)
+                .fold(0, u32::saturating_add),
             Self::Verdict => 0,
             Self::Other { length, .. } => *length,
-            plain => plain.entry().map_or(0, |entry| entry.3),
+            plain => plain.info().map_or(0, |info| info.length),
         }
     }
 
     /// Size in bytes within a concatenation.
     pub(crate) fn padded_length(&self) -> u32 {
-        self.length().next_multiple_of(4)
+        self.length()
+            .checked_next_multiple_of(4)
+            .unwrap_or(u32::MAX)
     }
 
     /// The type with this number and size.
@@ -140,15 +172,15 @@ impl DataType {
         if number <= CONCAT_MASK {
             return TYPES
                 .iter()
-                .find(|entry| entry.2 == number && entry.3 == length)
-                .map_or(other, |entry| entry.0.clone());
+                .find(|info| info.number == number && info.length == length)
+                .map_or(other, |info| info.data_type.clone());
         }
         let mut parts = Vec::new();
         let mut rest = number;
         while rest != 0 {
-            let part = TYPES.iter().find(|entry| entry.2 == rest & CONCAT_MASK);
+            let part = TYPES.iter().find(|info| info.number == rest & CONCAT_MASK);
             match part {
-                Some(entry) => parts.insert(0, entry.0.clone()),
+                Some(info) => parts.insert(0, info.data_type.clone()),
                 None => return other,
             }
             rest >>= CONCAT_BITS;
@@ -163,11 +195,7 @@ impl DataType {
 
     /// nft's number for the byte order of values, for its user data.
     pub(crate) fn byte_order(&self) -> u32 {
-        match self.entry() {
-            Some(entry) if entry.4 => userdata::HOST_ENDIAN,
-            Some(_) => userdata::BIG_ENDIAN,
-            None => 0,
-        }
+        self.info().map_or(0, |info| info.byte_order)
     }
 }
 
@@ -185,7 +213,7 @@ impl fmt::Display for DataType {
             }
             Self::Verdict => f.write_str("verdict"),
             Self::Other { number, length } => write!(f, "type-{number}-{length}"),
-            plain => f.write_str(plain.entry().map_or("unknown", |entry| entry.1)),
+            plain => f.write_str(plain.info().map_or("unknown", |info| info.name)),
         }
     }
 }

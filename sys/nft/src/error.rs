@@ -50,8 +50,8 @@ pub enum Error {
         source: TooLong,
     },
     /// The kernel refused a transaction; nothing of it was applied.
-    #[error("nothing was changed: {0}")]
-    Refused(#[source] Refusal),
+    #[error("the transaction was refused and nothing was changed")]
+    Refused(#[source] Box<Refusal>),
     /// The ruleset changed between reading it and committing; nothing was applied.
     #[error("nothing was changed: the ruleset is no longer that of generation {expected}")]
     Stale {
@@ -74,7 +74,7 @@ pub enum Error {
 
 /// The kernel's refusal of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}{}", self.place(), .hint.map(|hint| format!(" ({hint})")).unwrap_or_default())]
+#[error("{}{}", self.place(), .hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default())]
 pub struct Refusal {
     /// Index of the first refused step; `None` if the transaction as a whole was refused.
     pub step: Option<usize>,
@@ -83,8 +83,10 @@ pub struct Refusal {
     /// Error number and what the kernel says.
     #[source]
     pub error: KernelError,
+    /// Name of the rule's expression that the kernel points at, if it does.
+    pub expression: Option<String>,
     /// What it probably means and what to do.
-    pub hint: Option<&'static str>,
+    pub hint: Option<String>,
     /// Further steps refused, with the reason.
     pub others: Vec<(usize, KernelError)>,
 }
@@ -122,38 +124,44 @@ impl Error {
     }
 }
 
-/// What a refusal probably means. `expr` is the first expression of the refused rule
-/// that a kernel may lack, if the step adds a rule.
-pub(crate) fn hint(errno: Errno, adds_rule_with: Option<&str>) -> Option<&'static str> {
-    Some(match (errno, adds_rule_with) {
+/// What a refusal probably means; `expression` is the rule's expression that the kernel
+/// points at, and empty for a rule without one.
+pub(crate) fn hint(errno: Errno, expression: Option<&str>) -> Option<String> {
+    let text = match (errno, expression) {
         (Errno::PERM, _) => {
             "needs CAP_NET_ADMIN in the user namespace that owns the network namespace; \
              a table with an owner can be changed by its owner only"
         }
+        (Errno::NOENT, Some("lookup")) => "the set does not exist",
+        (Errno::NOENT, Some("immediate")) => "the chain to jump to does not exist",
         (Errno::NOENT, Some("socket")) => {
-            "the set or chain is missing, the cgroup level does not exist, or the kernel lacks \
-             nft_socket (CONFIG_NFT_SOCKET, CONFIG_SOCK_CGROUP_DATA)"
+            "the kernel lacks nft_socket (CONFIG_NFT_SOCKET, CONFIG_SOCK_CGROUP_DATA)"
         }
-        (Errno::NOENT, Some(_)) => {
-            "the table, chain or set it names is missing, or the kernel lacks an expression of \
-             the rule (module nft_<name>)"
+        (Errno::NOENT, Some(name)) if !name.is_empty() => {
+            return Some(format!(
+                "the kernel lacks nft_{name}, or what it refers to is missing"
+            ));
         }
-        (Errno::NOENT, None) => "it does not exist, or what it belongs to does not",
-        (Errno::EXIST, _) => "it exists already with other properties; delete it first",
-        (Errno::OVERFLOW, Some("socket")) => {
-            "the cgroup level is too deep for the kernel (255 from the true root)"
+        (Errno::NOENT, _) => "it does not exist, or what it belongs to does not",
+        (Errno::EXIST, _) => "it exists already; to change what is fixed, delete it first",
+        (Errno::OVERFLOW, _) => "a value is longer than the kernel takes in this place",
+        (Errno::RANGE, Some("socket")) => "a control group's level is at most 255",
+        (Errno::RANGE, _) => "a number is greater than the kernel takes in this place",
+        (Errno::OPNOTSUPP, Some("socket")) => {
+            "socket works in the hooks prerouting, input and output of ip, ip6 and inet, and up to \
+             level 255 counted from the true root"
         }
-        (Errno::OVERFLOW, _) => "a number or a name is too large, or a message was too long",
         (Errno::OPNOTSUPP, Some(_)) => {
-            "the kernel does not support an expression of the rule in this family, hook or chain type"
+            "the kernel does not support this in a chain of this family, hook or type"
         }
         (Errno::OPNOTSUPP, None) => {
-            "the kernel does not support it, or the chain exists with another hook, type or priority"
+            "the kernel does not support it, or it exists with another hook, type or priority"
         }
         (Errno::BUSY, _) => "it is in use: rules jump to it, or match on it",
         (Errno::NFILE | Errno::NOSPC, _) => "the set is full",
         (Errno::NOTEMPTY, _) => "it overlaps an interval of the set",
         (Errno::MLINK, _) => "chains jump in a circle or too deep",
         _ => return None,
-    })
+    };
+    Some(text.to_owned())
 }

@@ -1,5 +1,7 @@
 //! Reading the ruleset.
 
+use std::time::Duration;
+
 use warren_sys_netlink::{Message, MessageBuilder, ParseError, flags};
 
 use crate::codec::{self, message};
@@ -9,8 +11,11 @@ use crate::{
     TableId,
 };
 
-/// How often the ruleset is read before giving up on a moment without changes.
+/// How often a set is listed before giving up on two equal answers.
 const ATTEMPTS: u32 = 20;
+/// How often the ruleset is read before giving up on a moment without changes; a busy
+/// writer may commit every few hundred microseconds.
+const RULESET_ATTEMPTS: u32 = 500;
 
 /// The state of the ruleset: every commit makes a new generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,7 +134,7 @@ impl Nft {
             codec::decode_rule(family, &codec::attributes(message))
         });
         let mut rules = none_if_absent(rules)?;
-        // Kernels before 4.x send the rules of all tables.
+        // Old kernels ignore the filter and send the rules of all tables.
         rules.retain(|rule| rule.table == id.name && rule.family == id.family);
         Ok(rules)
     }
@@ -157,11 +162,36 @@ impl Nft {
                 .put_str(elem::LIST_SET, &set.name);
         });
         let what = format!("elements of set {}", crate::SetId::from(set));
-        let messages = self.ask(request, &what)?;
-        let mut elements = decode_element_messages(set, &messages)
-            .map_err(|source| Error::Malformed { what, source })?;
-        elements.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(elements)
+        let mut seen: Option<Vec<Element>> = None;
+        for attempt in 0..ATTEMPTS {
+            let messages = self.ask(request.clone(), &what)?;
+            let mut elements =
+                decode_element_messages(set, &messages).map_err(|source| Error::Malformed {
+                    what: what.clone(),
+                    source,
+                })?;
+            elements.sort_by(|a, b| a.key.cmp(&b.key));
+            // While the kernel grows a hash table, a dump can repeat elements, and one of several
+            // messages can miss some, and does not say so. Two equal answers are right.
+            let is_whole = messages.len() <= 1;
+            if is_unique(&elements)
+                && (is_whole || seen.as_ref().is_some_and(|seen| same_keys(seen, &elements)))
+            {
+                return Ok(elements);
+            }
+            if attempt > 1 {
+                std::thread::sleep(Duration::from_millis(u64::from(attempt)));
+            }
+            seen = Some(elements);
+        }
+        match seen {
+            // Elements come and go there all the time.
+            Some(elements) if set.is_dynamic || set.has_timeouts => Ok(elements),
+            _ => Err(Error::List {
+                what,
+                source: interrupted(ATTEMPTS),
+            }),
+        }
     }
 
     /// All tables with their contents, as of one moment.
@@ -179,7 +209,7 @@ impl Nft {
         &mut self,
         is_wanted: impl Fn(&ListedTable) -> bool,
     ) -> Result<Ruleset, Error> {
-        for _ in 0..ATTEMPTS {
+        for _ in 0..RULESET_ATTEMPTS {
             let generation = self.generation()?.id;
             let tables = self.list_tables()?.into_iter().filter(&is_wanted);
             let tables: Result<_, _> = tables.map(|table| self.contents(table)).collect();
@@ -193,7 +223,7 @@ impl Nft {
         }
         Err(Error::List {
             what: "the ruleset".to_owned(),
-            source: warren_sys_netlink::Error::DumpInterrupted { attempts: ATTEMPTS },
+            source: interrupted(RULESET_ATTEMPTS),
         })
     }
 
@@ -246,6 +276,20 @@ impl Nft {
             source,
         })
     }
+}
+
+fn interrupted(attempts: u32) -> warren_sys_netlink::Error {
+    warren_sys_netlink::Error::DumpInterrupted { attempts }
+}
+
+/// Whether a sorted list holds each key once.
+fn is_unique(elements: &[Element]) -> bool {
+    elements.windows(2).all(|pair| pair[0].key != pair[1].key)
+}
+
+/// Whether two sorted lists hold the same keys.
+fn same_keys(a: &[Element], b: &[Element]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.key == b.key)
 }
 
 /// Listing things of a table that does not exist: some kernels say so, some list nothing.

@@ -151,7 +151,7 @@ impl Nft {
             match (first.errno, generation) {
                 (RESTART, Some(expected)) => return Err(Error::Stale { expected }),
                 (Errno::AGAIN | Errno::INTR | RESTART, _) if attempt < ATTEMPTS => attempt += 1,
-                _ => return Err(Error::Refused(refusal(steps, refused))),
+                _ => return Err(Error::Refused(Box::new(refusal(steps, &encoded, &refused)))),
             }
         }
     }
@@ -168,13 +168,13 @@ fn drain(socket: &mut Socket) -> Result<(), netlink::Error> {
     }
 }
 
-/// The refusals of a transaction, in the order of its steps. The kernel has queued its answers by
+/// The refusals of a transaction with their messages' numbers, in the order of its steps. The kernel has queued its answers by
 /// the time sending returns; the last step's says that they are complete.
 fn collect(
     socket: &mut Socket,
     encoded: &Encoded,
-) -> Result<Vec<(Option<usize>, KernelError)>, netlink::Error> {
-    let mut refused: Vec<(Option<usize>, KernelError)> = Vec::new();
+) -> Result<Vec<(u32, KernelError)>, netlink::Error> {
+    let mut refused: Vec<(u32, KernelError)> = Vec::new();
     let mut is_answered = false;
     loop {
         let messages = match socket.recv(Some(Duration::ZERO)) {
@@ -190,47 +190,45 @@ fn collect(
             match message.status()? {
                 Some(error) => {
                     is_answered = true;
-                    refused.push((encoded.step(message.seq), error));
+                    refused.push((message.seq, error));
                 }
                 None => is_answered |= encoded.is_last(message.seq),
             }
         }
     }
     // A refusal of the whole comes first: it explains the others.
-    refused.sort_by_key(|(step, _)| *step);
+    refused.sort_by_key(|(sequence, _)| encoded.step(*sequence));
     Ok(refused)
 }
 
-fn refusal(steps: &[Step], refused: Vec<(Option<usize>, KernelError)>) -> Refusal {
-    let mut refused = refused.into_iter();
-    let (step, error) = refused.next().unwrap_or((
-        None,
-        KernelError {
-            errno: Errno::IO,
-            message: None,
-            offset: None,
-        },
-    ));
+/// `refused` is not empty, and in the order of [`collect`].
+fn refusal(steps: &[Step], encoded: &Encoded, refused: &[(u32, KernelError)]) -> Refusal {
+    let unknown = KernelError {
+        errno: Errno::IO,
+        message: None,
+        offset: None,
+    };
+    let (sequence, error) = refused.first().cloned().unwrap_or((0, unknown));
+    let step = encoded.step(sequence);
     let at = step.and_then(|step| steps.get(step));
     let text = at.map(ToString::to_string).unwrap_or_default();
-    let expression = at.and_then(|step| {
-        let mut names = step.rule_expressions()?;
-        let first = names.next().unwrap_or_default();
-        // The expression that kernels lack most often.
-        Some(if first == "socket" || names.any(|name| name == "socket") {
-            "socket"
-        } else {
-            first
-        })
-    });
-    let hint = hint(error.errno, expression);
-    let others = refused
-        .filter_map(|(step, error)| Some((step?, error)))
+    let expression = match at {
+        Some(Step::PutRule { .. }) => error
+            .offset
+            .and_then(|offset| encoded.expression_at(sequence, offset)),
+        _ => None,
+    };
+    let is_rule = matches!(at, Some(Step::PutRule { .. }));
+    let hint = hint(error.errno, expression.as_deref().or(is_rule.then_some("")));
+    let others = refused.iter().skip(1);
+    let others = others
+        .filter_map(|(seq, e)| Some((encoded.step(*seq)?, e.clone())))
         .collect();
     Refusal {
         step,
         text,
         error,
+        expression,
         hint,
         others,
     }

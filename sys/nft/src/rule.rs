@@ -21,6 +21,7 @@
 mod action;
 mod field;
 mod matching;
+mod shorthand;
 #[cfg(test)]
 mod tests;
 
@@ -48,8 +49,8 @@ impl Default for Rule {
 }
 
 impl Rule {
-    /// An empty rule for a table of family inet. It is right in tables ip and
-    /// ip6 as well, with a needless check of the address family.
+    /// An empty rule for a table of family inet. In a table of one address family use
+    /// [`Rule::in_family`], which leaves out the check of the family.
     #[must_use]
     pub fn new() -> Self {
         Self::in_family(Family::Inet)

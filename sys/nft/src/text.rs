@@ -3,6 +3,7 @@
 //! Exact for what this crate's methods build: the nft command prints the same.
 //! Expressions without a type show as `[name N bytes]`.
 
+mod compare;
 mod decompile;
 mod rule;
 mod table;

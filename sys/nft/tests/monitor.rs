@@ -1,4 +1,9 @@
 //! Changes by others, as they are told.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail like tests"
+)]
 
 mod common;
 

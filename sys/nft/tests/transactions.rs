@@ -9,8 +9,8 @@ use std::time::Duration;
 use common::{in_netns, nft};
 use rustix::io::Errno;
 use warren_sys_nft::{
-    Batch, Chain, ChainType, DataType, Element, Error, Family, Hook, Key, Nft, Place, Policy, Rule,
-    Set, SetId, Table,
+    Batch, Chain, ChainType, DataType, Element, Error, Expr, Family, Hook, Key, Nft, Place, Policy,
+    Rule, Set, SetId, Table,
 };
 
 const TABLE: (Family, &str) = (Family::Inet, "t");
@@ -81,6 +81,64 @@ fn a_failing_step_undoes_all() {
 }
 
 #[test]
+fn a_refusal_names_the_expression() {
+    in_netns(|| {
+        let mut kernel = Nft::open().unwrap();
+        kernel.commit(&base()).unwrap();
+        let missing = || Expr::Unknown {
+            name: "nosuch".to_owned(),
+            data: Vec::new(),
+        };
+        let forward = Chain::new(Family::Inet, "t", "f").hooked(
+            ChainType::Filter,
+            Hook::Forward,
+            0,
+            Policy::Accept,
+        );
+        let field = warren_sys_nft::Field::TcpDport;
+        let cases = [
+            (
+                Rule::new().tcp_dport(1).expr(missing()).accept(),
+                Errno::NOENT,
+                "nosuch",
+            ),
+            (
+                Rule::new().tcp_dport(1).in_set(field, "none").accept(),
+                Errno::NOENT,
+                "lookup",
+            ),
+            (
+                Rule::new().tcp_dport(1).jump("none"),
+                Errno::NOENT,
+                "immediate",
+            ),
+            (
+                Rule::new().socket_cgroupv2(1000, 1).accept(),
+                Errno::RANGE,
+                "socket",
+            ),
+        ];
+        for (rule, errno, name) in cases {
+            let mut batch = Batch::new();
+            batch
+                .add_chain(&forward)
+                .add_rule(&chain(), Rule::new().counter());
+            batch.add_rule(&chain(), rule);
+            let error = kernel.commit(&batch).unwrap_err();
+            let refusal = error.refusal().unwrap();
+            assert_eq!(
+                (refusal.step, refusal.error.errno),
+                (Some(2), errno),
+                "{error}"
+            );
+            assert_eq!(refusal.expression.as_deref(), Some(name));
+            let hint = refusal.hint.as_deref().unwrap();
+            assert!(!hint.contains("it does not exist, or"), "{hint}");
+        }
+    });
+}
+
+#[test]
 fn every_refused_step_is_told() {
     in_netns(|| {
         let mut kernel = Nft::open().unwrap();
@@ -100,9 +158,9 @@ fn every_refused_step_is_told() {
             .map(|(step, e)| (*step, e.errno))
             .collect();
         assert_eq!(others, [(2, Errno::EXIST), (3, Errno::NOENT)]);
-        let text = error.to_string();
+        let text = refusal.to_string();
         assert!(
-            text.starts_with("nothing was changed: step 1 refused: create table inet t ("),
+            text.starts_with("step 1 refused: create table inet t ("),
             "{text}"
         );
     });
@@ -260,7 +318,7 @@ fn thousands_of_elements_in_one_transaction() {
             .map(|e| e.key)
             .collect();
         let sent: HashSet<_> = addresses(count).into_iter().map(|e| e.key).collect();
-        assert_eq!(listed, sent);
+        assert!(listed == sent, "{} of {}", listed.len(), sent.len());
         let mut batch = Batch::new();
         batch.delete_elements(&set(), addresses(count - 5));
         kernel.commit(&batch).unwrap();

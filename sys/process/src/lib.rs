@@ -5,6 +5,8 @@
 
 pub mod capabilities;
 mod child;
+pub mod idmap;
 pub mod lifecycle;
 pub mod namespaces;
 pub mod packet;
+pub mod user_namespace;

@@ -1,27 +1,19 @@
 //! The test's side of an actor.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::Signal;
-use warren_sys_process::namespaces::{self, Kind};
-
+use crate::background::Background;
 use crate::builder::ActorBuilder;
 use crate::gate::Shared;
+use crate::line::{Line, PATIENCE};
+use crate::processes;
 use crate::protocol::{Connected, Envelope, Opened, Output, Program, Reply, Request, Spec};
 
-/// Longest time that any one request may take.
-const PATIENCE: Timespec = Timespec {
-    tv_sec: 300,
-    tv_nsec: 0,
-};
 /// Longest time that a program may run unless told otherwise.
 const PROGRAM_MS: u64 = 60_000;
 
@@ -33,15 +25,6 @@ pub struct Actor {
     path: Vec<u32>,
     pid: u32,
     pid_namespace: u64,
-}
-
-/// The pipes to the outermost actor.
-#[derive(Debug)]
-struct Line {
-    process: Child,
-    /// To it and from it; none once closed.
-    pipes: Option<(File, BufReader<File>)>,
-    _gate: Option<Shared>,
 }
 
 /// A request that an actor could not fulfil.
@@ -56,15 +39,6 @@ pub struct Refused {
     pub errno: Option<i32>,
 }
 
-/// A program that goes on while the test does other things; killed when dropped.
-#[derive(Debug)]
-pub struct Background<'a> {
-    actor: &'a Actor,
-    id: Option<u32>,
-    /// Its process id, in the actor's pid namespace.
-    pub pid: u32,
-}
-
 impl Actor {
     /// An actor like the test itself.
     #[track_caller]
@@ -77,8 +51,12 @@ impl Actor {
         let Some((stdin, stdout)) = process.stdin.take().zip(process.stdout.take()) else {
             panic!("the actor's pipes are missing")
         };
-        let (input, output) = (OwnedFd::from(stdin), OwnedFd::from(stdout));
-        Actor::greet(process, (input.into(), output.into()), Some(gate), PATIENCE)
+        Actor::greet(Line::open(
+            process,
+            (stdin.into(), stdout.into()),
+            Some(gate),
+            PATIENCE,
+        ))
     }
 
     /// An actor somewhere else, such as in a virtual machine, reached through
@@ -89,35 +67,14 @@ impl Actor {
     /// If it does not say that it is ready within `patience`.
     #[track_caller]
     pub fn elsewhere(process: Child, line: OwnedFd, patience: Duration) -> Actor {
-        let input = File::from(line);
-        match input.try_clone() {
-            Ok(output) => {
-                let tv_sec = i64::try_from(patience.as_secs()).unwrap_or(i64::MAX);
-                Actor::greet(
-                    process,
-                    (input, output),
-                    None,
-                    Timespec { tv_sec, tv_nsec: 0 },
-                )
-            }
+        match line.try_clone() {
+            Ok(output) => Actor::greet(Line::open(process, (line, output), None, patience)),
             Err(error) => panic!("cannot copy a descriptor: {error}"),
         }
     }
 
     #[track_caller]
-    fn greet(
-        process: Child,
-        (input, output): (File, File),
-        gate: Option<Shared>,
-        patience: Timespec,
-    ) -> Actor {
-        let pipes = Some((input, BufReader::new(output)));
-        let mut line = Line {
-            process,
-            pipes,
-            _gate: gate,
-        };
-        line.wait(patience);
+    fn greet(mut line: Line) -> Actor {
         match line.hear() {
             Reply::Ready { pid, pid_namespace } => Actor {
                 line: Arc::new(Mutex::new(line)),
@@ -202,7 +159,7 @@ impl Actor {
     /// If it has ended.
     #[track_caller]
     pub fn host_pid(&self) -> u32 {
-        match find_process(self.pid, self.pid_namespace) {
+        match processes::find(self.pid, self.pid_namespace) {
             Some(pid) => pid,
             None => panic!("the actor is not in /proc any more"),
         }
@@ -350,11 +307,7 @@ impl Actor {
     #[track_caller]
     pub fn start<S: AsRef<str>>(&self, argv: &[S]) -> Background<'_> {
         match self.ask(Request::Start(program(argv))) {
-            Reply::Started { id, pid } => Background {
-                actor: self,
-                id: Some(id),
-                pid,
-            },
+            Reply::Started { id, pid } => Background::new(self, id, pid),
             other => unexpected(&other),
         }
     }
@@ -372,7 +325,7 @@ impl Drop for Actor {
         match self.path.split_last() {
             None => line.close(),
             // One further out may be gone already, and this one with it.
-            Some((id, path)) if line.pipes.is_some() && !std::thread::panicking() => {
+            Some((id, path)) if line.is_open() && !std::thread::panicking() => {
                 line.say(&Envelope {
                     path: path.to_vec(),
                     request: Request::Stop { id: *id },
@@ -381,110 +334,6 @@ impl Drop for Actor {
             }
             Some(_) => {}
         }
-    }
-}
-
-impl Background<'_> {
-    /// Sends a signal, waits for the end and returns what the program wrote. It
-    /// is killed if it takes longer than `limit`.
-    #[track_caller]
-    pub fn finish(mut self, signal: Option<Signal>, limit: Duration) -> Output {
-        match self.end(signal, limit) {
-            Ok(Reply::Ended(output)) => output,
-            other => panic!("the actor did not end the program: {other:?}"),
-        }
-    }
-
-    #[track_caller]
-    fn end(&mut self, signal: Option<Signal>, limit: Duration) -> Result<Reply, Refused> {
-        self.actor.request(Request::Finish {
-            id: self.id.take().unwrap_or_default(),
-            signal: signal.map_or(0, Signal::as_raw),
-            timeout_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
-        })
-    }
-}
-
-impl Drop for Background<'_> {
-    fn drop(&mut self) {
-        // In a panic the line may be in any state; the program ends with its actor.
-        if self.id.is_some() && !std::thread::panicking() {
-            let _ = self.end(Some(Signal::KILL), Duration::from_secs(5));
-        }
-    }
-}
-
-impl Line {
-    #[track_caller]
-    fn say(&mut self, envelope: &Envelope) {
-        let Some((stdin, _)) = &mut self.pipes else {
-            panic!("the actor was dropped")
-        };
-        let written = serde_json::to_vec(envelope).map_err(std::io::Error::from);
-        let written = written.and_then(|mut line| {
-            line.push(b'\n');
-            stdin.write_all(&line)
-        });
-        if let Err(error) = written {
-            panic!("cannot reach the actor: {error}");
-        }
-    }
-
-    /// Waits until there is something to hear.
-    #[track_caller]
-    fn wait(&mut self, patience: Timespec) {
-        let Some((_, stdout)) = &mut self.pipes else {
-            panic!("the actor was dropped")
-        };
-        if stdout.buffer().is_empty() {
-            let mut waiting = [PollFd::new(stdout.get_ref(), PollFlags::IN)];
-            match poll(&mut waiting, Some(&patience)) {
-                Ok(0) => panic!("no answer from the actor within {} s", patience.tv_sec),
-                Ok(_) => {}
-                Err(errno) => panic!("cannot wait for the actor: {errno}"),
-            }
-        }
-    }
-
-    #[track_caller]
-    fn hear(&mut self) -> Reply {
-        self.wait(PATIENCE);
-        let Some((_, stdout)) = &mut self.pipes else {
-            panic!("the actor was dropped")
-        };
-        let mut text = String::new();
-        match stdout.read_line(&mut text) {
-            Ok(0) => panic!("the actor ended: {:?}", self.process.wait()),
-            Ok(_) => {}
-            Err(error) => panic!("cannot hear the actor: {error}"),
-        }
-        match serde_json::from_str(&text) {
-            Ok(reply) => reply,
-            Err(error) => panic!("the actor said {text:?}: {error}"),
-        }
-    }
-
-    /// Ends the process: it goes by itself when its input closes, and is helped
-    /// along if it does not.
-    fn close(&mut self) {
-        self.pipes = None;
-        // A tethered program goes by this.
-        drop(self.process.stdin.take());
-        let deadline = Instant::now() + Duration::from_secs(2);
-        while Instant::now() < deadline {
-            if !matches!(self.process.try_wait(), Ok(None)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.close();
     }
 }
 
@@ -505,29 +354,6 @@ fn with_warren<S: AsRef<str>>(arguments: &[S]) -> Vec<String> {
     std::iter::once(warren)
         .chain(arguments.iter().map(|each| each.as_ref().to_owned()))
         .collect()
-}
-
-/// The process that has id `pid` in the pid namespace with this inode.
-fn find_process(pid: u32, pid_namespace: u64) -> Option<u32> {
-    std::fs::read_dir("/proc")
-        .ok()?
-        .flatten()
-        .find_map(|entry| {
-            let here: u32 = entry.file_name().to_str()?.parse().ok()?;
-            let task = entry.path();
-            (innermost_pid(&task)? == pid
-                && namespaces::id(&task, Kind::Pid).ok()? == pid_namespace)
-                .then_some(here)
-        })
-}
-
-/// The last number of the `NSpid` line: the id in the process's own namespace.
-fn innermost_pid(task: &Path) -> Option<u32> {
-    let status = std::fs::read_to_string(task.join("status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("NSpid:"))?;
-    line.split_whitespace().last()?.parse().ok()
 }
 
 #[track_caller]

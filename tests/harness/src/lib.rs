@@ -19,18 +19,22 @@
 //! programs they started along.
 
 mod actor;
+mod background;
 mod builder;
 pub mod cgroup;
 mod gate;
 mod leaks;
+mod line;
 mod mountinfo;
 mod net;
+mod processes;
 pub mod programs;
 pub mod protocol;
 mod sandbox;
 pub mod serve;
 
-pub use self::actor::{Actor, Background};
+pub use self::actor::{Actor, Refused};
+pub use self::background::Background;
 pub use self::builder::ActorBuilder;
 pub use self::gate::{Exclusive, Shared, exclusive, shared};
 pub use self::leaks::Leaks;

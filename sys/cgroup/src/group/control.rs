@@ -90,6 +90,46 @@ impl Cgroup {
         Ok(controllers.iter().map(outcome).collect())
     }
 
+    /// Checks up front that all these controllers are handed down to this group, so that what needs
+    /// them fails early and with a reason each.
+    ///
+    /// # Errors
+    /// One error per controller that is missing.
+    pub fn require(&self, controllers: &[&str]) -> Result<(), Vec<Error>> {
+        let available = self.controllers().map_err(|e| vec![e])?;
+        let is_missing = |c: &&&str| !available.iter().any(|a| a == **c);
+        let missing: Vec<Error> = controllers
+            .iter()
+            .filter(is_missing)
+            .map(|c| self.undelegated(c))
+            .collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(missing)
+        }
+    }
+
+    /// To whom the group is delegated: the one user who owns its directory and the files needed to
+    /// run a subtree in it. `None` if these have different owners.
+    ///
+    /// # Errors
+    /// The group is gone.
+    pub fn delegated_to(&self) -> Result<Option<Uid>, Error> {
+        let mut owner = None;
+        for file in ["."].iter().chain(&DELEGATE_MINIMUM) {
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            let stat = rustix::fs::statat(self.dir.as_fd(), *file, flags)
+                .map_err(|e| Error::kernel(Step::Read, &self.path().join(file), e))?;
+            let uid = Uid::from_raw(stat.st_uid);
+            if owner.is_some_and(|o| o != uid) {
+                return Ok(None);
+            }
+            owner = Some(uid);
+        }
+        Ok(owner)
+    }
+
     /// Disables a controller for child groups.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Resource limits, in one vocabulary for v1 and v2.
 //!
-//! [`Limits`] says what is wanted. [`plan`] turns it into writes, each for the hierarchy that has
-//! the controller. [`apply`] makes them, one by one, and reads each back: the kernel rounds some
+//! [`Limits`] says what is wanted. [`plan()`] turns it into writes, each for the hierarchy that has
+//! the controller. [`apply()`] makes them, one by one, and reads each back: the kernel rounds some
 //! values, and in the wrong place swallows others. No limit is lost in silence: either it is in
 //! the answer as applied, with the value in force, or the answer is an error that names it.
 //!

@@ -5,6 +5,7 @@
 //! from the child, which may itself be covered at the same directory. A mount that can only be
 //! named by a path that leads elsewhere is buried.
 
+use std::collections::HashSet;
 use std::path::{Component, Path};
 
 use super::{Mount, MountTable};
@@ -23,10 +24,11 @@ impl MountTable {
         if !clean {
             return None;
         }
+        let ids: HashSet<u32> = self.mounts.iter().map(|m| m.id).collect();
         // A mount entered once is never entered again, so a table with a cycle ends the walk too.
         let mut entered = vec![false; self.mounts.len()];
         let mut current: Option<usize> = None;
-        while let Some(next) = self.entrance(current, path, &entered) {
+        while let Some(next) = self.entrance(current, path, &ids, &entered) {
             if let Some(seen) = entered.get_mut(next) {
                 *seen = true;
             }
@@ -55,15 +57,19 @@ impl MountTable {
     /// The child of `current` that a walk along `path` enters first: the one with the shortest
     /// mount point. Of several at one point the last listed wins. Without a current mount, the
     /// children are those whose parent is not in the table.
-    fn entrance(&self, current: Option<usize>, path: &Path, entered: &[bool]) -> Option<usize> {
+    fn entrance(
+        &self,
+        current: Option<usize>,
+        path: &Path,
+        ids: &HashSet<u32>,
+        entered: &[bool],
+    ) -> Option<usize> {
         let parent = current.and_then(|i| self.mounts.get(i));
         let mut best: Option<(usize, usize)> = None;
         for (i, mount) in self.mounts.iter().enumerate() {
             let is_child = match parent {
                 Some(p) => mount.parent == p.id && mount.id != p.id,
-                None => {
-                    mount.parent == mount.id || !self.mounts.iter().any(|m| m.id == mount.parent)
-                }
+                None => mount.parent == mount.id || !ids.contains(&mount.parent),
             };
             let usable = is_child
                 && !entered.get(i).copied().unwrap_or(true)

@@ -7,7 +7,9 @@
 //! The kernel answers with one acknowledgement per refused message, and for the last
 //! step's message, which asks for it, in any case.
 
-use warren_sys_netlink::{AttributeBuilder, MessageBuilder, TooLong, flags};
+use warren_sys_netlink::{
+    AttributeBuilder, Attributes, HEADER_LEN, MessageBuilder, TooLong, flags,
+};
 
 use super::{Place, Step};
 use crate::codec::{self, message};
@@ -34,6 +36,27 @@ impl Encoded {
     pub(crate) fn step(&self, sequence: u32) -> Option<usize> {
         let index = usize::try_from(sequence.wrapping_sub(self.first)).ok()?;
         self.steps.get(index.checked_sub(1)?).copied()
+    }
+
+    /// Name of the rule expression at `offset` bytes from the start of message `sequence`.
+    pub(crate) fn expression_at(&self, sequence: u32, offset: u32) -> Option<String> {
+        let mut rest = self.bytes.as_slice();
+        for _ in 0..sequence.wrapping_sub(self.first) {
+            rest = rest.get(message_length(rest)?..)?;
+        }
+        let message = rest.get(..message_length(rest)?)?;
+        let attributes = message.get(HEADER_LEN + codec::FAMILY_HEADER..)?;
+        // Slices of one message: where they start tells how far in they are.
+        let start = message.as_ptr().addr();
+        let list = Attributes::new(attributes).find(rule::EXPRESSIONS).ok()??;
+        let elements = list.nested().collect::<Result<Vec<_>, _>>().ok()?;
+        let offset = usize::try_from(offset).ok()?;
+        let element = elements.iter().rev().find(|element| {
+            element.payload.as_ptr().addr() - start <= offset.saturating_add(ATTRIBUTE_HEADER)
+        })?;
+        let end = element.payload.as_ptr().addr() - start + element.payload.len();
+        let name = element.nested().find(wire::expr::NAME).ok()??;
+        (offset < end).then(|| name.str_lossy())
     }
 
     /// Whether message `sequence` is of this batch.
@@ -94,6 +117,15 @@ pub(crate) fn encode(
         first,
         steps: owners,
     })
+}
+
+/// Bytes of an attribute's own header.
+const ATTRIBUTE_HEADER: usize = 4;
+
+/// Length of the message that `bytes` start with.
+fn message_length(bytes: &[u8]) -> Option<usize> {
+    let length = usize::try_from(u32::from_ne_bytes(*bytes.first_chunk()?)).ok()?;
+    (length > 0).then_some(length)
 }
 
 fn batch(kind: u16, generation: Option<u32>) -> MessageBuilder {

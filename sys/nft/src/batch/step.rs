@@ -89,14 +89,6 @@ impl Step {
         )
     }
 
-    /// Names of the expressions of the rule that the step adds.
-    pub(crate) fn rule_expressions(&self) -> Option<impl Iterator<Item = &str>> {
-        match self {
-            Self::PutRule { rule, .. } => Some(rule.exprs.iter().map(Expr::name)),
-            _ => None,
-        }
-    }
-
     /// What is wrong with the step, if that can be known without asking the kernel.
     pub(crate) fn check(&self) -> Result<(), String> {
         match self {

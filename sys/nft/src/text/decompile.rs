@@ -9,7 +9,8 @@
 
 use std::collections::HashMap;
 
-use super::value::{hex, host_u32, prefix_bits, range, states, value};
+use super::compare::comparison;
+use super::value::{hex, value};
 use crate::rule::{IPV4, IPV6, Needs, TCP, UDP};
 use crate::{
     CmpOp, CtKey, DataType, Expr, Family, Field, MetaKey, PayloadBase, Register, SocketKey,
@@ -57,7 +58,8 @@ impl Operand {
         }
     }
 
-    fn data_type(&self) -> DataType {
+    /// Type of what is compared.
+    pub(super) fn data_type(&self) -> DataType {
         match self {
             Self::Field { data_type, .. } | Self::Masked { data_type, .. } => data_type.clone(),
             Self::Constant(_) => DataType::Other {
@@ -236,7 +238,11 @@ impl Decompiler {
                 needs: None,
             },
             (None, Expr::MetaLoad { key, .. }) => Operand::Field {
-                text: format!("meta key-{}", key.number()),
+                text: match key {
+                    MetaKey::Protocol => ETHER_TYPE.to_owned(),
+                    MetaKey::Cgroup => "meta cgroup".to_owned(),
+                    other => format!("meta key-{}", other.number()),
+                },
                 data_type: DataType::Other {
                     number: 0,
                     length: 0,
@@ -358,83 +364,4 @@ fn meta_field(key: MetaKey) -> Option<Field> {
         MetaKey::OifName => Field::OifName,
         _ => return None,
     })
-}
-
-fn operator(op: CmpOp) -> &'static str {
-    match op {
-        CmpOp::Eq | CmpOp::Other(_) => "",
-        CmpOp::Ne => "!= ",
-        CmpOp::Lt => "< ",
-        CmpOp::Le => "<= ",
-        CmpOp::Gt => "> ",
-        CmpOp::Ge => ">= ",
-    }
-}
-
-fn comparison(left: &Operand, op: CmpOp, right: &[u8]) -> String {
-    let data_type = left.data_type();
-    match left {
-        Operand::Masked {
-            text,
-            data_type,
-            mask,
-            xor,
-        } if xor.iter().all(|byte| *byte == 0) => {
-            let is_zero = right.iter().all(|byte| *byte == 0);
-            if *data_type == super::value::CT_STATE
-                && is_zero
-                && let Some(names) = host_u32(mask).and_then(states)
-            {
-                let not = if op == CmpOp::Eq { "! " } else { "" };
-                return format!("{text} {not}{names}");
-            }
-            let is_address = matches!(data_type, DataType::Ipv4Addr | DataType::Ipv6Addr);
-            match prefix_bits(mask) {
-                Some(bits) if is_address && matches!(op, CmpOp::Eq | CmpOp::Ne) => {
-                    format!("{text} {}{}/{bits}", operator(op), value(data_type, right))
-                }
-                _ => {
-                    let op = if op == CmpOp::Eq { "== " } else { operator(op) };
-                    format!("{} {op}{}", left.text(), value(data_type, right))
-                }
-            }
-        }
-        Operand::Field {
-            text,
-            data_type: DataType::Ipv4Addr,
-            ..
-        } if right.len() < 4 => {
-            format!(
-                "{text} {}{}",
-                operator(op),
-                short_prefix(&data_type, right, 4)
-            )
-        }
-        Operand::Field {
-            text,
-            data_type: DataType::Ipv6Addr,
-            ..
-        } if right.len() < 16 => {
-            format!(
-                "{text} {}{}",
-                operator(op),
-                short_prefix(&data_type, right, 16)
-            )
-        }
-        left => format!(
-            "{} {}{}",
-            left.text(),
-            operator(op),
-            value(&data_type, right)
-        ),
-    }
-}
-
-/// An address prefix of whole bytes, of which only those were loaded.
-fn short_prefix(data_type: &DataType, bytes: &[u8], length: usize) -> String {
-    let mut first = bytes.to_vec();
-    first.resize(length, 0);
-    let mut last = bytes.to_vec();
-    last.resize(length, 0xff);
-    range(data_type, &first, &last)
 }

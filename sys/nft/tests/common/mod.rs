@@ -3,6 +3,11 @@
     unsafe_code,
     reason = "unshare(2) is unsafe in rustix for flags not used here"
 )]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail like tests"
+)]
 #![allow(dead_code, reason = "not every test binary uses every helper")]
 
 use std::io::Write;

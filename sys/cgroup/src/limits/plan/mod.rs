@@ -1,10 +1,12 @@
 //! From wanted limits to writes. Pure: no file is touched here.
 
+mod io;
+mod memory;
+
 use super::convert::{
-    SHARES_MAX, SHARES_MIN, WEIGHT_MAX, WEIGHT_MIN, bfq_weight, shares_from_weight,
-    weight_from_shares,
+    SHARES_MAX, SHARES_MIN, WEIGHT_MAX, WEIGHT_MIN, shares_from_weight, weight_from_shares,
 };
-use super::{Bound, CpuQuota, CpuShare, IoMax, Limits, Memory};
+use super::{Bound, CpuQuota, CpuShare, Limits, Memory};
 
 /// Which kind of hierarchy has a controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -136,11 +138,11 @@ pub fn plan(
     now: Now,
 ) -> Result<Vec<Write>, PlanError> {
     match (controller, version) {
-        ("memory", Version::V2) => Ok(memory_v2(&limits.memory)),
-        ("memory", Version::V1) => memory_v1(&limits.memory, now),
+        ("memory", Version::V2) => Ok(memory::v2(&limits.memory)),
+        ("memory", Version::V1) => memory::v1(&limits.memory, now),
         ("cpu", _) => cpu(limits, version),
         ("pids", _) => Ok(pids(limits, version)),
-        ("io", _) => io(limits, version),
+        ("io", _) => io::writes(&limits.io, version),
         ("cpuset", _) => cpuset(limits, version),
         _ => Ok(Vec::new()),
     }
@@ -160,92 +162,6 @@ fn write(
         value: value.to_string(),
         check,
         otherwise: None,
-    }
-}
-
-fn memory_v2(memory: &Memory) -> Vec<Write> {
-    let bytes = |file, bound: Option<Bound>| {
-        bound.map(|b| write("memory", Version::V2, file, b, Check::Bytes(b)))
-    };
-    let group = memory.oom_group.map(u8::from);
-    let group = group.map(|g| write("memory", Version::V2, "memory.oom.group", g, Check::Same));
-    // Soft limits first, so that `high` is in place before `max` starts killing.
-    [
-        bytes("memory.min", memory.min),
-        bytes("memory.low", memory.low),
-        bytes("memory.high", memory.high),
-        group,
-        bytes("memory.swap.max", memory.swap),
-        bytes("memory.max", memory.max),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-fn memory_v1(memory: &Memory, now: Now) -> Result<Vec<Write>, PlanError> {
-    for (wanted, what) in [
-        (memory.high.is_some(), "memory.high"),
-        (memory.min.is_some(), "memory.min"),
-        (memory.oom_group.is_some(), "memory.oom.group"),
-    ] {
-        if wanted {
-            return Err(PlanError::NoV1Equivalent(what));
-        }
-    }
-    let file = |file, bound: Bound| {
-        write(
-            "memory",
-            Version::V1,
-            file,
-            v1_bound(bound),
-            Check::Bytes(bound),
-        )
-    };
-    let limit = memory.max.map(|b| file("memory.limit_in_bytes", b));
-    let both = memory_and_swap(memory, now)?;
-    let both_write = both.map(|b| file("memory.memsw.limit_in_bytes", b));
-    // The sum may never be below the part: raise the sum first, or lower the part first.
-    let raises = match (both, now.memory_and_swap) {
-        (Some(new), Some(old)) => size(new) >= size(old),
-        _ => false,
-    };
-    let soft = memory.low.map(|b| file("memory.soft_limit_in_bytes", b));
-    let hard = if raises {
-        [both_write, limit]
-    } else {
-        [limit, both_write]
-    };
-    Ok(soft.into_iter().chain(hard.into_iter().flatten()).collect())
-}
-
-/// The new sum of memory and swap, if it has to change.
-fn memory_and_swap(memory: &Memory, now: Now) -> Result<Option<Bound>, PlanError> {
-    let limit = memory.max.unwrap_or(now.memory);
-    match (memory.swap, now.memory_and_swap) {
-        (None, None) => Ok(None),
-        (Some(_), None) => Err(PlanError::NoSwapAccounting),
-        (Some(Bound::Unlimited), Some(_)) => Ok(Some(Bound::Unlimited)),
-        (Some(Bound::At(swap)), Some(_)) => match limit {
-            Bound::At(memory) => Ok(Some(Bound::At(memory.saturating_add(swap)))),
-            Bound::Unlimited => Err(PlanError::SwapNeedsMemory),
-        },
-        // Only memory changes: keep the swap allowance there was.
-        (None, Some(both)) => Ok(match (both, now.memory, limit) {
-            (Bound::Unlimited, _, _) => None,
-            (Bound::At(_), _, Bound::Unlimited) => Some(Bound::Unlimited),
-            (Bound::At(both), Bound::At(old), Bound::At(new)) if new != old => {
-                Some(Bound::At(new.saturating_add(both.saturating_sub(old))))
-            }
-            _ => None,
-        }),
-    }
-}
-
-fn size(bound: Bound) -> u64 {
-    match bound {
-        Bound::Unlimited => u64::MAX,
-        Bound::At(n) => n,
     }
 }
 
@@ -324,67 +240,6 @@ fn pids(limits: &Limits, version: Version) -> Vec<Write> {
     bound
         .map(|b| write("pids", version, "pids.max", b, Check::Same))
         .collect()
-}
-
-fn io(limits: &Limits, version: Version) -> Result<Vec<Write>, PlanError> {
-    let mut writes = Vec::new();
-    if let Some(weight) = limits.io.weight {
-        in_range("I/O weight", weight, WEIGHT_MIN, WEIGHT_MAX)?;
-        let file = |file, value: u64| write("io", version, file, value, Check::Weight);
-        let bfq = bfq_weight(weight);
-        let (first, second) = match version {
-            Version::V2 => (file("io.weight", weight), file("io.bfq.weight", bfq)),
-            Version::V1 => (
-                file("blkio.weight", bfq.max(10)),
-                file("blkio.bfq.weight", bfq),
-            ),
-        };
-        writes.push(Write {
-            otherwise: Some(Box::new(second)),
-            ..first
-        });
-    }
-    for device in &limits.io.max {
-        match version {
-            Version::V2 => writes.extend(io_max(device)),
-            Version::V1 => writes.extend(blkio_throttle(device)),
-        }
-    }
-    Ok(writes)
-}
-
-fn io_max(device: &IoMax) -> Option<Write> {
-    let keys = [
-        ("rbps", device.read_bytes),
-        ("wbps", device.write_bytes),
-        ("riops", device.read_ops),
-        ("wiops", device.write_ops),
-    ];
-    let keys: String = keys
-        .iter()
-        .filter_map(|(k, v)| v.map(|v| format!(" {k}={v}")))
-        .collect();
-    let value = format!("{}:{}{keys}", device.major, device.minor);
-    (!keys.is_empty()).then(|| write("io", Version::V2, "io.max", value, Check::Device))
-}
-
-fn blkio_throttle(device: &IoMax) -> impl Iterator<Item = Write> {
-    let IoMax { major, minor, .. } = *device;
-    let files = [
-        ("blkio.throttle.read_bps_device", device.read_bytes),
-        ("blkio.throttle.write_bps_device", device.write_bytes),
-        ("blkio.throttle.read_iops_device", device.read_ops),
-        ("blkio.throttle.write_iops_device", device.write_ops),
-    ];
-    files.into_iter().filter_map(move |(file, bound)| {
-        // Zero takes a limit away.
-        let value = match bound? {
-            Bound::Unlimited => 0,
-            Bound::At(n) => n,
-        };
-        let value = format!("{major}:{minor} {value}");
-        Some(write("io", Version::V1, file, value, Check::Device))
-    })
 }
 
 fn cpuset(limits: &Limits, version: Version) -> Result<Vec<Write>, PlanError> {
