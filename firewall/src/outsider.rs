@@ -1,6 +1,6 @@
 //! A cgroup that is nobody's, for the packets that must not pass.
 //!
-//! `warren-proof-<pid>` below our cgroup namespace's root. Removed with the value; one left by a killed process is removed by the next.
+//! `warren-proof-<pid namespace>-<pid>` below our cgroup namespace's root. Removed with the value; one left by a killed process is removed by the next.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -9,8 +9,8 @@ use std::time::Duration;
 use warren_sys_cgroup::layout::Shows;
 use warren_sys_cgroup::{Cgroup, Layout};
 use warren_sys_mount::{DetachedError, detached_cgroup2};
+use warren_sys_process::namespaces::{self, Kind};
 
-const PREFIX: &str = "warren-proof-";
 /// The child that was in it has ended; the kernel lets go of it a moment later.
 const RELEASE: Duration = Duration::from_millis(500);
 
@@ -20,6 +20,9 @@ pub enum Error {
     /// No mount.
     #[error("no cgroup2 mount can be made")]
     Mount(#[source] DetachedError),
+    /// No name for it.
+    #[error("the pid namespace is not known")]
+    Pid(#[source] namespaces::Error),
     /// No directory.
     #[error("no cgroup can be made")]
     Group(#[source] warren_sys_cgroup::Error),
@@ -28,7 +31,9 @@ pub enum Error {
 /// The cgroup; it exists for as long as this value lives.
 #[derive(Debug)]
 pub struct Outsider {
-    group: Option<Cgroup>,
+    root: Cgroup,
+    name: String,
+    group: Cgroup,
 }
 
 impl Outsider {
@@ -38,25 +43,31 @@ impl Outsider {
     /// Without `CAP_SYS_ADMIN` or write access to the namespace root's cgroup.
     pub fn create() -> Result<Self, Error> {
         let root = namespace_root()?;
-        sweep(&root);
-        let name = format!("{PREFIX}{}", std::process::id());
+        let prefix = prefix()?;
+        sweep(&root, &prefix);
+        let name = format!("{prefix}{}", std::process::id());
         let group = root.create_or_open(&name).map_err(Error::Group)?;
-        Ok(Outsider { group: Some(group) })
+        Ok(Outsider { root, name, group })
     }
 
     /// Its directory.
-    pub fn directory(&self) -> Option<BorrowedFd<'_>> {
-        self.group.as_ref().map(AsFd::as_fd)
+    pub fn directory(&self) -> BorrowedFd<'_> {
+        self.group.as_fd()
     }
 }
 
 impl Drop for Outsider {
     fn drop(&mut self) {
-        if let Some(group) = self.group.take() {
-            // An empty directory is all that a failure leaves, and the next proof removes it.
-            let _ = group.remove(RELEASE);
-        }
+        // An empty directory is all that a failure leaves, and the next proof removes it.
+        let _ = self.root.remove_child(&self.name, RELEASE);
     }
+}
+
+/// `warren-proof-<pid namespace>-`: processes of different containers may share a pid and, without
+/// cgroup namespaces, the directory too.
+fn prefix() -> Result<String, Error> {
+    let namespace = namespaces::id(Path::new("/proc/self"), Kind::Pid).map_err(Error::Pid)?;
+    Ok(format!("warren-proof-{namespace}-"))
 }
 
 /// The root of our cgroup namespace: through a mount that shows it where there is one, which
@@ -73,16 +84,14 @@ fn namespace_root() -> Result<Cgroup, Error> {
 }
 
 /// Removes what killed processes left. One that is in use refuses to go, which is right.
-fn sweep(root: &Cgroup) {
+fn sweep(root: &Cgroup, prefix: &str) {
     for name in root.children().unwrap_or_default() {
         let Some(name) = name.to_str() else { continue };
         let owner = name
-            .strip_prefix(PREFIX)
+            .strip_prefix(prefix)
             .and_then(|pid| pid.parse::<u32>().ok());
         if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
-            if let Ok(left) = root.child(name) {
-                let _ = left.remove(Duration::ZERO);
-            }
+            let _ = root.remove_child(name, Duration::ZERO);
         }
     }
 }

@@ -302,7 +302,7 @@ fn prove(kernel: &mut Kernel, policy: &Policy, agent: &Agent, targets: &[Target]
     let passes_by_uid = policy.allow_uids.contains(&uid) || agent.admitted == Admitted::Uid(uid);
     let outsiders_packet = outsider.as_ref().map(|outsider| proof::From {
         sender: Sender::Outsider,
-        cgroup: outsider.directory(),
+        cgroup: Some(outsider.directory()),
         due: passes_by_uid,
     });
     let senders: Vec<_> = outsiders_packet

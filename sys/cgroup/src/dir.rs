@@ -226,6 +226,24 @@ impl GroupDir {
         Ok(())
     }
 
+    /// Removes the child group `name` and all below it. Works where [`Self::remove`] cannot: a
+    /// directory opened by handle above its mount's root has no `..`.
+    pub(crate) fn remove_child_tree(
+        &self,
+        name: &OsStr,
+        magic: (u64, &'static str),
+        limit: Duration,
+    ) -> Result<(), Error> {
+        let started = Instant::now();
+        let child = match self.open_child(name, magic) {
+            Ok(child) => child,
+            Err(e) if e.is_gone() => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        child.remove_below(magic, started, limit)?;
+        child.retry_remove(magic, started, limit, || self.remove_child(name))
+    }
+
     /// Removes the group and all below it.
     pub(crate) fn remove(self, magic: (u64, &'static str), limit: Duration) -> Result<(), Error> {
         let started = Instant::now();

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use warren_sys_process::namespaces::{self, Kind};
 
+use crate::actor::Actor;
 use crate::gate::{self, Shared};
 use crate::protocol::Output;
 
@@ -36,6 +37,20 @@ impl NetNs {
                 net
             }
             Err(error) => panic!("cannot make a network namespace: {error:?}"),
+        }
+    }
+
+    /// The network namespace that an actor on this machine is in, however deep it is nested.
+    ///
+    /// # Panics
+    /// If the actor is gone.
+    #[track_caller]
+    pub fn of(actor: &Actor) -> NetNs {
+        let gate = gate::shared();
+        let process = PathBuf::from(format!("/proc/{}", actor.host_pid()));
+        match namespaces::open(&process, Kind::Net) {
+            Ok(link) => NetNs { link, _gate: gate },
+            Err(error) => panic!("cannot open an actor's network namespace: {error:?}"),
         }
     }
 

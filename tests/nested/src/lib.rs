@@ -2,8 +2,8 @@
 //!
 //! A [`Container`] has its own net, mount and pid namespaces, with or without a cgroup
 //! namespace, and a cgroup below its parent's. [`Container::process`] puts a process into a
-//! cgroup of it, which is how an agent, its siblings and jobs come about. The network of a
-//! container is a [`NetNs`] of the test's, connected to a peer that plays the NATS server.
+//! cgroup of it, which is how an agent, its siblings and jobs come about. [`Network`] connects
+//! it to a peer that plays the NATS server.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -53,19 +53,19 @@ pub struct Container {
 impl Container {
     /// A container on the machine, in the cgroup `name` of the sandbox.
     #[track_caller]
-    pub fn on(sandbox: &Sandbox, name: &str, net: &NetNs, view: View) -> Container {
+    pub fn on(sandbox: &Sandbox, name: &str, view: View) -> Container {
         let cgroup = sandbox.child_cgroup(name);
-        let actor = builder(view, net).cgroup(&cgroup).spawn();
+        let actor = builder(view).cgroup(&cgroup).spawn();
         Container { actor, cgroup }
     }
 
     /// A container inside this one, made by a process of this one, in the cgroup `name` below
-    /// its own. Its network namespace is one of the test's, so that it can be connected.
+    /// its own, which that process sees as `seen_cgroup`.
     #[track_caller]
-    pub fn nest(&self, name: &str, net: &NetNs, view: View, seen_cgroup: &Path) -> Container {
+    pub fn nest(&self, name: &str, view: View, seen_cgroup: &Path) -> Container {
         let cgroup = self.cgroup.join(name);
         self.actor.make_directory(seen_cgroup);
-        let actor = builder(view, net).cgroup(seen_cgroup).spawn_in(&self.actor);
+        let actor = builder(view).cgroup(seen_cgroup).spawn_in(&self.actor);
         Container { actor, cgroup }
     }
 
@@ -85,10 +85,9 @@ impl Container {
     }
 }
 
-fn builder(view: View, net: &NetNs) -> ActorBuilder {
-    let base = ActorBuilder::new().join_net(net);
-    let host = || base.clone().unshare(&[Ns::Mount, Ns::Pid]);
-    let private = || base.clone().unshare(&[Ns::Mount, Ns::Pid, Ns::Cgroup]);
+fn builder(view: View) -> ActorBuilder {
+    let host = || ActorBuilder::new().unshare(&[Ns::Net, Ns::Mount, Ns::Pid]);
+    let private = ActorBuilder::contained;
     match view {
         View::HostBound => host(),
         View::NoMount => host().without_cgroup_mounts(),
@@ -112,12 +111,14 @@ pub struct Network {
 }
 
 impl Network {
-    /// Connects a new network namespace to a new NATS peer, by both address families.
+    /// Connects a container's network namespace to a new NATS peer, by both address families.
     #[track_caller]
-    #[expect(clippy::new_without_default, reason = "making one changes the machine")]
-    pub fn new() -> Network {
-        let (net, peer) = (NetNs::new(), NetNs::new());
-        veth((&net, "eth0", Some("10.99.0.2/24")), (&peer, "eth0", Some("10.99.0.1/24")));
+    pub fn of(container: &Container) -> Network {
+        let (net, peer) = (NetNs::of(&container.actor), NetNs::new());
+        veth(
+            (&net, "eth0", Some("10.99.0.2/24")),
+            (&peer, "eth0", Some("10.99.0.1/24")),
+        );
         net.address("eth0", "fd99::2/64");
         peer.address("eth0", "fd99::1/64");
         let nats = ActorBuilder::new().join_net(&peer).spawn();

@@ -305,6 +305,16 @@ impl Cgroup {
         self.dir.remove(MAGIC, limit)
     }
 
+    /// Removes the child group `name` and all below it, as [`Cgroup::remove`] does; needs no way
+    /// up from the child, which a group opened by id may lack.
+    ///
+    /// # Errors
+    /// [`Error::StillPopulated`] names the processes in the way.
+    pub fn remove_child(&self, name: &str, limit: Duration) -> Result<(), Error> {
+        self.dir
+            .remove_child_tree(crate::dir::plain(name)?.as_ref(), MAGIC, limit)
+    }
+
     /// The content of any of its files.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The requirements' failure modes: here they end in working rules, not in errors.
 
 use warren_tests_harness::{Connected, Sandbox};
-use warren_tests_nested::{Container, Network, View, assert_reaches};
+use warren_tests_nested::{Container, View, assert_reaches};
 
 use crate::scene::{PLACES, Scene, play, play_in};
 
@@ -29,11 +29,15 @@ fn failure_mode_2_private_namespace_with_the_hosts_mounts() {
 /// agent's cgroup, or in it: only an exact match tells them apart.
 #[test]
 fn failure_mode_2_the_agent_is_in_the_namespace_root() {
-    for view in [View::Private, View::PrivateNoMount, View::PrivateWithHostMounts] {
-        let (sandbox, network) = (Sandbox::new("root"), Network::new());
-        let container = Container::on(&sandbox, "container", &network.net, view);
+    for view in [
+        View::Private,
+        View::PrivateNoMount,
+        View::PrivateWithHostMounts,
+    ] {
+        let sandbox = Sandbox::new("root");
+        let container = Container::on(&sandbox, "container", view);
         assert!(container.actor.cgroup().lines().any(|line| line == "0::/"));
-        let scene = Scene::in_container(sandbox, network, container, "");
+        let scene = Scene::in_container(sandbox, container, "");
         play_in(&scene);
     }
 }
@@ -43,7 +47,12 @@ fn the_stock_meaning_lets_everything_below_the_agent_through() {
     let scene = Scene::new(View::Private);
     let flags = crate::scene::firewall("setup", &["--match", "subtree"]);
     scene.agent.warren(&flags).success();
-    assert_reaches(&scene.below, "below the agent", &PLACES, Connected::Connected);
+    assert_reaches(
+        &scene.below,
+        "below the agent",
+        &PLACES,
+        Connected::Connected,
+    );
     assert_reaches(&scene.sibling, "a sibling", &PLACES, Connected::Refused);
 }
 

@@ -62,9 +62,12 @@ fn kubernetes_pod_with_net_admin_alone_works_in_its_container_cgroup_namespace()
 fn refused_without_net_admin(view: View) {
     let leaks = Leaks::snapshot();
     let scene = Scene::new(view);
+    let confined = scene
+        .container
+        .process("confined")
+        .drop_capabilities(all_but_dockers_default())
+        .spawn();
     let before = scene.stock();
-    let confined =
-        scene.container.process("confined").drop_capabilities(all_but_dockers_default()).spawn();
     for verb in ["setup", "verify", "watch"] {
         let output = confined.warren(&firewall(verb, &[]));
         assert_eq!(output.code, 1, "{output:#?}");
@@ -84,12 +87,21 @@ fn works_with_net_admin_alone(view: View) {
     let leaks = Leaks::snapshot();
     let scene = Scene::new(view);
     let lost = all_but_dockers_default() - CapabilitySet::NET_ADMIN;
-    let agent = scene.container.process("confined").drop_capabilities(lost).spawn();
+    let agent = scene
+        .container
+        .process("confined")
+        .drop_capabilities(lost)
+        .spawn();
     let before = scene.stock();
     let output = agent.warren(&firewall("setup", &["--json"])).success();
     assert_proof(&output, "refused");
     assert_reaches(&agent, "the confined agent", &PLACES, Connected::Connected);
-    for other in [&scene.agent, &scene.sibling, &scene.elsewhere, &scene.unprivileged] {
+    for other in [
+        &scene.agent,
+        &scene.sibling,
+        &scene.elsewhere,
+        &scene.unprivileged,
+    ] {
         assert_reaches(other, "another process", &PLACES, Connected::Refused);
     }
     agent.warren(&["firewall", "teardown"]).success();

@@ -25,6 +25,8 @@ pub struct Scene {
     pub unprivileged: Actor,
     pub container: Container,
     pub network: Network,
+    /// The containers around it, innermost first; the sandbox goes last, with all in it.
+    pub outer: Vec<Container>,
     pub sandbox: Sandbox,
 }
 
@@ -32,33 +34,37 @@ impl Scene {
     /// A container on the machine with this view, the agent in the cgroup `agent` of it.
     #[track_caller]
     pub fn new(view: View) -> Scene {
-        let (sandbox, network) = (Sandbox::new("firewall"), Network::new());
-        let container = Container::on(&sandbox, "container", &network.net, view);
-        Scene::in_container(sandbox, network, container, "agent")
+        let sandbox = Sandbox::new("firewall");
+        let container = Container::on(&sandbox, "container", view);
+        Scene::in_container(sandbox, container, "agent")
     }
 
     /// The same in a container that exists, the agent in the cgroup `agent` of it.
     #[track_caller]
-    pub fn in_container(
-        sandbox: Sandbox,
-        network: Network,
-        container: Container,
-        agent: &str,
-    ) -> Scene {
+    pub fn in_container(sandbox: Sandbox, container: Container, agent: &str) -> Scene {
+        let network = Network::of(&container);
         let below = format!("{agent}/below");
+        let below = below.trim_start_matches('/');
         let elsewhere = sandbox.child_cgroup("elsewhere");
         let scene = Scene {
             agent: container.process(agent).spawn(),
             sibling: container.process("sibling").spawn(),
-            below: container.process(&below).spawn(),
+            below: container.process(below).spawn(),
             // Outside of the container but for its network: the host's root.
-            elsewhere: ActorBuilder::new().cgroup(elsewhere).join_net(&network.net).spawn(),
+            elsewhere: ActorBuilder::new()
+                .cgroup(elsewhere)
+                .join_net(&network.net)
+                .spawn(),
             unprivileged: container.process("unprivileged").ids(1000, 1000).spawn(),
             container,
             network,
+            outer: Vec::new(),
             sandbox,
         };
-        scene.container.actor.listen(warren_tests_nested::address(MONIT));
+        scene
+            .container
+            .actor
+            .listen(warren_tests_nested::address(MONIT));
         scene
     }
 
@@ -85,7 +91,12 @@ impl Scene {
     /// What set-up could leave in the scene: nftables' ruleset and cgroups.
     #[track_caller]
     pub fn stock(&self) -> (String, Vec<PathBuf>) {
-        let ruleset = self.network.net.run(&["nft", "list", "ruleset"]).success().stdout;
+        let ruleset = self
+            .network
+            .net
+            .run(&["nft", "list", "ruleset"])
+            .success()
+            .stdout;
         (ruleset, cgroup::below(self.sandbox.cgroup()))
     }
 
@@ -114,7 +125,10 @@ pub fn play_in(scene: &Scene) {
     scene.assert_open();
     scene.set_up();
     scene.assert_protected();
-    let verified = scene.agent.warren(&firewall("verify", &["--json"])).success();
+    let verified = scene
+        .agent
+        .warren(&firewall("verify", &["--json"]))
+        .success();
     assert_proof(&verified, "refused");
     scene.agent.warren(&["firewall", "teardown"]).success();
     scene.assert_open();
@@ -125,8 +139,8 @@ pub fn play_in(scene: &Scene) {
 /// outsider's that was not.
 #[track_caller]
 pub fn assert_proof(output: &Output, outsider: &str) {
-    let report: serde_json::Value = serde_json::from_str(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {output:#?}"));
+    let report: serde_json::Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:#?}"));
     let checks = report["proof"]["checks"].as_array().unwrap();
     let seen = |sender: &str| -> Vec<&str> {
         checks
@@ -136,5 +150,8 @@ pub fn assert_proof(output: &Output, outsider: &str) {
             .collect()
     };
     assert!(!seen("agent").is_empty() && seen("agent").iter().all(|seen| *seen == "let-through"));
-    assert!(seen("outsider").iter().all(|seen| *seen == outsider), "{report:#}");
+    assert!(
+        seen("outsider").iter().all(|seen| *seen == outsider),
+        "{report:#}"
+    );
 }
