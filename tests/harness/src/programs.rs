@@ -6,7 +6,7 @@
 //! nothing changed.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 /// The executable of an actor.
@@ -25,6 +25,31 @@ pub fn actor() -> &'static Path {
 pub fn warren() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| build("warren", "warren"))
+}
+
+/// The executable of another crate's test `name`, to run it somewhere else.
+///
+/// # Panics
+/// If it cannot be built.
+pub fn test(package: &str, name: &str) -> PathBuf {
+    let arguments = ["test", "--no-run", "--message-format", "json"];
+    let target = ["--package", package, "--test", name];
+    let output = cargo(&[&arguments[..], &target].concat(), name);
+    let messages = String::from_utf8_lossy(&output.stdout);
+    match messages.lines().find_map(|line| executable_of(line, name)) {
+        Some(path) => path,
+        None => panic!("cargo built no executable of test {name}:\n{messages}"),
+    }
+}
+
+/// The executable that one of cargo's messages tells of, if it is that of test `name`.
+fn executable_of(message: &str, name: &str) -> Option<PathBuf> {
+    let message: serde_json::Value = serde_json::from_str(message).ok()?;
+    let is_it = message["target"]["name"] == name && message["profile"]["test"] == true;
+    message["executable"]
+        .as_str()
+        .filter(|_| is_it)
+        .map(PathBuf::from)
 }
 
 /// The workspace this crate was built in.
@@ -79,31 +104,26 @@ fn layout(test: &Path) -> Layout {
 }
 
 fn build(package: &str, name: &str) -> PathBuf {
+    cargo(&["build", "--package", package, "--bin", name], name);
+    layout(&this_test()).executables.join(name)
+}
+
+/// Runs cargo with the target directory and profile of the running test.
+fn cargo(arguments: &[&str], name: &str) -> Output {
     let layout = layout(&this_test());
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            package,
-            "--bin",
-            name,
-            "--profile",
-        ])
-        .arg(&layout.profile)
-        .arg("--target-dir")
+        .args(arguments)
+        .args(["--quiet", "--profile", &layout.profile, "--target-dir"])
         .arg(&layout.target)
         .current_dir(workspace())
         .stdin(Stdio::null())
         .output();
     match output {
-        Ok(output) if output.status.success() => layout.executables.join(name),
+        Ok(output) if output.status.success() => output,
         Ok(output) => {
-            panic!(
-                "cannot build {name}:\n{}",
-                String::from_utf8_lossy(&output.stderr)
-            )
+            let said = String::from_utf8_lossy(&output.stderr);
+            panic!("cannot build {name}:\n{said}")
         }
         Err(error) => panic!("cannot run cargo to build {name}: {error}"),
     }
@@ -124,6 +144,18 @@ mod tests {
             Path::new("/t/x86_64-unknown-linux-gnu/debug")
         );
         assert_eq!(layout.profile, "dev");
+    }
+
+    #[test]
+    fn cargos_message_names_the_executable() {
+        let line = |name: &str, test: bool| {
+            let profile = format!("\"profile\":{{\"test\":{test}}}");
+            format!("{{{profile},\"target\":{{\"name\":\"{name}\"}},\"executable\":\"/t/x\"}}")
+        };
+        assert_eq!(executable_of(&line("x", true), "x"), Some("/t/x".into()));
+        assert_eq!(executable_of(&line("x", false), "x"), None);
+        assert_eq!(executable_of(&line("y", true), "x"), None);
+        assert_eq!(executable_of("{\"reason\":\"build-finished\"}", "x"), None);
     }
 
     #[test]

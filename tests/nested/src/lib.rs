@@ -145,3 +145,42 @@ pub fn assert_reaches(actor: &Actor, who: &str, places: &[&str], expected: Conne
         assert_eq!(seen, expected, "{who} to {place}");
     }
 }
+
+/// The places that randomised tests keep under fire.
+pub const PLACES_UNDER_FIRE: [&str; 3] = [MONIT, NATS, NATS6];
+
+/// A small random number generator (xorshift64*), so that a run can be repeated.
+#[derive(Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// Seeded by `WARREN_TEST_SEED`, or by the clock; prints the seed.
+    ///
+    /// # Panics
+    /// If the variable is no number.
+    #[track_caller]
+    pub fn from_environment() -> Random {
+        let now = || {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            now.map_or(1, |now| now.subsec_nanos().into())
+        };
+        let seed = match std::env::var("WARREN_TEST_SEED") {
+            Ok(text) => match text.parse() {
+                Ok(seed) => seed,
+                Err(error) => panic!("WARREN_TEST_SEED={text}: {error}"),
+            },
+            Err(_) => now(),
+        };
+        println!("WARREN_TEST_SEED={seed}");
+        // Zero is the generator's one fixed point.
+        Random(seed.max(1))
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16) % bound.max(1)
+    }
+}

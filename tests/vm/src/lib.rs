@@ -3,7 +3,7 @@
 //! ```text
 //! test ── pipe ──► warren-test-actor tether ──► QEMU (software emulation)
 //!   │                                            ├ /dev/vda  root disk, changes thrown away
-//!   │                                            ├ /dev/vdb  /host: warren, warren-test-actor
+//!   │                                            ├ /dev/vdb  /host: warren, warren-test-actor, tests
 //!   └── socket ── virtio port ───────────────────┴► warren-agent.service, an actor
 //! ```
 //!
@@ -22,6 +22,19 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use warren_tests_harness::{Actor, Output};
+
+/// Where the `warren` executable is in a machine.
+pub const WARREN: &str = "/warren";
+
+/// Runs the `warren` executable as an actor in a machine, whose mounts may be its own.
+///
+/// # Panics
+/// If the machine is gone.
+#[track_caller]
+pub fn warren<S: AsRef<str>>(actor: &Actor, arguments: &[S]) -> Output {
+    let rest = arguments.iter().map(AsRef::as_ref);
+    actor.run(&std::iter::once(WARREN).chain(rest).collect::<Vec<_>>())
+}
 
 /// A running virtual machine.
 #[derive(Debug)]
@@ -80,6 +93,15 @@ impl Vm {
     #[track_caller]
     pub fn shell(&self, command: &str) -> Output {
         self.actor.run(&["sh", "-c", command])
+    }
+
+    /// Runs the `warren` executable in it, as its first actor.
+    ///
+    /// # Panics
+    /// As [`Vm::run`].
+    #[track_caller]
+    pub fn warren<S: AsRef<str>>(&self, arguments: &[S]) -> Output {
+        warren(&self.actor, arguments)
     }
 
     /// The file with all that the kernel and systemd wrote to the console.

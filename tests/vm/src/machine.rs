@@ -17,6 +17,13 @@ const BOOT: Duration = Duration::from_secs(240);
 const TAIL: usize = 60;
 /// Memory of the machine, in MiB.
 const MEMORY: &str = "2048";
+/// Other crates' tests that are run in machines as well: `/host/PACKAGE-NAME` there.
+const GUEST_TESTS: [(&str, &str); 4] = [
+    ("warren-sys-cgroup", "controllers"),
+    ("warren-sys-cgroup", "groups"),
+    ("warren-sys-cgroup", "identity"),
+    ("warren-sys-devicefilter", "filter"),
+];
 const EMULATOR: &str = "qemu-system-x86_64";
 
 /// What one machine has on disk.
@@ -108,9 +115,16 @@ fn image() -> PathBuf {
 #[track_caller]
 fn host_disk(files: &Files) {
     let folder = files.folder.path().join("host");
+    let mut executables = vec![
+        (programs::actor().to_owned(), "warren-test-actor".to_owned()),
+        (programs::warren().to_owned(), "warren".to_owned()),
+    ];
+    for (package, name) in GUEST_TESTS {
+        executables.push((programs::test(package, name), format!("{package}-{name}")));
+    }
     let copied = fs::create_dir(&folder).and_then(|()| {
-        fs::copy(programs::actor(), folder.join("warren-test-actor"))?;
-        fs::copy(programs::warren(), folder.join("warren"))
+        let copy = |(from, to): &(PathBuf, String)| fs::copy(from, folder.join(to)).map(drop);
+        executables.iter().try_for_each(copy)
     });
     if let Err(error) = copied {
         panic!("cannot gather the executables: {error}");

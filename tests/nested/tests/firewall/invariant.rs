@@ -1,1 +1,153 @@
-//! placeholder
+//! The invariant under everything at once: no packet of a non-agent is ever let through, and
+//! the agent is never locked out for longer than the documented bound.
+//!
+//! Outsiders and the agent connect without pause while, at random: the ruleset is flushed, the
+//! table deleted, the agent's cgroup deleted and made anew, set-up run again and killed in the
+//! middle, the watcher killed and replaced. `WARREN_TEST_SEED` repeats a run.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use warren_tests_harness::{Actor, Background, Connected};
+use warren_tests_nested::{PLACES_UNDER_FIRE, Random, View, address};
+
+use crate::scene::{Scene, firewall};
+use crate::watch::{BOUND, watch};
+
+const STEPS: usize = 150;
+
+#[test]
+fn no_outsider_ever_passes_and_the_agent_is_back_within_the_bound() {
+    let mut random = Random::from_environment();
+    let scene = Scene::new(View::Private);
+    let agent = Mutex::new(scene.container.process("agent").spawn());
+    let (watcher, setter) = (
+        scene.container.process("").spawn(),
+        scene.container.process("").spawn(),
+    );
+    let done = AtomicBool::new(false);
+    let attempts = AtomicU64::new(0);
+    // Protected before the first packet, as at a boot.
+    let mut running = Some(watch(&watcher, &scene, &[]));
+
+    std::thread::scope(|scope| {
+        for outsider in [&scene.sibling, &scene.elsewhere, &scene.unprivileged] {
+            let (done, attempts) = (&done, &attempts);
+            scope.spawn(move || hammer(outsider, done, attempts));
+        }
+        let stop = StopOnDrop(&done);
+        for step in 0..STEPS {
+            let what = random.below(7);
+            disturb(
+                what,
+                &mut random,
+                &scene,
+                &agent,
+                &watcher,
+                &mut running,
+                &setter,
+            );
+            let back = lock_out(&agent);
+            assert!(
+                back < BOUND,
+                "step {step} ({what}): the agent was locked out for {back:?}"
+            );
+        }
+        drop(stop);
+    });
+    drop(running);
+    let attempts = attempts.load(Ordering::Relaxed);
+    println!("{attempts} connections of outsiders refused over {STEPS} disturbances");
+    assert!(
+        attempts > STEPS as u64,
+        "the outsiders hardly tried: {attempts}"
+    );
+}
+
+/// Ends the traffic also when a step fails, or the scope would wait for ever.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Connects without pause; every single attempt has to fail.
+fn hammer(outsider: &Actor, done: &AtomicBool, attempts: &AtomicU64) {
+    while !done.load(Ordering::SeqCst) {
+        for place in PLACES_UNDER_FIRE {
+            let seen = outsider.connect(address(place), Duration::from_millis(100));
+            assert_ne!(seen, Connected::Connected, "an outsider reached {place}");
+            attempts.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// How long until the agent reaches everything.
+fn lock_out(agent: &Mutex<Actor>) -> Duration {
+    let since = Instant::now();
+    let agent = hold(agent);
+    for place in PLACES_UNDER_FIRE {
+        while agent.connect(address(place), Duration::from_millis(100)) != Connected::Connected {
+            if since.elapsed() > 5 * BOUND {
+                return since.elapsed();
+            }
+        }
+    }
+    since.elapsed()
+}
+
+fn disturb<'a>(
+    what: u64,
+    random: &mut Random,
+    scene: &Scene,
+    agent: &Mutex<Actor>,
+    watcher: &'a Actor,
+    running: &mut Option<Background<'a>>,
+    setter: &Actor,
+) {
+    let nft = |arguments: &[&str]| {
+        let output = scene.network.net.run(&[&["nft"][..], arguments].concat());
+        // Somebody may have deleted it just before.
+        assert!(
+            output.code == 0 || output.stderr.contains("No such file"),
+            "{output:#?}"
+        );
+    };
+    let set_up = || setter.start_warren(&firewall("setup", &["--agent-cgroup", "/agent"]));
+    match what {
+        0 => nft(&["flush", "ruleset"]),
+        1 => nft(&["delete", "table", "inet", "bosh_agent"]),
+        2 => nft(&["flush", "table", "inet", "bosh_agent"]),
+        3 | 4 => {
+            let mut agent = hold(agent);
+            // The last process has to leave before the directory can go.
+            *agent = scene.container.process("away").spawn();
+            let directory = scene.container.cgroup.join("agent");
+            warren_tests_harness::cgroup::remove(&directory).unwrap();
+            *agent = scene.container.process("agent").spawn();
+        }
+        5 => {
+            let running = set_up();
+            std::thread::sleep(Duration::from_micros(random.below(30_000)));
+            running.finish(Some(Signal::KILL), BOUND);
+        }
+        _ => {
+            // Without its watcher the ruleset is not flushed: that is what the guard is for.
+            if let Some(running) = running.take() {
+                running.finish(Some(Signal::KILL), BOUND);
+            }
+            set_up().finish(None, 5 * BOUND).success();
+            *running = Some(watch(watcher, scene, &[]));
+        }
+    }
+}
+
+fn hold(agent: &Mutex<Actor>) -> MutexGuard<'_, Actor> {
+    agent
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
