@@ -4,11 +4,7 @@
 //! `nsdelegate`, and a block device, so they are ignored by default and run in the virtual machine:
 //! `controllers --ignored --skip child_`. On a hybrid host `tests/v1.rs` covers the same limits.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test reports failure by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
 mod common;
 
@@ -280,7 +276,7 @@ fn child_at_a_namespace_root() {
         nsdelegate(),
         "mount cgroup2 with nsdelegate to run this test"
     );
-    #[allow(unsafe_code, reason = "a namespace of this test thread")]
+    #[expect(unsafe_code, reason = "a namespace of this test thread")]
     // SAFETY: descriptors are not unshared.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) }.unwrap();
     let own = locate_detached(Process::Myself, None).unwrap().group;
@@ -329,9 +325,13 @@ fn child_with_a_detached_mount() {
         clone.through,
         Through::Detached(warren_sys_mount::Origin::CloneOf(_))
     ));
-    #[allow(unsafe_code, reason = "a namespace of this test thread")]
+    #[expect(unsafe_code, reason = "a namespace of this test thread")]
     // SAFETY: descriptors are not unshared.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }.unwrap();
+    // systemd's mounts are shared: without this the machine would lose them as well.
+    let private = rustix::mount::MountPropagationFlags::PRIVATE;
+    let recursively = rustix::mount::MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", private | recursively).unwrap();
     let layout = Layout::discover().unwrap();
     for mount in layout.v2.iter().rev() {
         let detach = rustix::mount::UnmountFlags::DETACH;

@@ -1,12 +1,6 @@
 //! v2 groups: life, freezing, killing, evacuation, delegation. Needs root and a visible cgroup2
 //! mount.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test reports failure by panicking"
-)]
-
 mod common;
 
 use std::os::unix::fs::MetadataExt;

@@ -1,6 +1,6 @@
 //! Who am I, in every kind of place. Needs root and a visible cgroup2 mount to make groups in.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a test reports failure by panicking"
@@ -42,7 +42,7 @@ fn rerun(name: &str) {
 }
 
 fn unshare(flags: UnshareFlags) {
-    #[allow(unsafe_code, reason = "namespaces of this test thread")]
+    #[expect(unsafe_code, reason = "namespaces of this test thread")]
     // SAFETY: descriptors are not unshared.
     unsafe { rustix::thread::unshare_unsafe(flags) }.unwrap();
 }
@@ -65,7 +65,7 @@ fn without_cgroup_mounts() {
 
 #[test]
 fn plain() {
-    let identity = Identity::own().unwrap();
+    let identity = Identity::own_by_every_way().unwrap();
     assert_eq!(identity.agreement, Agreement::Agreed, "{identity:?}");
     for way in [Way::SocketDiagnostics, Way::VisibleMount, Way::OwnMount] {
         match identity.by(way).unwrap() {
@@ -86,7 +86,7 @@ fn in_a_child_group() {
 #[test]
 #[ignore = "run in its group by in_a_child_group"]
 fn child_in_a_group() {
-    let identity = Identity::own().unwrap();
+    let identity = Identity::own_by_every_way().unwrap();
     assert_eq!(
         (identity.id, &identity.agreement),
         (expected(), &Agreement::Agreed),
@@ -117,7 +117,7 @@ fn child_in_a_private_namespace() {
     // The machine's mount now shows groups above our root.
     let layout = Layout::discover().unwrap();
     assert!(layout.v2.iter().all(|m| m.root.is_outside()), "{layout:?}");
-    let identity = Identity::own().unwrap();
+    let identity = Identity::own_by_every_way().unwrap();
     assert_eq!(identity.id, expected());
     assert_eq!(identity.agreement, Agreement::Agreed, "{identity:?}");
     assert_eq!(
@@ -158,7 +158,7 @@ fn child_without_mounts() {
 }
 
 fn check_without_mounts() {
-    let identity = Identity::own().unwrap();
+    let identity = Identity::own_by_every_way().unwrap();
     assert_eq!(identity.id, expected());
     assert_eq!(identity.agreement, Agreement::Agreed, "{identity:?}");
     assert!(identity.by(Way::VisibleMount).unwrap().is_err());
@@ -214,7 +214,7 @@ fn in_user_namespaces() {
 #[test]
 #[ignore = "run in its group by in_user_namespaces"]
 fn child_in_a_user_namespace() {
-    let identity = Identity::own().unwrap();
+    let identity = Identity::own_by_every_way().unwrap();
     assert_eq!(
         (identity.id, &identity.agreement),
         (expected(), &Agreement::Agreed),
@@ -238,7 +238,7 @@ fn without_privilege() {
 fn child_without_privilege() {
     let nobody = rustix::process::Uid::from_raw(65534);
     rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
-    let identity = Identity::own().unwrap();
+    let identity = Identity::own_by_every_way().unwrap();
     assert_eq!(
         (identity.id, &identity.agreement),
         (expected(), &Agreement::Agreed),

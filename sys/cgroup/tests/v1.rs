@@ -1,11 +1,7 @@
 //! v1 groups and their limits. Needs root and the v1 controllers memory, pids, cpu, freezer,
 //! cpuset and blkio mounted, as on a hybrid host.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test reports failure by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
 mod common;
 

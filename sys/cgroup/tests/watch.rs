@@ -1,10 +1,6 @@
 //! Watching groups come, go and change. Needs root and a visible cgroup2 mount.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test reports failure by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Which ancestor denies: by reading programs back, by v1 lists, and by measuring.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
+#![expect(clippy::unwrap_used, reason = "test code")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Filters on real cgroups: enforced, changed, removed, and others' programs left alone.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
+#![expect(clippy::unwrap_used, reason = "test code")]
 
 mod common;
 

@@ -1,7 +1,7 @@
 //! Updates by other processes: killed at any moment, or with fewer capabilities.
 //!
 //! Without the usual harness, because the file is also the program those processes run.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 mod common;
 

@@ -2,7 +2,7 @@
 //!
 //! runc runs in a view where `/sys/fs/cgroup` is cgroup2 alone (own mount and cgroup namespace),
 //! so that it uses device programs also on hosts that mount v1 controllers.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 mod common;
 

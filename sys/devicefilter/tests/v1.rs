@@ -1,5 +1,5 @@
 //! The devices controller of cgroup v1, on real child groups.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
+#![expect(clippy::unwrap_used, reason = "test code")]
 
 mod common;
 

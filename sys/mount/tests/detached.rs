@@ -1,6 +1,6 @@
 //! Detached mounts against the running kernel. Needs root.
 
-#![allow(clippy::unwrap_used, reason = "a test reports failure by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
 use std::path::Path;
 

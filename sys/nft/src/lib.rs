@@ -35,6 +35,8 @@ mod data;
 mod error;
 mod expr;
 mod family;
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(test)]
 #[path = "../tests/common/mod.rs"]
 mod host_test;

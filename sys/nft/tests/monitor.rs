@@ -1,5 +1,5 @@
 //! Changes by others, as they are told.
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "helpers of tests fail like tests"

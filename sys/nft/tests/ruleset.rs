@@ -1,9 +1,5 @@
 //! Every rule method, loaded into the kernel, read back, and compared with the nft command.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "helpers of tests fail like tests"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod common;
 

@@ -98,6 +98,7 @@ pub(super) const TABLE: &[Row] = &[
         bans: &["anyhow", "eyre"],
     },
     test_support("tests/harness"),
+    test_support("tests/nested"),
     test_support("tests/vm"),
     Row {
         folder: "xtask",

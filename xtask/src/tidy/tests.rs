@@ -77,6 +77,9 @@ fn a_lint_is_never_switched_off_for_good() {
         "a.rs:2: expect without a reason"
     );
     assert!(errors("a.rs", "//! Good.\n#[expect(x, reason = \"y\")]\n").is_empty());
+    let shared = "//! Good.\n#![allow(dead_code, reason = \"each uses a part\")]\n";
+    assert!(errors("a/tests/common/mod.rs", shared).is_empty());
+    assert_eq!(errors("a/tests/a.rs", shared).len(), 1);
     assert!(errors("a.rs", "//! Good.\nfn f() { o.expect(\"x\"); allow(1) }\n").is_empty());
 }
 

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use warren_firewall::level;
 use warren_lib_errchain::chain;
@@ -164,7 +164,7 @@ fn locate_group(process: Process, view: &mut View) -> Option<Located> {
         });
         return Some(found);
     }
-    let identity = keep(cgroup::Identity::own(), &mut view.unknown)?;
+    let identity = keep(cgroup::Identity::own_by_every_way(), &mut view.unknown)?;
     view.identity = Some(Identity {
         id: identity.id.0,
         agreement: match identity.agreement {
@@ -220,10 +220,10 @@ fn controllers(found: &Located, unknown: &mut Vec<String>) -> Controllers {
 }
 
 fn directory(group: &Cgroup, through: &Through) -> String {
-    let path = group.path().display();
+    let path: PathBuf = group.path().components().collect();
     match through {
-        Through::Mount(_) => path.to_string(),
-        Through::Detached(_) => format!("{path}, by a mount of our own"),
+        Through::Mount(_) => path.display().to_string(),
+        Through::Detached(_) => format!("{}, by a mount of our own", path.display()),
     }
 }
 

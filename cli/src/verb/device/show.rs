@@ -9,7 +9,7 @@ use warren_sys_devicefilter::v1::List;
 
 use super::programs::{self, Program, Programs};
 use super::subject::{Flags, Subject};
-use super::usual::{USUAL, words};
+use super::usual::{USUAL, Usual};
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, Table, show};
 
@@ -97,7 +97,7 @@ fn devices(subject: &Subject, unknown: &mut Vec<String>) -> Vec<Tried> {
         }
     };
     if subject.is_own {
-        let tried = |usual: &super::usual::Usual| tried(usual, usual.try_here(&nodes));
+        let tried = |usual: &Usual| tried(usual, usual.try_here(&nodes));
         return USUAL.iter().map(tried).collect();
     }
     let Some(place) = subject.v2.as_ref().or(subject.v1.as_ref()) else {
@@ -118,13 +118,13 @@ fn devices(subject: &Subject, unknown: &mut Vec<String>) -> Vec<Tried> {
     })
 }
 
-fn tried(usual: &super::usual::Usual, outcome: Outcome) -> Tried {
+fn tried(usual: &Usual, outcome: Outcome) -> Tried {
     Tried {
         name: usual.name,
         device: usual.device.to_string(),
         access: usual.access.to_string(),
         passes: outcome.passes_filter(),
-        outcome: words(outcome),
+        outcome: usual.told(outcome),
     }
 }
 

@@ -77,6 +77,14 @@ impl Usual {
         }
     }
 
+    /// What came of asking, in words.
+    pub fn told(&self, outcome: Outcome) -> String {
+        match outcome {
+            Outcome::Passes if !self.is_harmless => "let through; not opened".to_owned(),
+            other => words(other),
+        }
+    }
+
     /// What becomes of it in our own cgroup.
     pub fn try_here(&self, nodes: &Nodes) -> Outcome {
         nodes.try_here(self.request(), self.ask())

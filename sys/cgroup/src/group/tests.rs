@@ -1,3 +1,5 @@
+//! Units of groups: names, states, files.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -107,16 +107,43 @@ pub struct Unidentified {
 }
 
 impl Identity {
-    /// Establishes the id of the calling process's group by every way there is.
+    /// Establishes the id of the calling process's group. The own mount, which costs milliseconds,
+    /// is made only where the two other ways do not settle it.
     ///
     /// # Errors
     /// All ways failed; each failure is kept.
     pub fn own() -> Result<Self, Unidentified> {
+        let mut evidence = Self::cheap_evidence();
+        let settled = matches!(evidence.as_slice(),
+            [Evidence { result: Ok(one), .. }, Evidence { result: Ok(other), .. }] if one == other);
+        if !settled {
+            evidence.push(Evidence {
+                way: Way::OwnMount,
+                result: own_mount(),
+            });
+        }
+        Self::from_evidence(evidence)
+    }
+
+    /// The same by every way there is, for a diagnosis.
+    ///
+    /// # Errors
+    /// As [`Identity::own`].
+    pub fn own_by_every_way() -> Result<Self, Unidentified> {
+        let mut evidence = Self::cheap_evidence();
+        evidence.push(Evidence {
+            way: Way::OwnMount,
+            result: own_mount(),
+        });
+        Self::from_evidence(evidence)
+    }
+
+    fn cheap_evidence() -> Vec<Evidence> {
         let diagnostics = sock_diag::own_cgroup_id().map_err(EvidenceError::from);
         let visible = locate_visible(Process::Myself, None)
             .map(|found| found.group.id())
             .map_err(EvidenceError::from);
-        Self::from_evidence(vec![
+        vec![
             Evidence {
                 way: Way::SocketDiagnostics,
                 result: diagnostics,
@@ -125,11 +152,7 @@ impl Identity {
                 way: Way::VisibleMount,
                 result: visible,
             },
-            Evidence {
-                way: Way::OwnMount,
-                result: own_mount(),
-            },
-        ])
+        ]
     }
 
     /// Weighs evidence, listed in order of trust.

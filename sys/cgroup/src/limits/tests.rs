@@ -1,3 +1,5 @@
+//! The planner of limits, without a kernel.
+
 use proptest::prelude::*;
 
 use super::apply::judge;

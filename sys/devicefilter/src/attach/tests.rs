@@ -1,3 +1,5 @@
+//! What an owner records, without a kernel.
+
 use super::tests_support::cgroup2_root;
 use super::*;
 use crate::policy::Policy;

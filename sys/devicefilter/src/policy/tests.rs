@@ -1,3 +1,5 @@
+//! Policies against the reference semantics of their rules.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Programs against the policies they were made from.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Rules as text and as JSON.
+
 use proptest::prelude::*;
 
 use super::*;

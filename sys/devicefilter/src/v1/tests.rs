@@ -1,3 +1,5 @@
+//! Plans for the v1 controller against a model of it.
+
 use proptest::prelude::*;
 
 use super::*;

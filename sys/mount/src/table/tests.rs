@@ -1,3 +1,5 @@
+//! Mount tables as hosts and containers show them, and junk.
+
 use std::path::Path;
 
 use proptest::prelude::*;

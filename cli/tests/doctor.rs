@@ -1,0 +1,237 @@
+//! `warren doctor` here, in poorer places, and what it leaves behind: nothing.
+//!
+//! Needs root, and `setpriv` and `unshare` (Debian: util-linux).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends at the first surprise"
+)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::{Ran, WARREN, shell, warren};
+use warren_sys_mount::MountTable;
+use warren_sys_nft::Nft;
+use warren_sys_process::namespaces::{Kind, in_new};
+
+fn checks(ran: &Ran) -> Vec<Value> {
+    ran.json()["checks"].as_array().unwrap().clone()
+}
+
+fn finding(ran: &Ran, name: &str) -> Value {
+    let found = checks(ran).into_iter().find(|check| check["name"] == name);
+    found.unwrap_or_else(|| panic!("no check {name} in {ran:#?}"))
+}
+
+fn evidence(finding: &Value) -> String {
+    let lines = finding["evidence"].as_array().unwrap();
+    let lines: Vec<&str> = lines.iter().map(|line| line.as_str().unwrap()).collect();
+    lines.join("\n")
+}
+
+fn names(ran: &Ran) -> Vec<String> {
+    let name = |check: &Value| check["name"].as_str().unwrap().to_owned();
+    checks(ran).iter().map(name).collect()
+}
+
+/// The code that the statuses stand for.
+fn due_code(ran: &Ran) -> i32 {
+    let has = |status| checks(ran).iter().any(|check| check["status"] == status);
+    match (has("fail"), has("unknown")) {
+        (true, _) => 1,
+        (false, true) => 2,
+        (false, false) => 0,
+    }
+}
+
+#[test]
+fn every_check_listed_is_done_once_and_the_exit_code_fits() {
+    let listed = warren(&["doctor", "--list", "--json"]);
+    assert_eq!(listed.code, 0);
+    let ran = warren(&["doctor", "--json"]);
+    assert_eq!(names(&ran), names(&listed));
+    assert_eq!(ran.code, due_code(&ran), "{ran:#?}");
+    for check in checks(&ran) {
+        assert!(!evidence(&check).is_empty(), "{check}");
+        let is_good = check["status"] == "pass";
+        assert_eq!(check["remedy"].is_null(), is_good, "{check}");
+    }
+}
+
+#[test]
+fn people_get_a_table_with_a_sum() {
+    let ran = warren(&["doctor", "--only", "kernel,epoll"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.out.starts_with("Check   Status"), "{}", ran.out);
+    assert!(
+        ran.out
+            .ends_with("2 passed, 0 with warnings, 0 failed, 0 unknown\n")
+    );
+}
+
+#[test]
+fn an_unknown_check_is_refused() {
+    let ran = warren(&["doctor", "--only", "nonsense"]);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.err.contains("there is no check 'nonsense'"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn it_takes_less_than_a_second() {
+    let time = || {
+        let started = Instant::now();
+        warren(&["doctor"]);
+        started.elapsed()
+    };
+    // The machine may be busy; the best of several is what the program itself takes.
+    let best = (0..5).map(|_| time()).min().unwrap();
+    assert!(best < Duration::from_secs(1), "{best:?}");
+}
+
+#[test]
+fn nothing_is_left_behind() {
+    let state = || {
+        let mounts = MountTable::read("/proc".as_ref(), "thread-self").unwrap();
+        let mounts: Vec<_> = mounts.iter().cloned().collect();
+        let tables = Nft::open().unwrap().list_tables().unwrap();
+        let tables: Vec<String> = tables.iter().map(|t| format!("{t:?}")).collect();
+        (mounts, tables)
+    };
+    // Of our own, so that nobody else changes them meanwhile; children are made in them.
+    let (before, pid, after) = in_new(&[Kind::Net, Kind::Mount], || {
+        let before = state();
+        let child = std::process::Command::new(WARREN)
+            .arg("doctor")
+            .stdout(std::process::Stdio::null())
+            .spawn();
+        let mut child = child.unwrap();
+        let pid = child.id();
+        child.wait().unwrap();
+        (before, pid, state())
+    })
+    .expect("needs root");
+    assert_eq!(after, before);
+    let leftover = |name: &str| {
+        let ours = [
+            format!("warren-doctor-{pid}"),
+            format!(".warren-doctor-{pid}"),
+            format!("warren-probe-{pid}-"),
+        ];
+        ours.iter().any(|prefix| name.starts_with(prefix.as_str()))
+    };
+    let mut places: Vec<std::path::PathBuf> = vec!["/tmp".into()];
+    let mounts = MountTable::read("/proc".as_ref(), "self").unwrap();
+    for kind in ["cgroup", "cgroup2"] {
+        places.extend(mounts.of_type(kind).map(|mount| mount.mount_point.clone()));
+    }
+    for place in places {
+        let below = |dir: &std::path::Path| -> Vec<std::path::PathBuf> {
+            let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+            entries.map(|entry| entry.path()).collect()
+        };
+        let mut open = vec![place.clone()];
+        while let Some(dir) = open.pop() {
+            for path in below(&dir) {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                assert!(!leftover(&name), "{} was left", path.display());
+                let is_tree = place.as_os_str() != "/tmp";
+                if is_tree && path.is_dir() && !path.is_symlink() {
+                    open.push(path);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_new_network_namespace_is_told_to_have_no_loopback() {
+    let ran = shell(
+        &["unshare", "-n"],
+        "exec $WARREN doctor --json --only loopback,nftables",
+    );
+    assert_eq!(ran.code, 1, "{ran:#?}");
+    let loopback = finding(&ran, "loopback");
+    assert_eq!(loopback["status"], "fail");
+    assert_eq!(loopback["remedy"], "ip link set lo up");
+    assert_eq!(finding(&ran, "nftables")["status"], "pass");
+}
+
+#[test]
+fn without_net_admin_the_firewall_fails_with_a_remedy() {
+    let ran = shell(
+        &["setpriv", "--bounding-set", "-net_admin"],
+        "exec $WARREN doctor --json",
+    );
+    assert_eq!(ran.code, 1, "{ran:#?}");
+    for name in ["capabilities", "bounding-set", "nftables", "device-filter"] {
+        let found = finding(&ran, name);
+        assert_eq!(found["status"], "fail", "{found}");
+    }
+    let capabilities = finding(&ran, "capabilities");
+    assert!(evidence(&capabilities).contains("CAP_NET_ADMIN is not in force"));
+    let nftables = finding(&ran, "nftables");
+    assert!(
+        nftables["remedy"]
+            .as_str()
+            .unwrap()
+            .contains("CAP_NET_ADMIN")
+    );
+    assert_eq!(finding(&ran, "nft-socket")["status"], "unknown");
+    // Who we are does not depend on it.
+    assert_eq!(finding(&ran, "cgroup-identity")["status"], "pass");
+}
+
+#[test]
+fn without_any_capability_all_checks_still_answer() {
+    let ran = shell(
+        &["setpriv", "--bounding-set", "-all"],
+        "exec $WARREN doctor --json",
+    );
+    assert_eq!(ran.code, 1, "{ran:#?}");
+    let listed = warren(&["doctor", "--list", "--json"]);
+    assert_eq!(names(&ran), names(&listed));
+    assert_eq!(finding(&ran, "capabilities")["status"], "fail");
+}
+
+#[test]
+fn without_a_cgroup_mount_the_id_is_known_nevertheless() {
+    let outside = warren(&["cgroup", "show", "--json"]).json()["identity"]["id"].clone();
+    let ran = shell(
+        &["unshare", "-m", "-C"],
+        "umount -R /sys/fs/cgroup; exec $WARREN doctor --json --only \
+         cgroup-mount,cgroup-versions,cgroup-identity,cgroup-namespace",
+    );
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    let mount = finding(&ran, "cgroup-mount");
+    assert_eq!(mount["status"], "pass");
+    let text = evidence(&mount);
+    assert!(text.contains("no cgroup mount is visible"), "{text}");
+    assert!(text.contains(&format!("id {outside} by")), "{text}");
+    let identity = evidence(&finding(&ran, "cgroup-identity"));
+    assert!(
+        identity.contains("visible mount: no cgroup2 mount"),
+        "{identity}"
+    );
+    assert!(evidence(&finding(&ran, "cgroup-versions")).contains("a mount of our own"));
+    assert!(evidence(&finding(&ran, "cgroup-namespace")).contains("private"));
+}
+
+#[test]
+fn an_inherited_descriptor_is_told() {
+    let ran = shell(
+        &["env"],
+        "exec $WARREN doctor --json --only descriptors 9</etc/passwd",
+    );
+    assert_eq!(ran.code, 0);
+    let found = finding(&ran, "descriptors");
+    assert_eq!(found["status"], "warn", "{found}");
+    assert!(evidence(&found).contains("9 is /etc/passwd"), "{found}");
+}

@@ -1,0 +1,56 @@
+//! Runs the executable and reads what it prints.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// The executable under test.
+pub const WARREN: &str = env!("CARGO_BIN_EXE_warren");
+
+/// An ended run.
+#[derive(Debug)]
+pub struct Ran {
+    /// Exit code.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Ran {
+    /// Standard output as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("no JSON on standard output: {error}\n{self:#?}"))
+    }
+}
+
+/// Runs `warren` with these words.
+pub fn warren(words: &[&str]) -> Ran {
+    run(Command::new(WARREN).args(words))
+}
+
+/// Runs a shell line in which `$WARREN` is the executable.
+pub fn shell(wrapper: &[&str], line: &str) -> Ran {
+    let mut words = wrapper.to_vec();
+    words.extend(["sh", "-ec", line]);
+    run(Command::new(words[0])
+        .args(&words[1..])
+        .env("WARREN", WARREN))
+}
+
+fn run(command: &mut Command) -> Ran {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
+    Ran {
+        code: status.code().expect("ended by a signal"),
+        out: String::from_utf8(stdout).expect("no UTF-8"),
+        err: String::from_utf8(stderr).expect("no UTF-8"),
+    }
+}

@@ -1,0 +1,223 @@
+//! The agent's service is restarted, and its cgroup with it, under a watcher.
+
+use std::time::{Duration, Instant};
+
+use super::scene::{AGENT, FOLDER, Scene, firewall};
+
+/// Tries both places for ever and writes a line about each attempt.
+const PROBE: &str = r#"exec 9<> <(:) >>"$1"
+while :; do
+    for place in 127.0.0.1/2822 10.99.0.1/4222; do
+        begun=$EPOCHREALTIME
+        { : 3<>"/dev/tcp/$place"; } 2>/dev/null && outcome=passed || outcome=refused
+        echo "$$ $begun $EPOCHREALTIME $place $outcome"
+    done
+    read -rt 0.02 -u 9
+done
+"#;
+
+/// One attempt of a probe.
+#[derive(Debug)]
+struct Attempt {
+    pid: u32,
+    begun: f64,
+    ended: f64,
+    place: String,
+    passed: bool,
+}
+
+struct Watched {
+    scene: Scene,
+}
+
+impl Watched {
+    /// An agent and an outsider that try all the time, and a watcher.
+    #[track_caller]
+    fn new() -> Watched {
+        let probe = format!("/bin/bash {FOLDER}/probe");
+        let scene = Scene::new();
+        scene.put(&format!("{FOLDER}/probe"), PROBE);
+        let agent = format!("[Service]\nExecStart={probe} {FOLDER}/agent\nTimeoutStopSec=5\n");
+        scene.put("/run/systemd/system/bosh-agent.service", &agent);
+        let watch = format!(
+            "/warren {}",
+            firewall("watch", &["--agent-cgroup", AGENT]).join(" ")
+        );
+        scene.start_unit("watch.service", &watch);
+        let watched = Watched { scene };
+        watched.wait_for_log("Watching", 1);
+        watched
+            .scene
+            .start_unit("outsider.service", &format!("{probe} {FOLDER}/outsider"));
+        watched
+    }
+
+    fn log(&self) -> String {
+        let journal = [
+            "journalctl",
+            "--quiet",
+            "--output=cat",
+            "--unit=watch.service",
+        ];
+        self.scene.vm.run(&journal).success().stdout
+    }
+
+    #[track_caller]
+    fn wait_for_log(&self, text: &str, times: usize) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.log().matches(text).count() < times {
+            assert!(
+                Instant::now() < deadline,
+                "no {text:?} in the log:\n{}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn systemctl(&self, verb: &str) {
+        self.scene
+            .vm
+            .run(&["systemctl", verb, "bosh-agent.service"])
+            .success();
+    }
+
+    fn attempts(&self, who: &str) -> Vec<Attempt> {
+        let text = self.scene.vm.actor().read(format!("{FOLDER}/{who}"));
+        // The last line may be unfinished.
+        let lines = text
+            .rsplit_once('\n')
+            .map_or("", |(complete, _)| complete)
+            .lines();
+        let attempt = |line: &str| {
+            let words: Vec<&str> = line.split(' ').collect();
+            Attempt {
+                pid: words[0].parse().unwrap(),
+                begun: words[1].parse().unwrap(),
+                ended: words[2].parse().unwrap(),
+                place: words[3].to_owned(),
+                passed: words[4] == "passed",
+            }
+        };
+        lines.map(attempt).collect()
+    }
+
+    /// How long the agent's present process tried until both places let it through, in seconds.
+    #[track_caller]
+    fn let_through_after(&self) -> f64 {
+        let show = ["systemctl", "show", "-P", "MainPID", "bosh-agent.service"];
+        let pid: u32 = self
+            .scene
+            .vm
+            .run(&show)
+            .success()
+            .stdout
+            .trim_end()
+            .parse()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let attempts = self.attempts("agent");
+            let own: Vec<_> = attempts
+                .into_iter()
+                .filter(|each| each.pid == pid)
+                .collect();
+            let first = |place| own.iter().find(|each| each.passed && each.place == place);
+            if let (Some(monit), Some(nats)) = (first("127.0.0.1/2822"), first("10.99.0.1/4222")) {
+                return monit.ended.max(nats.ended) - own[0].begun;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "never let through: {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// The outsider tried many times and never got through.
+    #[track_caller]
+    fn assert_outsider_refused(&self) {
+        let attempts = self.attempts("outsider");
+        assert!(attempts.len() > 50, "only {} attempts", attempts.len());
+        let passed: Vec<_> = attempts.iter().filter(|each| each.passed).collect();
+        assert!(passed.is_empty(), "{passed:?}");
+    }
+}
+
+#[test]
+fn a_restarted_agent_is_let_through_within_a_second_and_nobody_else() {
+    let watched = Watched::new();
+    let inode = || {
+        let path = format!("/sys/fs/cgroup{AGENT}");
+        watched
+            .scene
+            .vm
+            .run(&["stat", "-c", "%i", &path])
+            .success()
+            .stdout
+    };
+    let mut took = Vec::new();
+    for _ in 0..4 {
+        let before = inode();
+        watched.systemctl("restart");
+        took.push(watched.let_through_after());
+        assert_ne!(inode(), before, "systemd made the cgroup anew");
+    }
+    watched.assert_outsider_refused();
+    took.sort_by(f64::total_cmp);
+    eprintln!("seconds until a restarted agent was let through: {took:.3?}");
+    assert!(
+        took.iter().all(|seconds| *seconds < 1.0),
+        "{took:?}\n{}",
+        watched.log()
+    );
+}
+
+#[test]
+fn an_agent_that_is_away_for_a_while_loses_nothing() {
+    let watched = Watched::new();
+    for round in 1..=2 {
+        watched.systemctl("stop");
+        watched
+            .scene
+            .vm
+            .run(&["test", "!", "-e", &format!("/sys/fs/cgroup{AGENT}")])
+            .success();
+        watched.wait_for_log("cgroup is gone", round);
+        // Nobody is let through in its place meanwhile, not even a process at its path's parent.
+        let beside = watched.scene.process_of("/system.slice");
+        super::scene::assert_refused(&beside, "root beside the agent's place");
+        drop(beside);
+        watched.systemctl("start");
+        let seconds = watched.let_through_after();
+        eprintln!("seconds until the agent that came back was let through: {seconds:.3}");
+        assert!(seconds < 1.0, "{seconds}\n{}", watched.log());
+    }
+    watched.assert_outsider_refused();
+}
+
+/// The watcher ends and begins anew, the rules stay.
+#[test]
+fn a_restarted_watcher_leaves_no_gap() {
+    let watched = Watched::new();
+    watched.systemctl("restart");
+    watched.let_through_after();
+    for _ in 0..3 {
+        watched
+            .scene
+            .vm
+            .run(&["systemctl", "restart", "watch.service"])
+            .success();
+    }
+    watched.wait_for_log("Watching", 4);
+    watched
+        .scene
+        .vm
+        .run(&["systemctl", "kill", "-s", "KILL", "watch.service"])
+        .success();
+    let agent = watched.scene.process_of(AGENT);
+    super::scene::assert_passes(&agent, "the agent without a watcher");
+    watched.assert_outsider_refused();
+    drop(agent);
+}
