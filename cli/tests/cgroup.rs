@@ -1,12 +1,6 @@
 //! `warren cgroup show` here, for another process, and without any cgroup mount.
 //!
 //! Needs root and `unshare` (Debian: util-linux).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test ends at the first surprise"
-)]
 
 mod support;
 

@@ -1,11 +1,10 @@
 //! `warren device` here and on cgroups with filters of known content.
 //!
-//! Needs root and a cgroup2 mount.
-#![allow(
+//! Needs root, a cgroup2 mount and `unshare` (Debian: util-linux).
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
-    reason = "a test ends at the first surprise"
+    reason = "helpers of tests end at the first surprise too"
 )]
 
 mod support;
@@ -14,7 +13,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use support::warren;
+use support::{shell, warren};
 use warren_sys_cgroup::{Cgroup, Layout};
 use warren_sys_devicefilter::{DeviceRule, Owned, Policy, Program, Style, install};
 
@@ -155,4 +154,62 @@ fn what_cannot_be_answered_is_code_2() {
         assert_eq!(ran.code, 2, "{words:?}: {ran:#?}");
         assert!(!ran.err.is_empty());
     }
+}
+
+#[test]
+fn without_a_mount_the_programs_are_found_through_one_of_our_own() {
+    let ran = shell(
+        &["unshare", "-m", "-C"],
+        "umount -R /sys/fs/cgroup; $WARREN device show --json; exec $WARREN device explain /dev/null >&2",
+    );
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    let view = ran.json();
+    assert_eq!(view["programs"]["directory"], "/");
+    assert!(view["v1"].is_null());
+    assert!(
+        ran.err.contains("Device c 1:3 for rw: let through"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_denial_from_outside_our_namespace_is_told_as_such() {
+    let filtered = Filtered::new("hidden");
+    let line = format!(
+        "echo $$ > {}/cgroup.procs; exec unshare -m -C sh -ec 'umount -R /sys/fs/cgroup; \
+         exec $WARREN device explain c 1:5 --json'",
+        filtered.inner.display()
+    );
+    let ran = shell(&["env"], &line);
+    assert_eq!(ran.code, 1, "{ran:#?}");
+    let view = ran.json();
+    assert_eq!(view["tried"], "denied");
+    assert_eq!(
+        view["denied_at"],
+        "a cgroup above what can be seen from here"
+    );
+    let hidden = &view["levels"][0];
+    assert!(hidden["level"].is_null());
+    assert_eq!(hidden["verdict"], "denies");
+}
+
+#[test]
+fn the_doctor_fails_where_basic_devices_are_denied() {
+    let filtered = Filtered::new("doctor");
+    let line = format!(
+        "echo $$ > {}/cgroup.procs; exec $WARREN doctor --json --only device-programs,device-nodes",
+        filtered.inner.display()
+    );
+    let ran = shell(&["env"], &line);
+    assert_eq!(ran.code, 1, "{ran:#?}");
+    let checks = ran.json()["checks"].clone();
+    assert_eq!(checks[0]["status"], "pass");
+    assert!(
+        checks[0]
+            .to_string()
+            .contains("warren_devices on a cgroup above")
+    );
+    assert_eq!(checks[1]["status"], "fail");
+    assert!(checks[1].to_string().contains("denied: zero, full"));
 }

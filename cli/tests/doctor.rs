@@ -1,11 +1,9 @@
 //! `warren doctor` here, in poorer places, and what it leaves behind: nothing.
 //!
 //! Needs root, and `setpriv` and `unshare` (Debian: util-linux).
-#![allow(
+#![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test ends at the first surprise"
+    reason = "helpers of tests end at the first surprise too"
 )]
 
 mod support;
@@ -14,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::{Ran, WARREN, shell, warren};
+use warren_sys_cgroup::{Cgroup, Layout};
 use warren_sys_mount::MountTable;
 use warren_sys_nft::Nft;
 use warren_sys_process::namespaces::{Kind, in_new};
@@ -171,7 +170,7 @@ fn without_net_admin_the_firewall_fails_with_a_remedy() {
         "exec $WARREN doctor --json",
     );
     assert_eq!(ran.code, 1, "{ran:#?}");
-    for name in ["capabilities", "bounding-set", "nftables", "device-filter"] {
+    for name in ["capabilities", "bounding-set", "nftables"] {
         let found = finding(&ran, name);
         assert_eq!(found["status"], "fail", "{found}");
     }
@@ -234,4 +233,50 @@ fn an_inherited_descriptor_is_told() {
     let found = finding(&ran, "descriptors");
     assert_eq!(found["status"], "warn", "{found}");
     assert!(evidence(&found).contains("9 is /etc/passwd"), "{found}");
+}
+
+/// A cgroup of our own for a test; it goes with the value.
+struct Group(Option<Cgroup>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0.take() {
+            group.remove(Duration::from_secs(2)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn in_a_deeper_cgroup_levels_are_measured_and_their_meaning_told() {
+    let layout = Layout::discover().unwrap();
+    let mount = layout
+        .unified()
+        .expect("no cgroup2 mount: mount -t cgroup2 none /sys/fs/cgroup/unified");
+    let root = Cgroup::open(&mount.mount_point).unwrap();
+    let name = format!("warren-test-level-{}", std::process::id());
+    let group = Group(Some(root.create(&name).unwrap()));
+    let id = group.0.as_ref().unwrap().id();
+    let line = format!(
+        "echo $$ > {}/cgroup.procs; exec $WARREN doctor --json --only \
+         cgroup-identity,cgroup-own-processes,cgroup-level,cgroup-level-meaning,cgroup-child",
+        mount.mount_point.join(&name).display()
+    );
+    let ran = shell(&["env"], &line);
+    assert!(evidence(&finding(&ran, "cgroup-identity")).contains(&format!("id {id}; ")));
+    let processes = evidence(&finding(&ran, "cgroup-own-processes"));
+    assert!(
+        processes.starts_with("1 processes in our cgroup"),
+        "{processes}"
+    );
+    let level = evidence(&finding(&ran, "cgroup-level"));
+    assert!(
+        level.contains(&format!("cgroup id {id} is at level ")),
+        "{level}"
+    );
+    let meaning = evidence(&finding(&ran, "cgroup-level-meaning"));
+    assert!(
+        meaning.starts_with("levels count from the root of the"),
+        "{meaning}"
+    );
+    assert_ne!(finding(&ran, "cgroup-child")["status"], "fail", "{ran:#?}");
 }

@@ -87,8 +87,7 @@ pub struct Explanation {
 ///
 /// # Errors
 /// The table cannot be read.
-pub fn explain(subject: &AgentRef) -> Result<Option<Explanation>, Error> {
-    let mut kernel = Kernel::open()?;
+pub fn explain(kernel: &mut Kernel, subject: &AgentRef) -> Result<Option<Explanation>, Error> {
     let actual = kernel.read()?;
     let Some(table) = &actual.table else {
         return Ok(None);
@@ -113,12 +112,12 @@ pub fn explain(subject: &AgentRef) -> Result<Option<Explanation>, Error> {
         }
     }
     let places = places(&actual);
-    let (packets, no_packets) = match subject.map(|subject| send(&mut kernel, &places, subject)) {
+    let (packets, no_packets) = match subject.map(|subject| send(kernel, &places, subject)) {
         Some(Ok(checks)) => (checks, None),
         Some(Err(error)) => (Vec::new(), Some(chain(&error))),
         None => (Vec::new(), Some("the process is not identified".to_owned())),
     };
-    let rules = rules_text(table);
+    let rules = table.to_string();
     let (subject, subject_unknown) = match identified {
         Ok(found) => (Some(found), None),
         Err(error) => (None, Some(chain(&error))),
@@ -150,11 +149,8 @@ fn send(
 fn places(actual: &Actual) -> Vec<Destination> {
     let mut places = Vec::new();
     for listed in actual.rules_of(MONIT).iter().chain(actual.rules_of(NATS)) {
-        if let Some(place) = ruleset::destination(&listed.rule) {
-            if !places.contains(&place) {
-                places.push(place);
-            }
-        }
+        let place = ruleset::destination(&listed.rule);
+        places.extend(place.filter(|place| !places.contains(place)));
     }
     places
 }
@@ -354,14 +350,4 @@ fn uid_of(rule: &Rule) -> Option<u32> {
 
 fn loads(rule: &Rule, load: &Expr) -> bool {
     rule.exprs.iter().any(|expr| expr == load)
-}
-
-fn rules_text(table: &warren_sys_nft::TableContents) -> String {
-    table
-        .chains
-        .iter()
-        .flat_map(|(_, rules)| rules)
-        .map(|listed| listed.rule.to_string())
-        .collect::<Vec<_>>()
-        .join("\n")
 }

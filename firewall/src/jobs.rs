@@ -137,10 +137,9 @@ pub fn plan(
     if !stale.is_empty() {
         batch.delete_elements(&set(), stale);
     }
-    if let Some(key) = &wanted {
-        if !elements.iter().any(|element| element.key == *key) {
-            batch.add_elements(&set(), [Element::new(key.clone()).with_comment(&tag)]);
-        }
+    let is_there = |key: &Key| elements.iter().any(|element| element.key == *key);
+    if let Some(key) = wanted.filter(|key| !is_there(key)) {
+        batch.add_elements(&set(), [Element::new(key).with_comment(&tag)]);
     }
     let rules = match admitted {
         Admitted::Cgroup { level, .. } => lookup_rules(*level, policy),

@@ -30,4 +30,6 @@ mod scratch;
 pub mod settings;
 pub mod setup;
 pub mod table;
+#[cfg(test)]
+mod tests;
 pub mod watch;

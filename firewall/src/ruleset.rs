@@ -5,7 +5,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use warren_sys_nft::{
-    Chain, ChainType, CmpOp, CtState, Expr, Family, Field, Hook, Policy as Verdict, Register, Rule,
+    Chain, ChainType, CmpOp, CtState, Expr, Family, Field, Hook, Key, Policy as Verdict, Register,
+    Rule,
 };
 
 use crate::identity::Admitted;
@@ -204,7 +205,9 @@ fn admit(policy: &Policy, agent: &Admitted, place: Destination) -> Vec<Rule> {
         Admitted::Cgroup { id, level } => {
             if policy.matching == Matching::Exact {
                 let below = place.rule().socket_cgroupv2(*level, *id);
-                let below = below.socket_cgroupv2_exists(level + 1).counter();
+                // An ancestor one level down can be any cgroup but the agent's own.
+                let deeper = Field::CgroupV2 { level: level + 1 };
+                let below = below.is_not(deeper, Key::cgroup(*id)).counter();
                 rules.push(deny(below, policy.deny).with_comment(COMMENT_BELOW));
             }
             let same = place.rule().socket_cgroupv2(*level, *id).counter().accept();

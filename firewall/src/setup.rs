@@ -126,14 +126,17 @@ pub struct Outcome {
 ///
 /// # Errors
 /// [`Error`]; nothing is changed then.
-pub fn setup(request: &Request, resolver: &mut dyn Resolve) -> Result<Outcome, Error> {
-    let mut kernel = Kernel::open()?;
+pub fn setup(
+    kernel: &mut Kernel,
+    request: &Request,
+    resolver: &mut dyn Resolve,
+) -> Result<Outcome, Error> {
     let known = kernel.read()?.known_addresses();
-    let agent = agent(&mut kernel, request)?;
+    let agent = agent(kernel, request)?;
     let targets = targets(&request.policy.nats, &known, resolver)?;
     let desired = ruleset::desired(&request.policy, &agent.admitted, &targets);
     let changes = kernel.update(|actual| plan::plan(&desired, actual).map_err(Error::from))?;
-    let proof = prove(&mut kernel, &request.policy, &agent, &targets);
+    let proof = prove(kernel, &request.policy, &agent, &targets);
     Ok(Outcome {
         agent,
         nats: nats_report(targets),
@@ -146,14 +149,17 @@ pub fn setup(request: &Request, resolver: &mut dyn Resolve) -> Result<Outcome, E
 ///
 /// # Errors
 /// [`Error`].
-pub fn verify(request: &Request, resolver: &mut dyn Resolve) -> Result<Outcome, Error> {
-    let mut kernel = Kernel::open()?;
+pub fn verify(
+    kernel: &mut Kernel,
+    request: &Request,
+    resolver: &mut dyn Resolve,
+) -> Result<Outcome, Error> {
     let actual = kernel.read()?;
-    let agent = agent(&mut kernel, request)?;
+    let agent = agent(kernel, request)?;
     let targets = targets(&request.policy.nats, &actual.known_addresses(), resolver)?;
     let desired = ruleset::desired(&request.policy, &agent.admitted, &targets);
     let (_, changes) = plan::plan(&desired, &actual)?;
-    let proof = prove(&mut kernel, &request.policy, &agent, &targets);
+    let proof = prove(kernel, &request.policy, &agent, &targets);
     Ok(Outcome {
         agent,
         nats: nats_report(targets),
@@ -166,8 +172,8 @@ pub fn verify(request: &Request, resolver: &mut dyn Resolve) -> Result<Outcome, 
 ///
 /// # Errors
 /// [`Error`].
-pub fn teardown() -> Result<bool, Error> {
-    Kernel::open()?.update(|actual| Ok((plan::teardown(actual), actual.table.is_some())))
+pub fn teardown(kernel: &mut Kernel) -> Result<bool, Error> {
+    kernel.update(|actual| Ok((plan::teardown(actual), actual.table.is_some())))
 }
 
 /// A job that was let through.
@@ -191,6 +197,7 @@ pub struct JobOutcome {
 /// # Errors
 /// [`Error`]; nothing is changed then.
 pub fn enable_monit_access(
+    kernel: &mut Kernel,
     job: Option<&str>,
     request: &Request,
     fallback_uid: u32,
@@ -198,12 +205,11 @@ pub fn enable_monit_access(
     if let Some(job) = job {
         jobs::check_name(job)?;
     }
-    let mut kernel = Kernel::open()?;
     kernel
         .read()?
         .chain(ruleset::MONIT_JOBS)
         .ok_or(jobs::Error::NoChain)?;
-    let (identity, degraded) = match identify_job(&mut kernel, request) {
+    let (identity, degraded) = match identify_job(kernel, request) {
         Ok(identity) => (Some(identity), None),
         Err(error) if request.may_degrade => (None, Some(chain(&error))),
         Err(error) => return Err(error),

@@ -94,7 +94,8 @@ impl<'a> Watcher<'a> {
         // Follow first, so that no change between set-up and watching is missed.
         let monitor = Monitor::open().map_err(open)?;
         let guard = Guard::stand().map_err(Error::Guard)?;
-        let outcome = setup::setup(&request, resolver)?;
+        let mut kernel = Kernel::open()?;
+        let outcome = setup::setup(&mut kernel, &request, resolver)?;
         // A pid names a process that may be restarted; its cgroup's path outlives it.
         let path = outcome
             .agent
@@ -109,7 +110,6 @@ impl<'a> Watcher<'a> {
             _ => request,
         };
         let follower = Follower::of(&request.agent, outcome.agent.identity.as_ref());
-        let mut kernel = Kernel::open()?;
         let known = kernel.read()?.known_addresses();
         let targets = targets(&request.policy.nats, &known, resolver)?;
         let admitted = outcome.agent.admitted;
@@ -230,10 +230,10 @@ impl<'a> Watcher<'a> {
     fn current_id(&mut self) -> Result<u64, identity::Error> {
         if let Some(follower) = &mut self.follower {
             // What changed does not matter; a failed look falls through to the slow way.
-            if follower.watcher.changes().is_ok() {
-                if let Some(present) = follower.watcher.present() {
-                    return Ok(present.id.0);
-                }
+            if follower.watcher.changes().is_ok()
+                && let Some(present) = follower.watcher.present()
+            {
+                return Ok(present.id.0);
             }
         }
         identity::find(&self.request.agent).map(|found| found.id)

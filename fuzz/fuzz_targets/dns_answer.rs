@@ -15,6 +15,9 @@ mod query;
 
 const NAME: &str = "a.b";
 
+/// The rest of a reply, after its number.
+const NO_SUCH_NAME: &[u8] = b"\x81\x83\0\x01\0\0\0\0\0\0\x01a\x01b\0\0\x01\0\x01";
+
 static REPLY: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// Answers every question with the reply, under the question's number.
@@ -28,6 +31,11 @@ fn server() -> SocketAddr {
             while let Ok((_, from)) = socket.recv_from(&mut question) {
                 let mut reply = REPLY.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 reply[..2].copy_from_slice(&question[..2]);
+                // A name in it may point at the number, and be another one now.
+                let number = u16::from_be_bytes([question[0], question[1]]);
+                if query::matching(&reply, number, NAME).is_none() {
+                    reply = [&question[..2], NO_SUCH_NAME].concat();
+                }
                 let _ = socket.send_to(&reply, from);
             }
         });

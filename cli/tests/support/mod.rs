@@ -49,8 +49,10 @@ fn run(command: &mut Command) -> Ran {
         .output()
         .unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
     Ran {
-        code: status.code().expect("ended by a signal"),
-        out: String::from_utf8(stdout).expect("no UTF-8"),
-        err: String::from_utf8(stderr).expect("no UTF-8"),
+        code: status
+            .code()
+            .unwrap_or_else(|| panic!("{command:?} was ended by a signal")),
+        out: String::from_utf8_lossy(&stdout).into_owned(),
+        err: String::from_utf8_lossy(&stderr).into_owned(),
     }
 }

@@ -35,7 +35,9 @@ pub fn encode_rule(listed: &ListedRule) -> Option<Vec<u8>> {
 /// Malformed attributes.
 pub fn decode_elements(set: &Set, list: &[u8]) -> Result<Vec<(Element, String)>, ParseError> {
     let elements = crate::codec::decode_elements(set, [Attributes::new(list)])?;
-    let texts = elements.iter().map(|element| crate::text::element(set, element));
+    let texts = elements
+        .iter()
+        .map(|element| crate::text::element(set, element));
     let texts: Vec<String> = texts.collect();
     Ok(elements.into_iter().zip(texts).collect())
 }

@@ -74,32 +74,37 @@ fn this_test() -> PathBuf {
     }
 }
 
-/// What the path `TARGET/TRIPLE/PROFILE/deps/TEST` says.
+/// What the path `TARGET/TRIPLE/PROFILE/deps/TEST`, or without `deps` for an executable that is
+/// no test, says.
 struct Layout {
     target: PathBuf,
     executables: PathBuf,
     profile: String,
 }
 
-fn layout(test: &Path) -> Layout {
-    let mut above = test.ancestors().skip(1);
+fn layout(running: &Path) -> Layout {
     let found = (|| {
-        let deps = above.next()?;
-        let executables = above.next()?;
-        let target = above.nth(1)?;
-        let profile = match executables.file_name()?.to_str()? {
-            "debug" => "dev".to_owned(),
-            other => other.to_owned(),
+        let directory = running.parent()?;
+        let is_test = directory.file_name()? == "deps";
+        let executables = if is_test {
+            directory.parent()?
+        } else {
+            directory
         };
-        (deps.file_name()? == "deps").then(|| Layout {
-            target: target.to_owned(),
+        let profile = match executables.file_name()?.to_str()? {
+            "debug" => "dev",
+            "release" => "release",
+            _ => return None,
+        };
+        Some(Layout {
+            target: executables.ancestors().nth(2)?.to_owned(),
             executables: executables.to_owned(),
-            profile,
+            profile: profile.to_owned(),
         })
     })();
     match found {
         Some(layout) => layout,
-        None => panic!("{} is not where cargo puts tests", test.display()),
+        None => panic!("{} is not where cargo puts executables", running.display()),
     }
 }
 
@@ -144,6 +149,9 @@ mod tests {
             Path::new("/t/x86_64-unknown-linux-gnu/debug")
         );
         assert_eq!(layout.profile, "dev");
+        let bench = super::layout(Path::new("/t/x86_64-unknown-linux-gnu/release/bench"));
+        assert_eq!(bench.target, Path::new("/t"));
+        assert_eq!(bench.profile, "release");
     }
 
     #[test]

@@ -97,6 +97,7 @@ pub(super) const TABLE: &[Row] = &[
         must_not_know: "how anything is done",
         bans: &["anyhow", "eyre"],
     },
+    test_support("tests/bench"),
     test_support("tests/harness"),
     test_support("tests/nested"),
     test_support("tests/vm"),

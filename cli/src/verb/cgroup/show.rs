@@ -11,7 +11,10 @@ use crate::output::{Format, show};
 ///
 /// Exit code 0: something is known. 2: nothing could be learnt.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example: warren cgroup show --pid 4711")]
+#[command(
+    after_help = "Exit code 0: something is known. 2: nothing could be learnt.\n\n\
+                        Example: warren cgroup show --pid 4711"
+)]
 pub struct Arguments {
     /// The process to tell about [default: this one]
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]

@@ -18,7 +18,7 @@ use warren_sys_mount::MountTable;
 
 use super::name::{self, Named};
 use super::subject::{Flags, Place, Subject};
-use super::usual::{self, words};
+use super::usual;
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, Table, show};
 
@@ -26,8 +26,11 @@ use crate::output::{Format, Report, Table, show};
 ///
 /// Exit code 0: the filter lets it through. 1: it is denied. 2: that could not be determined.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples: warren device explain /dev/fuse\n          \
-                        warren device explain b 7:0 --access rwm --pid 4711")]
+#[command(
+    after_help = "Exit code 0: the filter lets it through. 1: it is denied. 2: that could not \
+                        be determined.\n\nExamples: warren device explain /dev/fuse\n          \
+                        warren device explain b 7:0 --access rwm --pid 4711"
+)]
 pub struct Arguments {
     /// A device node such as /dev/fuse, or its type and numbers such as 'c 10:229'
     #[arg(required = true, num_args = 1..=2, value_name = "DEVICE")]
@@ -130,7 +133,7 @@ fn answer(named: &Named, request: Request, subject: &mut Subject) -> View {
         device: request.device.to_string(),
         access: request.access.to_string(),
         passes,
-        tried: tried.map(words),
+        tried: tried.map(|outcome| told(request, outcome)),
         denied_at: denied_at.filter(|_| passes == Some(false)),
         levels,
         remedy,
@@ -193,6 +196,13 @@ fn read(
     }
 }
 
+fn told(request: Request, outcome: Outcome) -> String {
+    match usual::find(request.device) {
+        Some(usual) => usual.told(outcome),
+        None => usual::asked(outcome),
+    }
+}
+
 fn blamed(found: &Explanation, place: &Place) -> Option<String> {
     if found.denied_above_root() {
         return Some("a cgroup above what can be seen from here".to_owned());
@@ -217,7 +227,7 @@ fn rows(hierarchy: &'static str, found: &Explanation, place: &Place, rows: &mut 
         name: (!judged.name.is_empty()).then(|| judged.name.clone()),
         in_force: judged.in_force,
         verdict: verdict(&judged.verdict),
-        measured: level.and_then(|level| level.measured).map(words),
+        measured: level.and_then(|level| level.measured).map(usual::asked),
     };
     rows.extend(found.hidden.iter().map(|judged| of_program(None, judged)));
     for level in &found.levels {
@@ -232,7 +242,7 @@ fn rows(hierarchy: &'static str, found: &Explanation, place: &Place, rows: &mut 
                     .group
                     .as_ref()
                     .map_or_else(|| "no program".to_owned(), verdict),
-                measured: level.measured.map(words),
+                measured: level.measured.map(usual::asked),
             });
         }
         let programs = level.programs.iter();

@@ -18,7 +18,10 @@ use crate::output::{Format, Report, Table, show};
 ///
 /// Exit code 0: something is known. 2: nothing could be learnt.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example: warren device show --pid 4711")]
+#[command(
+    after_help = "Exit code 0: something is known. 2: nothing could be learnt.\n\n\
+                        Example: warren device show --pid 4711"
+)]
 pub struct Arguments {
     #[command(flatten)]
     subject: Flags,

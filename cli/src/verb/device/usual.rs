@@ -79,9 +79,10 @@ impl Usual {
 
     /// What came of asking, in words.
     pub fn told(&self, outcome: Outcome) -> String {
-        match outcome {
-            Outcome::Passes if !self.is_harmless => "let through; not opened".to_owned(),
-            other => words(other),
+        if self.is_harmless {
+            words(outcome)
+        } else {
+            asked(outcome)
         }
     }
 
@@ -96,7 +97,15 @@ pub fn find(device: Device) -> Option<&'static Usual> {
     USUAL.iter().find(|usual| usual.device == device)
 }
 
-/// An outcome in words.
+/// The outcome of asking without opening, in words.
+pub fn asked(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Passes => "let through; not opened".to_owned(),
+        other => words(other),
+    }
+}
+
+/// The outcome of opening, in words.
 pub fn words(outcome: Outcome) -> String {
     match outcome {
         Outcome::Passes => "opens".to_owned(),

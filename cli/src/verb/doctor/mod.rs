@@ -19,7 +19,9 @@ use crate::output::{Format, show};
 /// Exit code 0: all good, warnings aside. 1: something that is needed is missing. 2: something
 /// that matters could not be found out.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example: warren doctor --only cgroup-identity,nft-socket --json")]
+#[command(after_help = "\
+Exit code 0: all good, warnings aside. 1: something that is needed is missing. 2: something that \
+matters could not be found out.\n\nExample: warren doctor --only cgroup-identity,nft-socket --json")]
 pub struct Arguments {
     /// Do these checks alone
     #[arg(long, value_name = "NAME", value_delimiter = ',')]

@@ -8,7 +8,7 @@ use warren_firewall::policy::{MONIT_PORT, Policy};
 use warren_firewall::setup::{self, JobOutcome, Request};
 
 use super::arguments::Agent;
-use super::{failure, report};
+use super::{report, with_kernel};
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, show};
 
@@ -50,8 +50,9 @@ impl Arguments {
             may_degrade: self.agent.may_degrade(),
         };
         let uid = rustix::process::getuid().as_raw();
-        let outcome = setup::enable_monit_access(self.job.as_deref(), &request, uid)
-            .map_err(|error| failure("enabling monit access", &error))?;
+        let outcome = with_kernel("enabling monit access", |kernel| {
+            setup::enable_monit_access(kernel, self.job.as_deref(), &request, uid)
+        })?;
         show(&Enabled { outcome }, format)?;
         Ok(exit::GOOD)
     }

@@ -7,7 +7,7 @@ use warren_firewall::explain::{self, Decision, Explanation, Who};
 use warren_firewall::proof::Seen;
 
 use super::arguments::Agent;
-use super::{failure, report};
+use super::{report, with_kernel};
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, Table, show};
 
@@ -37,8 +37,10 @@ struct Explained {
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, format: Format) -> Result<u8, Failure> {
-        let found = explain::explain(&self.subject.reference())
-            .map_err(|error| failure("explaining the firewall", &error))?;
+        let subject = self.subject.reference();
+        let found = with_kernel("explaining the firewall", |kernel| {
+            explain::explain(kernel, &subject)
+        })?;
         let Some(explanation) = found else {
             return Err(Failure::text(
                 "there is no table inet bosh_agent in this network namespace",

@@ -10,6 +10,7 @@ mod verify;
 mod watch;
 
 use warren_firewall::setup::Error;
+use warren_firewall::table::Kernel;
 use warren_lib_errchain::chain;
 
 use crate::failure::Failure;
@@ -44,6 +45,15 @@ impl Verb {
             Verb::Teardown(arguments) => arguments.run(format),
         }
     }
+}
+
+/// Does a step over a connection to nftables; a failure says which step, and what to do.
+fn with_kernel<T>(
+    step: &str,
+    work: impl FnOnce(&mut Kernel) -> Result<T, Error>,
+) -> Result<T, Failure> {
+    let mut kernel = Kernel::open().map_err(|error| failure(step, &error.into()))?;
+    work(&mut kernel).map_err(|error| failure(step, &error))
 }
 
 /// The failure of a step, with what to do about it.

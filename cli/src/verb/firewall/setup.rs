@@ -6,7 +6,7 @@ use warren_firewall::dns::SystemResolver;
 use warren_firewall::setup::{self, Request};
 
 use super::arguments::{Agent, Protection};
-use super::{failure, report};
+use super::{report, with_kernel};
 use crate::failure::{Failure, exit};
 use crate::output::{Format, show};
 
@@ -32,8 +32,9 @@ impl Arguments {
             may_degrade: self.agent.may_degrade(),
         };
         let mut resolver = SystemResolver::new(Path::new("/"));
-        let outcome = setup::setup(&request, &mut resolver)
-            .map_err(|error| failure("setting up the firewall", &error))?;
+        let outcome = with_kernel("setting up the firewall", |kernel| {
+            setup::setup(kernel, &request, &mut resolver)
+        })?;
         let holds = outcome.proof.holds();
         show(&report::Setup { outcome }, format)?;
         Ok(if holds { exit::GOOD } else { exit::BAD })

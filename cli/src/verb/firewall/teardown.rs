@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use warren_firewall::setup;
 
-use super::failure;
+use super::with_kernel;
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, show};
 
@@ -24,8 +24,7 @@ struct Removed {
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, format: Format) -> Result<u8, Failure> {
-        let removed =
-            setup::teardown().map_err(|error| failure("removing the firewall", &error))?;
+        let removed = with_kernel("removing the firewall", setup::teardown)?;
         show(&Removed { removed }, format)?;
         Ok(exit::GOOD)
     }

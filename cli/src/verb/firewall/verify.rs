@@ -6,7 +6,7 @@ use warren_firewall::dns::SystemResolver;
 use warren_firewall::setup::{self, Request};
 
 use super::arguments::{Agent, Protection};
-use super::{failure, report};
+use super::{report, with_kernel};
 use crate::failure::{Failure, exit};
 use crate::output::{Format, show};
 
@@ -31,8 +31,9 @@ impl Arguments {
             may_degrade: self.agent.may_degrade(),
         };
         let mut resolver = SystemResolver::new(Path::new("/"));
-        let outcome = setup::verify(&request, &mut resolver)
-            .map_err(|error| failure("verifying the firewall", &error))?;
+        let outcome = with_kernel("verifying the firewall", |kernel| {
+            setup::verify(kernel, &request, &mut resolver)
+        })?;
         let is_good = outcome.changes.is_empty() && outcome.proof.holds();
         show(&report::Verify { outcome }, format)?;
         Ok(if is_good { exit::GOOD } else { exit::BAD })

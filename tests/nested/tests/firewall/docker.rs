@@ -106,7 +106,6 @@ impl<'a> Docker<'a> {
             pid,
         })
     }
-
 }
 
 impl Drop for Docker<'_> {
@@ -151,7 +150,11 @@ impl DockerContainer<'_> {
         let started = Instant::now();
         while !(self.connects(MONIT) && self.connects(NATS)) {
             let logs = || self.docker.run(&["logs", &self.id]);
-            assert!(started.elapsed() < Duration::from_secs(10), "no listener: {:#?}", logs());
+            assert!(
+                started.elapsed() < Duration::from_secs(10),
+                "no listener: {:#?}",
+                logs()
+            );
         }
     }
 

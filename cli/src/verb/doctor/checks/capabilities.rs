@@ -14,7 +14,7 @@ const COSTS: &[(CapabilitySet, &str, bool)] = &[
     ),
     (
         CapabilitySet::NET_ADMIN,
-        "no firewall, no container networks, no device programs",
+        "no firewall and no container networks",
         true,
     ),
     (

@@ -5,7 +5,7 @@ use std::time::Duration;
 use warren_lib_errchain::chain;
 use warren_sys_cgroup::group::Kind;
 use warren_sys_cgroup::limits::{Cpu, CpuShare, Memory};
-use warren_sys_cgroup::{Bound, GroupSet, Limits, Process};
+use warren_sys_cgroup::{Bound, Error, GroupSet, Limits, Process, Undelegated};
 
 use super::{Facts, Finding};
 
@@ -21,6 +21,10 @@ const DELEGATE: &str = "hand the controllers down to this cgroup (systemd: Deleg
                         --cgroupns=private on a cgroup v2 host; by hand: write '+memory +cpu \
                         +pids +io' to cgroup.subtree_control of each ancestor)";
 
+const BIND_V1: &str = "mount the host's v1 hierarchy of it in the container, where it shows the \
+                       container's own group, or boot the host with cgroup v2 alone \
+                       (systemd.unified_cgroup_hierarchy=1)";
+
 pub fn present(facts: &Facts) -> Finding {
     let own = facts.own_group();
     let v2 = own
@@ -28,18 +32,25 @@ pub fn present(facts: &Facts) -> Finding {
         .ok()
         .and_then(|found| found.group.controllers().ok())
         .unwrap_or_default();
-    let layout = facts.layout().ok();
+    // A v1 mount may show other groups than ours; only those that lead to ours count.
+    let v1_groups = GroupSet::of(Process::Myself).map_or_else(|_| Vec::new(), |set| set.v1);
     let mut found = Vec::new();
     let mut missing = Vec::new();
+    let mut is_bound_to_v1 = false;
     for (name, v1, cost) in WANTED {
         if v2.iter().any(|present| present == name) {
             found.push(format!("{name} (v2)"));
-        } else if layout.is_some_and(|layout| layout.v1(v1).is_some()) {
+        } else if v1_groups.iter().any(|group| group.has_controller(v1)) {
             found.push(format!("{v1} (v1)"));
         } else {
-            let why = own
-                .as_ref()
-                .map_or_else(|why| why.clone(), |own| chain(&own.group.undelegated(name)));
+            let why = match &own {
+                Err(why) => why.clone(),
+                Ok(own) => {
+                    let error = own.group.undelegated(name);
+                    is_bound_to_v1 |= is_of_v1(&error);
+                    chain(&error)
+                }
+            };
             missing.push(format!("no {cost}: {why}"));
         }
     }
@@ -50,7 +61,22 @@ pub fn present(facts: &Facts) -> Finding {
     if missing.is_empty() {
         return Finding::pass(found);
     }
-    Finding::warn(found, DELEGATE).and_all(missing)
+    let remedy = if is_bound_to_v1 { BIND_V1 } else { DELEGATE };
+    Finding::warn(found, remedy).and_all(missing)
+}
+
+/// Whether the controller is in use by a v1 hierarchy, out of our sight.
+fn is_of_v1(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::NoController {
+            reason: Undelegated::NotInRoot {
+                v1_hierarchy: Some(_),
+                ..
+            },
+            ..
+        }
+    )
 }
 
 /// Makes a child in every hierarchy, limits it, reads the limits back and removes it.

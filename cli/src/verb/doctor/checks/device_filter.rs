@@ -37,7 +37,11 @@ pub fn denies(facts: &Facts) -> Finding {
             format!("a program that denies all is attached, and a device gave: {outcome:?}"),
             "report this kernel; no container is kept from devices on it",
         ),
-        Err(why) => Finding::fail(why, CAPABLE),
+        Err(why) => {
+            // The way there means nothing to people.
+            let why = why.replace(&path_of(group).display().to_string(), "our cgroup");
+            Finding::fail(why, CAPABLE)
+        }
     }
 }
 

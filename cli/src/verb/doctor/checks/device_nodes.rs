@@ -4,7 +4,7 @@ use warren_lib_errchain::chain;
 use warren_sys_devicefilter::probe::{Nodes, Outcome};
 
 use super::{Facts, Finding};
-use crate::verb::device::usual::{USUAL, words};
+use crate::verb::device::usual::{USUAL, asked, words};
 
 /// Without these hardly a program runs.
 const BASIC: [&str; 7] = ["null", "zero", "full", "random", "urandom", "tty", "ptmx"];
@@ -73,7 +73,7 @@ pub fn loops(_: &Facts) -> Finding {
     let told = match try_all(&["loop-control", "loop0"]) {
         Ok(tried) => tried
             .iter()
-            .map(|(name, _, outcome)| format!("{name}: {}", words(*outcome)))
+            .map(|(name, _, outcome)| format!("{name}: {}", asked(*outcome)))
             .collect::<Vec<_>>()
             .join(", "),
         Err(why) => why,

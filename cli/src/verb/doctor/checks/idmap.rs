@@ -8,22 +8,36 @@ use rustix::mount::MountAttrFlags;
 use warren_lib_errchain::chain;
 use warren_sys_mount::{clone_of, detached};
 use warren_sys_process::idmap;
-use warren_sys_process::user_namespace::{Map, scratch};
+use warren_sys_process::user_namespace::{Error, Map, scratch};
 
 use super::{Facts, Finding, store};
 
+/// The usual shift, if we have so many ids.
 const SHIFT: Map = Map {
     inside: 0,
     outside: 100_000,
     count: 65_536,
 };
 
+/// What is had without any: another id shown as ours.
+fn own_id_alone() -> Map {
+    Map {
+        inside: 1,
+        outside: rustix::process::geteuid().as_raw(),
+        count: 1,
+    }
+}
+
 pub fn works(_: &Facts) -> Finding {
     let remedy = "nothing depends on it: layers are copied once per mapping instead (needs \
                   CAP_SYS_ADMIN over the file system, and Linux 5.12; overlay layers 5.19, tmpfs \
                   6.3)";
-    let namespace: OwnedFd = match scratch(SHIFT) {
-        Ok(made) => made.namespace.into(),
+    let made = match scratch(SHIFT) {
+        Err(Error::Map { .. }) => scratch(own_id_alone()).map(|made| (made, own_id_alone())),
+        other => other.map(|made| (made, SHIFT)),
+    };
+    let (namespace, map): (OwnedFd, Map) = match made {
+        Ok((made, map)) => (made.namespace.into(), map),
         Err(error) => return Finding::warn(chain(&error), remedy),
     };
     let mut any = false;
@@ -31,7 +45,7 @@ pub fn works(_: &Facts) -> Finding {
     for place in store::places() {
         let outcome = clone_of(&place)
             .map_err(|errno| format!("cloning the mount: {errno}"))
-            .and_then(|mount| shifted(mount.as_fd(), namespace.as_fd(), &place));
+            .and_then(|mount| shifted(mount.as_fd(), namespace.as_fd(), map, &place));
         any |= outcome.is_ok();
         let kind = store::kind(&place);
         let told = outcome.err().unwrap_or_else(|| "works".to_owned());
@@ -56,6 +70,7 @@ pub fn works(_: &Facts) -> Finding {
 fn shifted(
     mount: std::os::fd::BorrowedFd<'_>,
     namespace: std::os::fd::BorrowedFd<'_>,
+    map: Map,
     place: &std::path::Path,
 ) -> Result<(), String> {
     idmap::apply(mount, namespace).map_err(|errno| errno.to_string())?;
@@ -67,9 +82,10 @@ fn shifted(
         .and_then(fstat)
         .map_err(|errno| errno.to_string())?
         .st_uid;
-    let is_mapped = owner < SHIFT.count;
-    if is_mapped && shown != owner + SHIFT.outside {
-        return Err(format!("owner {owner} is shown as {shown}"));
+    match owner.checked_sub(map.inside) {
+        Some(nth) if nth < map.count && shown != map.outside + nth => {
+            Err(format!("owner {owner} is shown as {shown}"))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }

@@ -15,8 +15,8 @@ pub fn on_store(facts: &Facts) -> Finding {
     let stores = facts.stores();
     let lines = stores.iter().map(|store| {
         let outcome = match &store.overlay {
-            Ok(()) => "works".to_owned(),
-            Err(why) => why.clone(),
+            Ok(how) => how,
+            Err(why) => why.as_str(),
         };
         format!("{} ({}): {outcome}", store.path.display(), store.kind)
     });
@@ -45,7 +45,7 @@ pub fn on_tmpfs(_: &Facts) -> Finding {
         }
         exercise(place)
     }) {
-        Ok(()) => Finding::pass("works"),
+        Ok(how) => Finding::pass(how),
         Err(why) => Finding::warn(
             why,
             "without it and without a place for upper layers every rootfs is a copy; see \
@@ -58,12 +58,14 @@ pub fn on_tmpfs(_: &Facts) -> Finding {
 ///
 /// # Errors
 /// In words, with the step.
-pub fn try_in(place: &Path) -> Result<(), String> {
+pub fn try_in(place: &Path) -> Result<&'static str, String> {
     in_private_mounts(|| exercise(place))
 }
 
 /// Runs `work` where its mounts are seen by nobody and end with the thread.
-fn in_private_mounts(work: impl FnOnce() -> Result<(), String> + Send) -> Result<(), String> {
+fn in_private_mounts<T: Send>(
+    work: impl FnOnce() -> Result<T, String> + Send,
+) -> Result<T, String> {
     namespaces::in_new(&[Kind::Mount], || {
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         rustix::mount::mount_change("/", private)
@@ -89,13 +91,25 @@ impl Drop for Trial {
     fn drop(&mut self) {
         if self.is_mounted {
             // A failure shows in the removal below, which cannot enter the mount.
-            let _ = rustix::mount::unmount(&self.path("merged"), UnmountFlags::DETACH);
+            let _ = rustix::mount::unmount(self.path("merged"), UnmountFlags::DETACH);
         }
         let _ = fs::remove_dir_all(&self.root);
     }
 }
 
-fn exercise(place: &Path) -> Result<(), String> {
+/// As the kernel likes it best, else with its marks in `user.*` attributes, which is all that a
+/// user namespace may write.
+fn exercise(place: &Path) -> Result<&'static str, String> {
+    let plain = match exercise_with(place, "") {
+        Ok(()) => return Ok("works"),
+        Err(why) => why,
+    };
+    exercise_with(place, ",userxattr")
+        .map(|()| "works, with userxattr")
+        .map_err(|_| plain)
+}
+
+fn exercise_with(place: &Path, more: &str) -> Result<(), String> {
     let step = |name: &'static str| move |error: std::io::Error| format!("{name}: {error}");
     let root = place.join(format!(".warren-doctor-{}", std::process::id()));
     fs::create_dir(&root).map_err(step("making a scratch directory"))?;
@@ -110,7 +124,7 @@ fn exercise(place: &Path) -> Result<(), String> {
         fs::write(trial.path(name), "lower").map_err(step("writing a scratch file"))?;
     }
     let options = format!(
-        "lowerdir={},upperdir={},workdir={}",
+        "lowerdir={},upperdir={},workdir={}{more}",
         trial.path("lower").display(),
         trial.path("upper").display(),
         trial.path("work").display()
@@ -119,7 +133,7 @@ fn exercise(place: &Path) -> Result<(), String> {
     let none = MountFlags::empty();
     rustix::mount::mount(
         "overlay",
-        &trial.path("merged"),
+        trial.path("merged"),
         "overlay",
         none,
         Some(options.as_c_str()),

@@ -17,7 +17,7 @@ pub struct Store {
     /// Its file system.
     pub kind: String,
     /// What came of an overlay with its upper layer there.
-    pub overlay: Result<(), String>,
+    pub overlay: Result<&'static str, String>,
 }
 
 /// Directories that exist, else the last resort.
