@@ -12,7 +12,10 @@ use crate::identity::{self, AgentRef, Identified};
 use crate::jobs;
 use crate::plan::Actual;
 use crate::proof::{self, Check, Sender};
-use crate::ruleset::{self, COMMENT_AGENT, Destination, MONIT, MONIT_JOBS, NATS};
+use crate::ruleset::{
+    self, COMMENT_AGENT, COMMENT_UNDER_WAY, COMMENT_UNPROTECTED, Destination, MONIT, MONIT_JOBS,
+    NATS,
+};
 use crate::setup::Error;
 use crate::table::Kernel;
 
@@ -55,8 +58,8 @@ pub enum Who {
         /// The rule's comment: which job it is for, if any.
         comment: Option<String>,
     },
-    /// Connections let through before.
-    Established,
+    /// Whoever was let through when the connection began.
+    UnderWay,
     /// Everyone whom no rule before is about.
     Others,
     /// A rule this program did not write, in nft's language.
@@ -187,9 +190,11 @@ fn decision(
             uid,
             comment: rule.comment.clone(),
         }
-    } else if loads(rule, &Field::CtState.load(Register::R1)) {
-        evidence.push("connection tracking; the first packet was judged".to_owned());
-        Who::Established
+    } else if rule.comment.as_deref() == Some(COMMENT_UNPROTECTED) {
+        return None;
+    } else if rule.comment.as_deref() == Some(COMMENT_UNDER_WAY) {
+        evidence.push("TCP: no connection without its first packet, which is judged".to_owned());
+        Who::UnderWay
     } else {
         Who::Others
     };
@@ -346,8 +351,4 @@ fn uid_of(rule: &Rule) -> Option<u32> {
         ) if *first == load => Some(u32::from_ne_bytes(value.as_slice().try_into().ok()?)),
         _ => None,
     })
-}
-
-fn loads(rule: &Rule, load: &Expr) -> bool {
-    rule.exprs.iter().any(|expr| expr == load)
 }

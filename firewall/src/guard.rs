@@ -11,8 +11,8 @@ use warren_sys_nft::{Batch, Chain, Hook, Nft, Table};
 use crate::policy::Policy;
 use crate::resolve::Target;
 use crate::ruleset::{
-    COMMENT_OTHERS, Destination, FAMILY, JUDGED, PRIORITY, base, deny, established,
-    monit_destinations, nats_destinations,
+    COMMENT_OTHERS, Destination, FAMILY, JUDGED, PRIORITY, base, deny, monit_destinations,
+    nats_destinations, not_judged, ports,
 };
 
 /// Name of the guard's table.
@@ -68,7 +68,9 @@ fn rules(policy: &Policy, places: &[Destination]) -> Batch {
     batch.add_chain(&chain);
     batch.flush_chain(&chain);
     let chain = Chain::new(FAMILY, TABLE, CHAIN);
-    batch.add_rule(&chain, established());
+    for rule in not_judged(&ports(places)) {
+        batch.add_rule(&chain, rule);
+    }
     for place in places {
         let unjudged = place.rule().mark_lacks(JUDGED).counter();
         batch.add_rule(

@@ -1,12 +1,13 @@
 //! The table `inet bosh_agent` as it should be: policy, identity and addresses to chains and
 //! rules. Pure; the whole contract with the stock agent's table is in this file.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use warren_sys_nft::{
-    Chain, ChainType, CmpOp, CtState, Expr, Family, Field, Hook, Key, Policy as Verdict, Register,
-    Rule,
+    Chain, ChainType, CmpOp, Expr, Family, Field, Hook, Key, Policy as Verdict, Register, Rule,
+    TcpFlags,
 };
 
 use crate::identity::Admitted;
@@ -40,7 +41,12 @@ pub const COMMENT_BELOW: &str = "below the agent";
 pub const COMMENT_UID: &str = "allowed uid";
 /// Comment of the rules that refuse everyone else.
 pub const COMMENT_OTHERS: &str = "others";
+/// Comment of the rules that let pass what goes elsewhere.
+pub const COMMENT_UNPROTECTED: &str = "not protected";
+/// Comment of the rule that lets connections go on that were let through when they began.
+pub const COMMENT_UNDER_WAY: &str = "connections under way";
 const COMMENT_NATS: &str = "nats ";
+const TCP: u8 = 6;
 
 /// A chain and all its rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +170,7 @@ pub fn desired(policy: &Policy, agent: &Admitted, targets: &[Target]) -> Vec<Fil
 pub const OWN_CHAINS: [&str; 4] = [MONIT, MONIT_INPUT, NATS, NATS_FORWARD];
 
 fn monit_rules(policy: &Policy, agent: &Admitted, places: &[Destination]) -> Vec<Rule> {
-    let mut rules = vec![established()];
+    let mut rules = not_judged(&ports(places));
     rules.extend(
         places
             .iter()
@@ -179,7 +185,8 @@ fn monit_rules(policy: &Policy, agent: &Admitted, places: &[Destination]) -> Vec
 }
 
 fn nats_rules(policy: &Policy, agent: &Admitted, targets: &[Target]) -> Vec<Rule> {
-    let mut rules = vec![established()];
+    let places: Vec<Destination> = nats_destinations(targets).map(|(place, _)| place).collect();
+    let mut rules = not_judged(&ports(&places));
     for (place, comment) in nats_destinations(targets) {
         rules.push(place.rule().mark_set_bits(JUDGED));
         rules.extend(admit(policy, agent, place));
@@ -189,11 +196,28 @@ fn nats_rules(policy: &Policy, agent: &Admitted, targets: &[Target]) -> Vec<Rule
     rules
 }
 
-/// Packets of connections that were let through when they began.
-pub(crate) fn established() -> Rule {
-    Rule::new()
-        .ct_state(CtState::Established | CtState::Related)
-        .accept()
+/// What the chain lets pass before it judges anything: every packet but those that open a
+/// connection to a protected port. No connection comes about without its first packet, so
+/// nothing more is needed, connection tracking least of all (`docs/design/firewall.md`).
+pub(crate) fn not_judged(ports: &BTreeSet<u16>) -> Vec<Rule> {
+    let mut rules = vec![
+        Rule::new()
+            .l4proto_not(TCP)
+            .accept()
+            .with_comment(COMMENT_UNPROTECTED),
+    ];
+    if let (Some(port), 1) = (ports.first(), ports.len()) {
+        let other = Rule::new().tcp_dport_not(*port).accept();
+        rules.push(other.with_comment(COMMENT_UNPROTECTED));
+    }
+    let under_way = Rule::new().tcp_flags_not(TcpFlags::SYN, TcpFlags::SYN | TcpFlags::ACK);
+    rules.push(under_way.accept().with_comment(COMMENT_UNDER_WAY));
+    rules
+}
+
+/// The ports of these places.
+pub(crate) fn ports(places: &[Destination]) -> BTreeSet<u16> {
+    places.iter().map(|place| place.port).collect()
 }
 
 /// The rules that let the agent, and whom the operator allows, reach a place.

@@ -68,7 +68,9 @@ fn what_the_policy_leaves_out_is_left_out() {
     };
     let chains = ruleset::desired(&policy, &AGENT, &[target("10.0.0.6", &["10.0.0.6"])]);
     let expected = "nats_access { type filter hook output priority filter - 1; policy accept;
-  ct state established,related accept
+  meta l4proto != tcp accept comment \"not protected\"
+  tcp dport != 4222 accept comment \"not protected\"
+  tcp flags != syn / syn,ack accept comment \"connections under way\"
   ip daddr 10.0.0.6 tcp dport 4222 meta mark set meta mark | 0x20000000
   ip daddr 10.0.0.6 tcp dport 4222 socket cgroupv2 level 2 4711 counter accept comment \"agent\"
   ip daddr 10.0.0.6 tcp dport 4222 counter drop comment \"nats 10.0.0.6:4222\"
@@ -154,7 +156,7 @@ fn a_change_of_identity_flushes_and_fills_in_one_transaction_and_spares_the_jobs
     );
     let steps = steps(&batch);
     assert_eq!(steps[0], "flush chain inet bosh_agent monit_access");
-    assert_eq!(steps.len(), 11);
+    assert_eq!(steps.len(), 13);
     assert!(
         steps
             .iter()

@@ -63,6 +63,6 @@ pub use id::{ChainId, SetId, TableId};
 pub use list::{Generation, Ruleset, TableContents};
 pub use monitor::{Change, Event, Monitor};
 pub use nft::Nft;
-pub use rule::{CtState, Field, ListedRule, Rule};
+pub use rule::{CtState, Field, ListedRule, Rule, TcpFlags};
 pub use set::{Element, ListedSet, Set};
 pub use table::{BaseChain, Chain, ListedChain, ListedTable, Table};

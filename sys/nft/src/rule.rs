@@ -25,7 +25,7 @@ mod shorthand;
 #[cfg(test)]
 mod tests;
 
-pub use field::{CtState, Field};
+pub use field::{CtState, Field, TcpFlags};
 pub(crate) use field::{IPV4, IPV6, Needs, TCP, UDP};
 
 use crate::{Expr, Family};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{in_netns, nft, nft_stdin};
 use warren_sys_nft::{
     Batch, Chain, ChainType, CtState, DataType, Element, Family, Field, Hook, Key, Nft, Policy,
-    Rule, Set, Table, Verdict, priority,
+    Rule, Set, Table, TcpFlags, Verdict, priority,
 };
 
 const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -17,6 +17,14 @@ const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 fn filter_rules() -> Vec<Rule> {
     let rule = Rule::new;
     vec![
+        Rule::new()
+            .tcp_flags(TcpFlags::SYN, TcpFlags::SYN | TcpFlags::ACK)
+            .counter(),
+        Rule::new()
+            .tcp_flags_not(TcpFlags::SYN, TcpFlags::FIN | TcpFlags::SYN)
+            .counter(),
+        Rule::new().tcp_dport_not(2822).counter(),
+        Rule::new().l4proto_not(6).counter(),
         rule()
             .ct_state(CtState::Established | CtState::Related)
             .accept(),

@@ -106,7 +106,7 @@ fn cells(decision: &Decision) -> [String; 6] {
         Who::Uid { uid, comment } => {
             format!("uid {uid} ({})", comment.as_deref().unwrap_or("no comment"))
         }
-        Who::Established => "connections let through before".to_owned(),
+        Who::UnderWay => "connections under way".to_owned(),
         Who::Others => "everyone else".to_owned(),
         Who::Foreign { rule } => rule.clone(),
     };

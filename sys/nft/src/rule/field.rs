@@ -37,6 +37,29 @@ impl std::ops::BitOr for CtState {
     }
 }
 
+/// Flags of a TCP header (RFC 9293, 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TcpFlags(pub u8);
+
+impl TcpFlags {
+    /// No more data from the sender.
+    pub const FIN: Self = Self(1);
+    /// Opens a connection, or answers the opening.
+    pub const SYN: Self = Self(2);
+    /// Ends the connection at once.
+    pub const RST: Self = Self(4);
+    /// Acknowledges; every packet of a connection but the first.
+    pub const ACK: Self = Self(16);
+}
+
+impl std::ops::BitOr for TcpFlags {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
 /// Something a rule can compare, look up, or map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Field {
@@ -52,6 +75,8 @@ pub enum Field {
     TcpSport,
     /// TCP destination port.
     TcpDport,
+    /// TCP flags, 8 bits; see [`TcpFlags`].
+    TcpFlags,
     /// UDP source port.
     UdpSport,
     /// UDP destination port.
@@ -122,6 +147,7 @@ impl Field {
             Self::TcpDport | Self::UdpDport | Self::ThDport => {
                 payload(PayloadBase::Transport, 2, 2, register)
             }
+            Self::TcpFlags => payload(PayloadBase::Transport, 13, 1, register),
             Self::NfProto => meta(MetaKey::NfProto, register),
             Self::L4Proto => meta(MetaKey::L4Proto, register),
             Self::Mark => meta(MetaKey::Mark, register),
@@ -152,7 +178,7 @@ impl Field {
         match self {
             Self::IpSaddr | Self::IpDaddr => Some(Needs::Network(IPV4)),
             Self::Ip6Saddr | Self::Ip6Daddr => Some(Needs::Network(IPV6)),
-            Self::TcpSport | Self::TcpDport => Some(Needs::Transport(TCP)),
+            Self::TcpSport | Self::TcpDport | Self::TcpFlags => Some(Needs::Transport(TCP)),
             Self::UdpSport | Self::UdpDport => Some(Needs::Transport(UDP)),
             _ => None,
         }
@@ -170,7 +196,11 @@ impl Field {
             | Self::UdpDport
             | Self::ThSport
             | Self::ThDport => DataType::InetService,
-            // nft's numbers for nfproto and ct_state, which have no sets of their own here.
+            // nft's numbers for types that have no sets of their own here.
+            Self::TcpFlags => DataType::Other {
+                number: 15,
+                length: 1,
+            },
             Self::NfProto => DataType::Other {
                 number: 2,
                 length: 1,
@@ -198,6 +228,7 @@ impl Field {
             Self::Ip6Daddr => "ip6 daddr",
             Self::TcpSport => "tcp sport",
             Self::TcpDport => "tcp dport",
+            Self::TcpFlags => "tcp flags",
             Self::UdpSport => "udp sport",
             Self::UdpDport => "udp dport",
             Self::ThSport => "th sport",

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{CtState, Field, Rule};
+use super::{CtState, Field, Rule, TcpFlags};
 use crate::data::IFNAME_LEN;
 use crate::expr::CmpOp;
 use crate::{Expr, Key, Register};
@@ -241,6 +241,32 @@ impl Rule {
             CmpOp::Eq,
             Key::host_u32(0),
         )
+    }
+
+    /// Of the flags in `mask`, exactly those in `set` are set.
+    #[must_use]
+    pub fn tcp_flags(self, set: TcpFlags, mask: TcpFlags) -> Self {
+        let key = |flags: TcpFlags| Key(vec![flags.0]);
+        self.compare_masked(Field::TcpFlags, key(mask), CmpOp::Eq, key(set))
+    }
+
+    /// Of the flags in `mask`, others are set than exactly those in `set`.
+    #[must_use]
+    pub fn tcp_flags_not(self, set: TcpFlags, mask: TcpFlags) -> Self {
+        let key = |flags: TcpFlags| Key(vec![flags.0]);
+        self.compare_masked(Field::TcpFlags, key(mask), CmpOp::Ne, key(set))
+    }
+
+    /// The TCP destination port is another.
+    #[must_use]
+    pub fn tcp_dport_not(self, port: u16) -> Self {
+        self.is_not(Field::TcpDport, Key::port(port))
+    }
+
+    /// The transport protocol is another.
+    #[must_use]
+    pub fn l4proto_not(self, protocol: u8) -> Self {
+        self.is_not(Field::L4Proto, Key::protocol(protocol))
     }
 
     /// The connection is in one of these states.

@@ -1,7 +1,7 @@
 //! Comparisons in nft's language.
 
 use super::decompile::Operand;
-use super::value::{CT_STATE, host_u32, prefix_bits, range, states, value};
+use super::value::{CT_STATE, TCP_FLAGS, host_u32, prefix_bits, range, states, value};
 use crate::{CmpOp, DataType};
 
 fn operator(op: CmpOp) -> &'static str {
@@ -31,6 +31,10 @@ pub(super) fn comparison(left: &Operand, op: CmpOp, right: &[u8]) -> String {
             {
                 let not = if op == CmpOp::Eq { "! " } else { "" };
                 return format!("{text} {not}{names}");
+            }
+            if *data_type == TCP_FLAGS && matches!(op, CmpOp::Eq | CmpOp::Ne) {
+                let (set, of) = (value(data_type, right), value(data_type, mask));
+                return format!("{text} {}{set} / {of}", operator(op));
             }
             let is_address = matches!(data_type, DataType::Ipv4Addr | DataType::Ipv6Addr);
             match prefix_bits(mask) {

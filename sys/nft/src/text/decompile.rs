@@ -263,6 +263,7 @@ impl Decompiler {
             (PayloadBase::Network, 24, Some(IPV6), _) => Some(Field::Ip6Daddr),
             (PayloadBase::Transport, 0, _, Some(TCP)) => Some(Field::TcpSport),
             (PayloadBase::Transport, 2, _, Some(TCP)) => Some(Field::TcpDport),
+            (PayloadBase::Transport, 13, _, Some(TCP)) => Some(Field::TcpFlags),
             (PayloadBase::Transport, 0, _, Some(UDP)) => Some(Field::UdpSport),
             (PayloadBase::Transport, 2, _, Some(UDP)) => Some(Field::UdpDport),
             (PayloadBase::Transport, 0, ..) => Some(Field::ThSport),

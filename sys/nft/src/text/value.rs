@@ -33,6 +33,10 @@ pub(super) const NFPROTO: DataType = DataType::Other {
     number: 2,
     length: 1,
 };
+pub(super) const TCP_FLAGS: DataType = DataType::Other {
+    number: 15,
+    length: 1,
+};
 pub(super) const CT_STATE: DataType = DataType::Other {
     number: 26,
     length: 4,
@@ -65,10 +69,22 @@ pub(super) fn value(data_type: &DataType, bytes: &[u8]) -> String {
             [10] => Some("ipv6".to_owned()),
             _ => None,
         },
+        other if *other == TCP_FLAGS => bytes.first().and_then(|flags| tcp_flags(*flags)),
         other if *other == CT_STATE => host_u32(bytes).and_then(states),
         DataType::Other { .. } => None,
     };
     known.unwrap_or_else(|| hex(bytes))
+}
+
+/// Names of TCP flags; none if there are none, or unknown ones.
+fn tcp_flags(flags: u8) -> Option<String> {
+    const NAMES: [&str; 8] = ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"];
+    let set = NAMES
+        .iter()
+        .enumerate()
+        .filter(|(bit, _)| flags & (1 << bit) != 0);
+    let names: Vec<&str> = set.map(|(_, name)| *name).collect();
+    (!names.is_empty()).then(|| names.join(","))
 }
 
 /// The parts of a concatenation, each padded to 4 bytes.
