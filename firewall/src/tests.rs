@@ -150,8 +150,8 @@ fn a_change_of_identity_flushes_and_fills_in_one_transaction_and_spares_the_jobs
         changes,
         [Change::RulesReplaced {
             chain,
-            was: 10,
-            now: 10
+            was: 12,
+            now: 12
         }]
     );
     let steps = steps(&batch);
