@@ -2,7 +2,7 @@
 //!
 //! - [`MountTable`]: `/proc/PID/mountinfo`, parsed, with the question that matters when nested:
 //!   which mount does a path really lead to ([`MountTable::covering`])?
-//! - [`detached`]: a file system instance without a mount point. Nothing shows up in any mount
+//! - [`detached()`]: a file system instance without a mount point. Nothing shows up in any mount
 //!   table and nothing can be left behind: the mount lives as long as its descriptor.
 //! - [`detached_cgroup2`]: the same for cgroup v2, without disturbing the machine's own mount.
 //! - [`kernfs`]: a directory of a cgroup (or sysfs) tree by its 64-bit id, without its path.

@@ -3,6 +3,11 @@
 //! The modules follow the requirements on identifying the agent in nested containers:
 //! container runtimes, nesting, failure modes; then jobs, the stock agent's table, forwarded
 //! traffic, bad input, and what happens when things change under way.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test reports failure by panicking"
+)]
 
 mod bad_input;
 mod docker;

@@ -21,7 +21,7 @@ fn scenario_2_garden_in_garden_in_garden_with_the_hosts_cgroups() {
     let second = first.nest("l2", View::HostBound, &seen("l1/l2"));
     let third = second.nest("l3", View::HostBound, &seen("l1/l2/l3"));
     let scene = Scene {
-        outer: vec![second, first],
+        _outer: vec![second, first],
         ..Scene::in_container(sandbox, third, "agent")
     };
     play_in(&scene);
@@ -38,7 +38,7 @@ fn private_cgroup_namespaces_four_levels_deep() {
     let fourth = third.nest("next", View::Private, next);
     let outer = vec![third, second, first];
     let scene = Scene {
-        outer,
+        _outer: outer,
         ..Scene::in_container(sandbox, fourth, "agent")
     };
     play_in(&scene);

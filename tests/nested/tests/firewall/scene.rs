@@ -26,7 +26,7 @@ pub struct Scene {
     pub container: Container,
     pub network: Network,
     /// The containers around it, innermost first; the sandbox goes last, with all in it.
-    pub outer: Vec<Container>,
+    pub _outer: Vec<Container>,
     pub sandbox: Sandbox,
 }
 
@@ -58,7 +58,7 @@ impl Scene {
             unprivileged: container.process("unprivileged").ids(1000, 1000).spawn(),
             container,
             network,
-            outer: Vec::new(),
+            _outer: Vec::new(),
             sandbox,
         };
         scene

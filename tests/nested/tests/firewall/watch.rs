@@ -83,7 +83,7 @@ fn a_flush_closes_the_ports_until_the_rules_are_back() {
                     .connect(warren_tests_nested::address(place), BOUND)
                     == Connected::Connected
             };
-            PLACES.iter().all(|place| reached(place))
+            PLACES.iter().all(reached)
         });
         scene.assert_protected();
     }
