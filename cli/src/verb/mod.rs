@@ -20,7 +20,6 @@ pub enum Verb {
     /// Decide who may talk to monit and NATS
     #[command(subcommand)]
     Firewall(firewall::Verb),
-    /// Check what this host or container can do, and say what to change
     Doctor(doctor::Arguments),
 }
 

@@ -12,7 +12,6 @@ use crate::output::Format;
 /// What to do.
 #[derive(clap::Subcommand)]
 pub enum Verb {
-    /// Tell which cgroups a process is in, how that is known, and what they limit
     Show(show::Arguments),
 }
 

@@ -7,6 +7,8 @@ use super::collect;
 use crate::failure::{Failure, exit};
 use crate::output::{Format, show};
 
+/// Tell which cgroups a process is in, how that is known, and what they limit
+///
 /// Looks from here: mounts, paths and namespaces are the caller's view, also of another process.
 ///
 /// Exit code 0: something is known. 2: nothing could be learnt.

@@ -22,6 +22,8 @@ use super::usual;
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, Table, show};
 
+/// Tell which cgroup denies a device
+///
 /// Tells each level's verdict, which level denies, and what happens when it is tried.
 ///
 /// Exit code 0: the filter lets it through. 1: it is denied. 2: that could not be determined.

@@ -13,9 +13,7 @@ use crate::output::Format;
 /// What to do.
 #[derive(clap::Subcommand)]
 pub enum Verb {
-    /// List the device filters of a cgroup and which of the usual devices open
     Show(show::Arguments),
-    /// Tell which cgroup denies a device
     Explain(explain::Arguments),
 }
 

@@ -13,6 +13,8 @@ use super::usual::{USUAL, Usual};
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, Table, show};
 
+/// List the device filters of a cgroup and which of the usual devices open
+///
 /// On cgroup v2 every program of the cgroup and of its ancestors has to let a device through.
 /// More than one is normal in nested containers.
 ///

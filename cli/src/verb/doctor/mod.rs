@@ -13,6 +13,8 @@ use report::{Checked, Findings, Listing};
 use crate::failure::{Failure, exit};
 use crate::output::{Format, show};
 
+/// Check what this host or container can do, and say what to change
+///
 /// Every check does the thing in question in a scratch place and leaves nothing behind; the
 /// machine is not changed. docs/reference/doctor.md explains each.
 ///

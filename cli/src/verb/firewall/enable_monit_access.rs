@@ -12,6 +12,8 @@ use super::{report, with_kernel};
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, show};
 
+/// Let the calling job reach monit
+///
 /// Lets the caller's cgroup, and what is below it, reach monit. A restarted job calls it again and
 /// replaces its own entry. Works on the stock agent's table too.
 ///

@@ -11,6 +11,8 @@ use super::{report, with_kernel};
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, Table, show};
 
+/// Tell who gets through, and on which evidence
+///
 /// Lists every decision in the order the kernel takes it, with the evidence it rests on, and sends
 /// a packet from the process in question to each protected place to see what becomes of it.
 ///

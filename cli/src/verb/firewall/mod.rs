@@ -19,17 +19,11 @@ use crate::output::Format;
 /// What to do.
 #[derive(clap::Subcommand)]
 pub enum Verb {
-    /// Put the rules in force and prove them with packets
     Setup(setup::Arguments),
-    /// Let the calling job reach monit
     EnableMonitAccess(enable_monit_access::Arguments),
-    /// Compare the rules in force with those asked for and prove them; change nothing
     Verify(verify::Arguments),
-    /// Tell who gets through, and on which evidence
     Explain(explain::Arguments),
-    /// Keep the rules in force until ended
     Watch(watch::Arguments),
-    /// Remove the rules
     Teardown(teardown::Arguments),
 }
 

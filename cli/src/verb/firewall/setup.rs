@@ -10,6 +10,8 @@ use super::{report, with_kernel};
 use crate::failure::{Failure, exit};
 use crate::output::{Format, show};
 
+/// Put the rules in force and prove them with packets
+///
 /// Puts the rules in force in one transaction: there is no instant without protection, and after
 /// a failure nothing has changed.
 ///

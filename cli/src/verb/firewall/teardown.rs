@@ -9,6 +9,8 @@ use super::with_kernel;
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, show};
 
+/// Remove the rules
+///
 /// Removes the table `inet bosh_agent` with everything in it, jobs' rules included.
 ///
 /// Exit code 0 also if there was none.

@@ -10,6 +10,8 @@ use super::{report, with_kernel};
 use crate::failure::{Failure, exit};
 use crate::output::{Format, show};
 
+/// Compare the rules in force with those asked for and prove them; change nothing
+///
 /// Takes the flags that set the firewall up, and tells what differs.
 ///
 /// Exit code 0: as asked for and proved. 1: it differs, or the proof failed.

@@ -13,9 +13,14 @@ use super::{failure, report};
 use crate::failure::Failure;
 use crate::output::{Format, show};
 
+/// Keep the rules in force until ended
+///
 /// Sets the firewall up and keeps it: restores rules that somebody changes or flushes, follows the
 /// agent's cgroup when it is made anew, resolves NATS hosts again. While it runs, a flush of the
 /// ruleset closes the protected ports instead of opening them.
+///
+/// An agent in a cgroup made anew, or after a flush, is let through again within a second;
+/// usually it is milliseconds. Nobody else is let through meanwhile.
 ///
 /// Name the agent with --agent-cgroup, unless the watcher runs in the agent's own cgroup. Ends with
 /// a signal; the rules stay in force.
