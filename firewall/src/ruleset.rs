@@ -143,11 +143,7 @@ pub fn desired(policy: &Policy, agent: &Admitted, targets: &[Target]) -> Vec<Fil
             Hook::Output,
             monit_rules(policy, agent, &places),
         ));
-        chains.push(filled(
-            MONIT_INPUT,
-            Hook::Input,
-            places.iter().map(not_over_loopback).collect(),
-        ));
+        chains.push(filled(MONIT_INPUT, Hook::Input, not_over_loopback(&places)));
     }
     if !targets.is_empty() {
         chains.push(filled(
@@ -199,17 +195,20 @@ fn nats_rules(policy: &Policy, agent: &Admitted, targets: &[Target]) -> Vec<Rule
 /// What the chain lets pass before it judges anything: every packet but those that open a
 /// connection to a protected port. No connection comes about without its first packet, so
 /// nothing more is needed, connection tracking least of all (`docs/design/firewall.md`).
+///
+/// The port comes first: what is not protected then costs one rule.
 pub(crate) fn not_judged(ports: &BTreeSet<u16>) -> Vec<Rule> {
-    let mut rules = vec![
-        Rule::new()
-            .l4proto_not(TCP)
-            .accept()
-            .with_comment(COMMENT_UNPROTECTED),
-    ];
+    let mut rules = Vec::new();
     if let (Some(port), 1) = (ports.first(), ports.len()) {
         let other = Rule::new().tcp_dport_not(*port).accept();
         rules.push(other.with_comment(COMMENT_UNPROTECTED));
     }
+    rules.push(
+        Rule::new()
+            .l4proto_not(TCP)
+            .accept()
+            .with_comment(COMMENT_UNPROTECTED),
+    );
     let under_way = Rule::new().tcp_flags_not(TcpFlags::SYN, TcpFlags::SYN | TcpFlags::ACK);
     rules.push(under_way.accept().with_comment(COMMENT_UNDER_WAY));
     rules
@@ -253,12 +252,15 @@ fn admit(policy: &Policy, agent: &Admitted, place: Destination) -> Vec<Rule> {
 }
 
 /// Loopback addresses have no business on other devices.
-fn not_over_loopback(place: &Destination) -> Rule {
-    let rule = Rule::new()
-        .iifname_not("lo")
-        .daddr(place.address)
-        .tcp_dport(place.port);
-    rule.counter().drop().with_comment(COMMENT_OTHERS)
+fn not_over_loopback(places: &[Destination]) -> Vec<Rule> {
+    let over_loopback = Rule::new()
+        .iifname("lo")
+        .accept()
+        .with_comment(COMMENT_UNPROTECTED);
+    let refuse = |place: &Destination| place.rule().counter().drop().with_comment(COMMENT_OTHERS);
+    std::iter::once(over_loopback)
+        .chain(places.iter().map(refuse))
+        .collect()
 }
 
 pub(crate) fn deny(rule: Rule, how: Deny) -> Rule {

@@ -1,7 +1,9 @@
 //! What the rules cost: TCP connections per second on loopback, to a place they do not protect
 //! and to one they do, without rules, with ours, and with the same rules loaded by `nft -f`.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use warren_tests_harness::{Actor, Sandbox, programs};
@@ -40,11 +42,16 @@ pub fn bench() {
     let flush = || {
         agent.run(&["nft", "flush", "ruleset"]).success();
     };
-    for place in [UNPROTECTED, PROTECTED] {
+    for (load, place) in [
+        ("request", UNPROTECTED),
+        ("request", PROTECTED),
+        ("bare", UNPROTECTED),
+        ("bare", PROTECTED),
+    ] {
         let [mut none, mut tracked, mut ours, mut nft] = [const { Samples(Vec::new()) }; 4];
         for _ in 0..ROUNDS {
             flush();
-            measure(&agent, place, &mut none);
+            measure(&agent, load, place, &mut none);
             // Connection tracking is what any stateful ruleset costs; the stock agent's too.
             agent.run(&["nft", "add", "table", "inet", "t"]).success();
             let chain = "{ type filter hook output priority 0; }";
@@ -64,13 +71,13 @@ pub fn bench() {
                 "accept",
             ];
             agent.run(&rule).success();
-            measure(&agent, place, &mut tracked);
+            measure(&agent, load, place, &mut tracked);
             flush();
             set_up();
-            measure(&agent, place, &mut ours);
+            measure(&agent, load, place, &mut ours);
             flush();
             agent.run(&["nft", "-f", &path]).success();
-            measure(&agent, place, &mut nft);
+            measure(&agent, load, place, &mut nft);
         }
         let what = if place == PROTECTED {
             "monit's port"
@@ -78,7 +85,10 @@ pub fn bench() {
             "an unprotected port"
         };
         table(
-            &format!("Loopback connections to {what}"),
+            &match load {
+                "request" => format!("Loopback connections, one request each, to {what}"),
+                _ => format!("Bare loopback connections in one thread, to {what}"),
+            },
             "1/s",
             &[
                 ("no rules", &none),
@@ -91,15 +101,15 @@ pub fn bench() {
     }
 }
 
-fn measure(agent: &Actor, place: &str, samples: &mut Samples) {
+fn measure(agent: &Actor, load: &str, place: &str, samples: &mut Samples) {
     let output = agent
-        .run(&[&myself(), "inside", "connections", place, SECONDS])
+        .run(&[&myself(), "inside", "connections", load, place, SECONDS])
         .success();
     samples.0.extend(Samples::read(&output.stdout).0);
 }
 
-/// Connects to itself for so many seconds and prints the connections per second.
-pub fn inside(place: &str, seconds: &str) {
+/// Connects for so many seconds and prints the connections per second.
+pub fn inside(load: &str, place: &str, seconds: &str) {
     let time = Duration::from_secs_f64(seconds.parse().unwrap_or(1.0));
     let listening = place
         .parse::<SocketAddr>()
@@ -109,24 +119,71 @@ pub fn inside(place: &str, seconds: &str) {
         Ok(listener) => listener,
         Err(error) => panic!("{place}: {error}"),
     };
+    let rate = match load {
+        "request" => requests(&listener, place, time),
+        _ => bare(&listener, place, time),
+    };
+    println!("{rate}");
+}
+
+/// One thread that is both ends and does nothing but connect: the most that rules can cost.
+fn bare(listener: &TcpListener, place: &str, time: Duration) -> f64 {
+    rate(time, || {
+        let one = TcpStream::connect(place)?;
+        let other = listener.accept()?.0;
+        close_at_once(&one)?;
+        close_at_once(&other)
+    })
+}
+
+/// A server on a thread of its own; a connection for each request and its answer.
+fn requests(listener: &TcpListener, place: &str, time: Duration) -> f64 {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let served = listener.accept().and_then(|(mut stream, _)| {
+                    let mut request = [0; 64];
+                    let size = stream.read(&mut request)?;
+                    stream.write_all(&request[..size])?;
+                    close_at_once(&stream)
+                });
+                assert!(served.is_ok(), "{served:?}");
+            }
+        });
+        let ask = || -> std::io::Result<()> {
+            let mut stream = TcpStream::connect(place)?;
+            stream.write_all(&[7; 64])?;
+            stream.read_exact(&mut [0; 64])?;
+            close_at_once(&stream)
+        };
+        let rate = rate(time, ask);
+        done.store(true, Ordering::Relaxed);
+        // The server may be waiting for one more, or gone: nothing is asked of it.
+        let last = TcpStream::connect(place);
+        assert!(last.is_ok(), "{last:?}");
+        rate
+    })
+}
+
+fn rate(time: Duration, mut connect: impl FnMut() -> std::io::Result<()>) -> f64 {
     let started = Instant::now();
     let mut count = 0u32;
     while started.elapsed() < time {
         for _ in 0..32 {
-            let pair = TcpStream::connect(place).and_then(|one| Ok((one, listener.accept()?.0)));
-            match pair {
-                // A reset instead of TIME_WAIT: the ports must not run out.
-                Ok((one, other)) => {
-                    for socket in [&one, &other] {
-                        let no_wait = Some(Duration::ZERO);
-                        let set = rustix::net::sockopt::set_socket_linger(socket, no_wait);
-                        assert!(set.is_ok(), "{set:?}");
-                    }
-                }
-                Err(error) => panic!("{place}: {error}"),
+            if let Err(error) = connect() {
+                panic!("connection {count}: {error}");
             }
             count += 1;
         }
     }
-    println!("{}", f64::from(count) / started.elapsed().as_secs_f64());
+    f64::from(count) / started.elapsed().as_secs_f64()
+}
+
+/// A reset instead of TIME_WAIT: the ports must not run out.
+fn close_at_once(socket: &TcpStream) -> std::io::Result<()> {
+    Ok(rustix::net::sockopt::set_socket_linger(
+        socket,
+        Some(Duration::ZERO),
+    )?)
 }

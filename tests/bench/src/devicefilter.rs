@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use warren_sys_devicefilter::{Defaults, Owned, Policy, Program, Style, install, remove, update};
-use warren_tests_harness::{ActorBuilder, Ns, Sandbox};
+use warren_tests_harness::{Actor, ActorBuilder, Ns, Sandbox};
 
 use crate::figures::{Samples, myself, table};
 
@@ -35,11 +35,12 @@ pub fn bench() {
     let bundle = bundle();
     let path = bundle.path().display().to_string();
     for run in 0..RUNS {
-        let argv = [&[exe.as_str()][..], &ours, &["1"]].concat();
-        // The first install of a run of one; its update and removal are not part of it.
-        our_calls
-            .0
-            .push(bpf_time(&host, &argv, Some("PROG_DETACH")));
+        let fresh = sandbox
+            .child_cgroup(format!("ours-{run}"))
+            .display()
+            .to_string();
+        let once = [exe.as_str(), "inside", "devicefilter", &fresh, "once"];
+        our_calls.0.push(bpf_time(&host, &once));
         let id = format!("bench-{run}");
         let argv = [
             "runc",
@@ -50,7 +51,7 @@ pub fn bench() {
             &path,
             &id,
         ];
-        runc_calls.0.push(bpf_time(&container, &argv, None));
+        runc_calls.0.push(bpf_time(&container, &argv));
     }
     table(
         "Device filter of a container without device rules",
@@ -68,8 +69,8 @@ pub fn bench() {
     );
 }
 
-/// Milliseconds that the bpf calls of a command took, up to the first that names `until`.
-fn bpf_time(actor: &warren_tests_harness::Actor, argv: &[&str], until: Option<&str>) -> f64 {
+/// Milliseconds that the bpf calls of a command took.
+fn bpf_time(actor: &Actor, argv: &[&str]) -> f64 {
     let log = match tempfile::NamedTempFile::new() {
         Ok(log) => log,
         Err(error) => panic!("cannot keep strace's output: {error}"),
@@ -78,10 +79,8 @@ fn bpf_time(actor: &warren_tests_harness::Actor, argv: &[&str], until: Option<&s
     let strace = ["strace", "-f", "-T", "-e", "trace=bpf", "-o", &out];
     actor.run(&[&strace[..], argv].concat()).success();
     let text = std::fs::read_to_string(log.path()).unwrap_or_default();
-    let calls = text
+    let seconds: f64 = text
         .lines()
-        .take_while(|line| until.is_none_or(|end| !line.contains(end)));
-    let seconds: f64 = calls
         .filter_map(|line| {
             line.rsplit_once('<')?
                 .1
@@ -120,8 +119,8 @@ fn bundle() -> tempfile::TempDir {
 }
 
 /// Installs and updates, `runs` times, and prints the milliseconds: installs, `update`, updates.
+/// `once` installs and leaves the program to its cgroup, as for a container.
 pub fn inside(directory: &str, runs: &str) {
-    let runs: usize = runs.parse().unwrap_or(1);
     let opened = File::open(Path::new(directory)).map_err(|error| error.to_string());
     let policy = Policy::for_container(&[], &Defaults::default()).map_err(|e| e.to_string());
     let (group, policy) = match (opened, policy) {
@@ -129,6 +128,11 @@ pub fn inside(directory: &str, runs: &str) {
         (group, policy) => panic!("cannot begin: {group:?} {policy:?}"),
     };
     let program = Program::new(&policy, Style::Shared);
+    let Ok(runs) = runs.parse::<usize>() else {
+        let installed = install(group.as_fd(), &program, &mut None::<Owned>);
+        assert!(installed.is_ok(), "{installed:?}");
+        return;
+    };
     let (mut installs, mut updates) = (Samples::default(), Samples::default());
     for _ in 0..runs {
         let mut record: Option<Owned> = None;

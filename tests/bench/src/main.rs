@@ -25,7 +25,9 @@ fn main() -> ExitCode {
         ["connections"] => connections::bench(),
         ["devicefilter"] => devicefilter::bench(),
         ["inside", "firewall", runs] => firewall::inside(runs),
-        ["inside", "connections", place, seconds] => connections::inside(place, seconds),
+        ["inside", "connections", load, place, seconds] => {
+            connections::inside(load, place, seconds)
+        }
         ["inside", "devicefilter", directory, runs] => devicefilter::inside(directory, runs),
         // One of the harness's actors is this executable, too.
         ["serve", ..] => return warren_tests_harness::serve::main(),

@@ -19,6 +19,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -175,14 +176,22 @@ fn port(path: &OsString) -> ExitCode {
 fn requests(input: File, mut output: File) -> Result<(), Failure> {
     let cannot = || "answer".to_owned();
     say(&mut output, &setup::ready()?).during(cannot)?;
-    let watched = input.try_clone().during(|| "watch the input".to_owned())?;
+    let (sender, lines) = mpsc::channel();
+    // One thread alone waits for the input, for requests and for the hang-up: of two that
+    // wait for a virtio port, Linux may wake the one that does not read (virtio_console's
+    // poll takes the message, and the interrupt that comes after finds none).
     std::thread::spawn(move || {
+        for line in BufReader::new(input).lines() {
+            let is_lost = line.is_err();
+            if sender.send(line).is_err() || is_lost {
+                return;
+            }
+        }
         // Whatever the other threads are doing, nobody wants it any more.
-        hang_up(&watched);
         std::process::exit(0);
     });
     let mut state = requests::State::default();
-    for line in BufReader::new(input).lines() {
+    for line in lines {
         let line = line.during(|| "read a request".to_owned())?;
         let reply = match serde_json::from_str::<Envelope>(&line) {
             Ok(envelope) => state.answer(envelope),

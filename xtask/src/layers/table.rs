@@ -46,6 +46,34 @@ const fn sys(folder: &'static str, uses: &'static [&'static str]) -> Row {
     }
 }
 
+/// What would bring files, sockets or async into a codec.
+const NOT_FOR_WIRES: &[&str] = &[
+    "anyhow",
+    "async-std",
+    "axum",
+    "clap",
+    "eyre",
+    "futures",
+    "hyper",
+    "libc",
+    "mio",
+    "nix",
+    "reqwest",
+    "rustix",
+    "smol",
+    "tempfile",
+    "tokio",
+];
+
+const fn wire(folder: &'static str) -> Row {
+    Row {
+        folder,
+        uses: Uses::Only(&["lib/errchain"]),
+        must_not_know: "files, sockets or async",
+        bans: NOT_FOR_WIRES,
+    }
+}
+
 const fn test_support(folder: &'static str) -> Row {
     Row {
         folder,
@@ -65,6 +93,8 @@ pub(super) const TABLE: &[Row] = &[
         bans: NOT_FOR_KERNEL_CODE,
     },
     //
+    wire("wire/garden"),
+    //
     sys("sys/netlink", &[]),
     //
     sys("sys/mount", &["sys/netlink"]),
@@ -78,6 +108,20 @@ pub(super) const TABLE: &[Row] = &[
     ),
     //
     Row {
+        folder: "container/network",
+        uses: Uses::Only(&[
+            "lib/errchain",
+            "sys/netlink",
+            "sys/mount",
+            "sys/process",
+            "sys/nft",
+            "sys/cgroup",
+            "sys/devicefilter",
+        ]),
+        must_not_know: "HTTP, wire formats, or anything above it",
+        bans: NOT_FOR_KERNEL_CODE,
+    },
+    Row {
         folder: "firewall",
         uses: Uses::Only(&[
             "lib/errchain",
@@ -89,6 +133,12 @@ pub(super) const TABLE: &[Row] = &[
             "sys/devicefilter",
         ]),
         must_not_know: "who calls it",
+        bans: NOT_FOR_KERNEL_CODE,
+    },
+    Row {
+        folder: "container/rootfs",
+        uses: Uses::Only(&["lib/errchain", "sys/mount", "sys/process"]),
+        must_not_know: "HTTP servers, the public wires or BOSH",
         bans: NOT_FOR_KERNEL_CODE,
     },
     Row {

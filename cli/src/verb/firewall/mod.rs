@@ -10,6 +10,7 @@ mod verify;
 mod watch;
 
 use warren_firewall::setup::Error;
+use warren_firewall::{identity, level};
 use warren_firewall::table::Kernel;
 use warren_lib_errchain::chain;
 
@@ -61,6 +62,10 @@ fn failure(step: &str, error: &Error) -> Failure {
         Error::Foreign(_) => {
             "look at it with 'nft list table inet bosh_agent'; 'warren firewall teardown' removes it"
         }
+        Error::Identity(error) if lacks_socket_expression(error) => {
+            "load the module on the host, 'modprobe nft_socket', or use a kernel with \
+             CONFIG_NFT_SOCKET; '--on-unresolved uid' does without"
+        }
         Error::Identity(_) => {
             "'warren cgroup show' tells what is known; '--on-unresolved uid' lets uid 0 through \
              instead of the agent's cgroup"
@@ -84,4 +89,12 @@ fn lacks_permission(error: &warren_firewall::table::Error) -> bool {
     use warren_firewall::table::Error::{Commit, List, Open};
     let (Open(cause) | List(cause) | Commit(cause)) = error;
     cause.errno() == Some(rustix::io::Errno::PERM)
+}
+
+/// The kernel knows no `socket` expression: the first rule to use it fails so.
+fn lacks_socket_expression(error: &identity::Error) -> bool {
+    let identity::Error::Level { source: level::Error::Load(cause), .. } = error else {
+        return false;
+    };
+    cause.errno() == Some(rustix::io::Errno::NOENT)
 }

@@ -16,13 +16,19 @@ fn explain(actor: &Actor, more: &[&str]) -> Value {
 /// The decisions about this role.
 fn about<'a>(report: &'a Value, role: &str) -> Vec<&'a Value> {
     let decisions = report["decisions"].as_array().unwrap();
-    decisions.iter().filter(|decision| decision["who"]["role"] == role).collect()
+    decisions
+        .iter()
+        .filter(|decision| decision["who"]["role"] == role)
+        .collect()
 }
 
 /// What became of the subject's own packet to a place.
 fn seen<'a>(report: &'a Value, place: &str) -> &'a str {
     let packets = report["packets"].as_array().unwrap();
-    let packet = packets.iter().find(|packet| packet["destination"] == place).unwrap();
+    let packet = packets
+        .iter()
+        .find(|packet| packet["destination"] == place)
+        .unwrap();
     packet["seen"].as_str().unwrap()
 }
 
@@ -39,11 +45,19 @@ fn every_decision_names_its_evidence() {
             assert_eq!(decision["passes"], true);
             assert_eq!(decision["who"]["id"], report["subject"]["id"]);
             let evidence = decision["evidence"].to_string();
-            for part in ["socket diagnostics: id", "the cgroup exists", "level measured"] {
+            for part in [
+                "socket diagnostics: id",
+                "the cgroup exists",
+                "level measured",
+            ] {
                 assert!(evidence.contains(part), "no '{part}' in {evidence}");
             }
         }
-        assert!(about(&report, "below the agent").iter().all(|it| it["passes"] == false));
+        assert!(
+            about(&report, "below the agent")
+                .iter()
+                .all(|it| it["passes"] == false)
+        );
         assert_eq!(seen(&report, MONIT), "let-through");
     }
 }
@@ -53,7 +67,8 @@ fn jobs_are_named_and_those_whose_cgroup_is_gone_are_told() {
     let scene = Scene::new(View::Private);
     scene.set_up();
     let job = scene.container.process("job").spawn();
-    job.warren(&["firewall", "enable-monit-access", "--job", "uaa"]).success();
+    job.warren(&["firewall", "enable-monit-access", "--job", "uaa"])
+        .success();
     let report = explain(&job, &[]);
     assert_eq!(seen(&report, MONIT), "let-through");
     let path = &about(&report, "job uaa")[0]["who"]["path"];
@@ -62,7 +77,10 @@ fn jobs_are_named_and_those_whose_cgroup_is_gone_are_told() {
     std::fs::remove_dir(scene.container.cgroup.join("job")).unwrap();
     let report = explain(&scene.agent, &[]);
     let gone = about(&report, "job uaa")[0];
-    assert!(gone["evidence"].to_string().contains("no such cgroup"), "{gone:#}");
+    assert!(
+        gone["evidence"].to_string().contains("no such cgroup"),
+        "{gone:#}"
+    );
 }
 
 #[test]
@@ -91,9 +109,15 @@ fn the_table_in_nfts_language_is_what_nft_lists() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), listed).unwrap();
     scene.agent.warren(&["firewall", "teardown"]).success();
-    scene.agent.run(&["nft", "-f", &file.path().display().to_string()]).success();
+    scene
+        .agent
+        .run(&["nft", "-f", &file.path().display().to_string()])
+        .success();
     scene.assert_protected();
-    scene.agent.warren(&crate::scene::firewall("verify", &[])).success();
+    scene
+        .agent
+        .warren(&crate::scene::firewall("verify", &[]))
+        .success();
 }
 
 #[test]
@@ -101,5 +125,8 @@ fn without_rules_it_says_so() {
     let scene = Scene::new(View::Private);
     let output = scene.agent.warren(&["firewall", "explain"]);
     assert_eq!(output.code, 1);
-    assert!(output.stderr.contains("no table inet bosh_agent"), "{output:#?}");
+    assert!(
+        output.stderr.contains("no table inet bosh_agent"),
+        "{output:#?}"
+    );
 }
