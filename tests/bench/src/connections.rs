@@ -10,8 +10,8 @@ use warren_tests_harness::{Actor, Sandbox, programs};
 
 use crate::figures::{Samples, myself, table};
 
-const ROUNDS: usize = 15;
-const SECONDS: &str = "0.5";
+const ROUNDS: usize = 40;
+const SECONDS: &str = "0.15";
 const UNPROTECTED: &str = "127.0.0.1:7777";
 const PROTECTED: &str = "127.0.0.1:2822";
 const NATS: &str = "127.0.0.9:4222";

@@ -35,6 +35,15 @@ impl Samples {
         sorted[index]
     }
 
+    /// Median ratio to samples taken in turns with these, or ratio of the medians.
+    pub fn ratio_to(&self, base: &Samples) -> f64 {
+        if self.0.len() != base.0.len() {
+            return self.median() / base.median();
+        }
+        let turns = self.0.iter().zip(&base.0);
+        Samples(turns.map(|(one, other)| one / other).collect()).median()
+    }
+
     /// The median.
     pub fn median(&self) -> f64 {
         self.quantile(0.5)
@@ -46,18 +55,19 @@ pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// Prints a Markdown table of rows, each compared with the first row given as its base.
+/// Prints a Markdown table of rows. The ratio to the base row is the median of the ratios turn
+/// by turn, where both were measured in turns: the machine's mood cancels out.
 pub fn table(title: &str, unit: &str, rows: &[(&str, &Samples)], base: usize) {
     println!("\n### {title}\n");
     println!("| | median {unit} | p10 | p90 | ratio | runs |\n|---|---|---|---|---|---|");
-    let reference = rows[base].1.median();
+    let reference = rows[base].1;
     for (name, samples) in rows {
         println!(
             "| {name} | {:.3} | {:.3} | {:.3} | {:.3} | {} |",
             samples.median(),
             samples.quantile(0.1),
             samples.quantile(0.9),
-            samples.median() / reference,
+            samples.ratio_to(reference),
             samples.0.len()
         );
     }
