@@ -48,7 +48,7 @@ pub enum Error {
     #[error("cannot send from inside the cgroup")]
     Sender(#[source] packet::Error),
     /// The datagram was refused before netfilter saw it.
-    #[error("the probe datagram to 127.0.0.1 was not sent: {0}; is the loopback device up?")]
+    #[error("the probe datagram to 127.0.0.1 was not sent; is the loopback device up?")]
     NotSent(#[source] Errno),
     /// It was sent and no rule of ours counted it.
     #[error("the kernel's output hook did not see the probe datagram")]

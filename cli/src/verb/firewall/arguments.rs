@@ -105,9 +105,17 @@ pub enum UnresolvedFlag {
 impl Protection {
     /// The policy that the flags, and the agent's settings behind them, ask for.
     pub fn policy(&self) -> Result<Policy, Failure> {
+        let nats = self.endpoints()?;
+        if self.no_monit && nats.is_empty() {
+            return Err(
+                Failure::text("there is nothing to protect: no monit, and no NATS server")
+                    .remedy("name a NATS server with --nats, or leave out --no-monit")
+                    .code(exit::UNKNOWN),
+            );
+        }
         Ok(Policy {
             monit: (!self.no_monit).then_some(self.monit_port),
-            nats: self.endpoints()?,
+            nats,
             allow_uids: self.allow_uids.clone(),
             deny: match self.deny {
                 DenyFlag::Reject => Deny::Reject,

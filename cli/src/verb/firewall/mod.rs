@@ -10,8 +10,8 @@ mod verify;
 mod watch;
 
 use warren_firewall::setup::Error;
-use warren_firewall::{identity, level};
 use warren_firewall::table::Kernel;
+use warren_firewall::{identity, level};
 use warren_lib_errchain::chain;
 
 use crate::failure::Failure;
@@ -93,7 +93,11 @@ fn lacks_permission(error: &warren_firewall::table::Error) -> bool {
 
 /// The kernel knows no `socket` expression: the first rule to use it fails so.
 fn lacks_socket_expression(error: &identity::Error) -> bool {
-    let identity::Error::Level { source: level::Error::Load(cause), .. } = error else {
+    let identity::Error::Level {
+        source: level::Error::Load(cause),
+        ..
+    } = error
+    else {
         return false;
     };
     cause.errno() == Some(rustix::io::Errno::NOENT)

@@ -79,6 +79,11 @@ fn ports_and_flags_out_of_range() {
         &["firewall", "setup", "--deny", "maybe"],
         &["reject"],
     );
+    refused(
+        &scene,
+        &["firewall", "setup", "--no-monit"],
+        &["nothing to protect", "--nats"],
+    );
 }
 
 #[test]
