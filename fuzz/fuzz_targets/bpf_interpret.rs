@@ -7,7 +7,16 @@ use warren_sys_devicefilter::{Access, Device, Request, interpret};
 
 fuzz_target!(|bytes: &[u8]| {
     let (chunks, _) = bytes.as_chunks::<8>();
-    let insns: Vec<Insn> = chunks.iter().map(|chunk| Insn::from_bytes(*chunk)).collect();
+    let insns: Vec<Insn> = chunks
+        .iter()
+        .map(|chunk| Insn::from_bytes(*chunk))
+        .collect();
     let _ = format!("{insns:?}");
-    let _ = interpret::allows(&insns, Request { device: Device::char(1, 3), access: Access::READ });
+    let _ = interpret::allows(
+        &insns,
+        Request {
+            device: Device::char(1, 3),
+            access: Access::READ,
+        },
+    );
 });

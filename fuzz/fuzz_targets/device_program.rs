@@ -8,17 +8,31 @@ use warren_sys_devicefilter::{
 };
 
 fuzz_target!(|bytes: &[u8]| {
-    let [asked, major, minor, text @ ..] = bytes else { return };
-    let Ok(text) = std::str::from_utf8(text) else { return };
+    let [asked, major, minor, text @ ..] = bytes else {
+        return;
+    };
+    let Ok(text) = std::str::from_utf8(text) else {
+        return;
+    };
     let rules = text.lines().filter_map(|line| {
         let allow = line.starts_with('+');
         DeviceRule::parse_v1(allow, line.get(1..)?).ok()
     });
     let rules: Vec<DeviceRule> = rules.take(200).collect();
-    let Ok(policy) = Policy::from_rules(&rules) else { return };
-    let kind = if asked & 8 == 0 { DeviceKind::Char } else { DeviceKind::Block };
+    let Ok(policy) = Policy::from_rules(&rules) else {
+        return;
+    };
+    let kind = if asked & 8 == 0 {
+        DeviceKind::Char
+    } else {
+        DeviceKind::Block
+    };
     let access = [Access::READ, Access::WRITE, Access::MKNOD][usize::from(asked % 3)];
-    let device = Device { kind, major: (*major).into(), minor: (*minor).into() };
+    let device = Device {
+        kind,
+        major: (*major).into(),
+        minor: (*minor).into(),
+    };
     let request = Request { device, access };
     for style in [Style::Shared, Style::Compact] {
         let program = Program::new(&policy, style);

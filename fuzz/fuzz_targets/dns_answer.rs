@@ -45,14 +45,22 @@ fn server() -> SocketAddr {
 
 fuzz_target!(|bytes: &[u8]| {
     // A longer datagram is cut to the resolver's buffer.
-    let Some(id) = bytes.first_chunk::<2>().filter(|_| bytes.len() <= 4096) else { return };
+    let Some(id) = bytes.first_chunk::<2>().filter(|_| bytes.len() <= 4096) else {
+        return;
+    };
     if query::matching(bytes, u16::from_be_bytes(*id), NAME).is_none() {
         return;
     }
-    REPLY.lock().unwrap_or_else(PoisonError::into_inner).splice(.., bytes.iter().copied());
+    REPLY
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .splice(.., bytes.iter().copied());
     for kind in [query::Kind::A, query::Kind::Aaaa] {
         let until = Instant::now() + Duration::from_secs(5);
         let answer = query::ask(NAME, kind, server(), until);
-        assert!(!matches!(answer, Err(query::Error::TimedOut)), "a reply was not taken");
+        assert!(
+            !matches!(answer, Err(query::Error::TimedOut)),
+            "a reply was not taken"
+        );
     }
 });

@@ -21,6 +21,8 @@ fn root() -> &'static PathBuf {
 fuzz_target!(|bytes: &[u8]| {
     let text = [bytes, b"\n127.0.0.9 a.b\n"].concat();
     fs::write(root().join("etc/hosts"), text).expect("it was writable");
-    let found = SystemResolver::new(root()).lookup("a.b").expect("the last line lists it");
+    let found = SystemResolver::new(root())
+        .lookup("a.b")
+        .expect("the last line lists it");
     assert_eq!(found.last(), Some(&[127, 0, 0, 9].into()));
 });

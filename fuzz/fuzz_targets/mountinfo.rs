@@ -8,7 +8,9 @@ use warren_sys_cgroup::Layout;
 use warren_sys_mount::MountTable;
 
 fuzz_target!(|text: &[u8]| {
-    let Ok(table) = MountTable::parse(text) else { return };
+    let Ok(table) = MountTable::parse(text) else {
+        return;
+    };
     let _ = table.covering(Path::new("/sys/fs/cgroup/a"));
     for mount in table.iter() {
         let _ = (table.is_reachable(mount), table.stacked_below(mount));

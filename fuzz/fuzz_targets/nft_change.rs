@@ -7,7 +7,9 @@ use warren_sys_netlink::Message;
 use warren_sys_nft::{Change, fuzz};
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some((kind, payload)) = bytes.split_first() else { return };
+    let Some((kind, payload)) = bytes.split_first() else {
+        return;
+    };
     let message = Message {
         kind: 0x0a00 | u16::from(*kind),
         flags: 0,
@@ -15,7 +17,9 @@ fuzz_target!(|bytes: &[u8]| {
         port: 0,
         payload: payload.to_vec(),
     };
-    let Ok(change) = fuzz::change(*kind, &message) else { return };
+    let Ok(change) = fuzz::change(*kind, &message) else {
+        return;
+    };
     let _ = change.table();
     match &change {
         Change::NewRule(listed) | Change::DelRule(listed) => _ = listed.rule.to_string(),

@@ -5,7 +5,9 @@ use libfuzzer_sys::fuzz_target;
 use warren_sys_nft::{DataType, Family, Set, fuzz};
 
 fuzz_target!(|bytes: &[u8]| {
-    let [kind, ranges, a, b, list @ ..] = bytes else { return };
+    let [kind, ranges, a, b, list @ ..] = bytes else {
+        return;
+    };
     let key_type = match kind % 6 {
         0 => DataType::Ipv4Addr,
         1 => DataType::Ipv6Addr,

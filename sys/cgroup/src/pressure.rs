@@ -77,15 +77,20 @@ impl Stall {
         for field in fields.split_ascii_whitespace() {
             let (key, value) = field.split_once('=')?;
             match key {
-                "avg10" => stall.avg10 = value.parse().ok()?,
-                "avg60" => stall.avg60 = value.parse().ok()?,
-                "avg300" => stall.avg300 = value.parse().ok()?,
+                "avg10" => stall.avg10 = percent(value)?,
+                "avg60" => stall.avg60 = percent(value)?,
+                "avg300" => stall.avg300 = percent(value)?,
                 "total" => stall.total = Duration::from_micros(value.parse().ok()?),
                 _ => {}
             }
         }
         Some(stall)
     }
+}
+
+/// `f64::from_str` takes words for infinity as well, which are no percentage.
+fn percent(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|value: &f64| value.is_finite())
 }
 
 impl Cgroup {
@@ -139,6 +144,7 @@ mod tests {
         assert_eq!(pressure.full, None);
         assert_eq!(Pressure::parse("full avg10=0.00"), None);
         assert_eq!(Pressure::parse("some avg10=x"), None);
+        assert_eq!(Pressure::parse("some avg10=inf"), None);
     }
 
     proptest! {

@@ -20,7 +20,6 @@ fn check(container: &Actor) {
         ActorBuilder::new().cgroup(cgroup).spawn_in(container)
     };
     let (agent, sibling, below) = (process("agent"), process("sibling"), process("agent/below"));
-    container.listen(address(MONIT));
     let seen = |actor: &Actor| actor.connect(address(MONIT), Duration::from_secs(5));
     for actor in [&agent, &sibling, &below] {
         assert_eq!(seen(actor), Connected::Connected);
@@ -63,10 +62,12 @@ fn check(container: &Actor) {
 fn contained(parent: &Actor, name: &str) -> Actor {
     let cgroup = PathBuf::from(MOUNT).join(name);
     parent.make_directory(&cgroup);
-    ActorBuilder::contained()
+    let container = ActorBuilder::contained()
         .cgroup(cgroup)
         .fresh_cgroup2()
-        .spawn_in(parent)
+        .spawn_in(parent);
+    container.listen(address(MONIT));
+    container
 }
 
 #[test]

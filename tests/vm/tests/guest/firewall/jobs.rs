@@ -17,7 +17,7 @@ fn job(scene: &Scene) -> (u64, Actor) {
     let start = format!(
         "systemd-run --quiet --scope --unit={SCOPE} setsid sleep infinity \
                          >/dev/null 2>&1 & \
-                         until [ -s /sys/fs/cgroup{CGROUP}/cgroup.procs ]; do sleep 0.1; done; \
+                         until grep -qs . /sys/fs/cgroup{CGROUP}/cgroup.procs; do sleep 0.1; done; \
                          stat -c %i /sys/fs/cgroup{CGROUP}"
     );
     let id = scene.vm.shell(&start).success().stdout;
@@ -80,7 +80,8 @@ fn a_job_in_a_scope_gets_monit_access_and_loses_it_with_its_cgroup() {
         1,
         "{elements}"
     );
-    let other = scene.process_of("/system.slice");
+    scene.start_unit("sibling.service", "/bin/sleep infinity");
+    let other = scene.process_of("/system.slice/sibling.service");
     assert_eq!(
         seen(&other, MONIT),
         Connected::Refused,

@@ -70,13 +70,15 @@ impl Scene {
         Scene::with_agent("/bin/sleep infinity")
     }
 
-    /// Starts a service that runs this command.
+    /// Starts a service that runs this command and writes to a file called like it. It is
+    /// gone when it has stopped.
     #[track_caller]
     pub fn start_unit(&self, name: &str, command: &str) {
-        let text = format!("[Service]\nExecStart={command}\nTimeoutStopSec=5\n");
-        self.put(&format!("/run/systemd/system/{name}"), &text);
-        self.vm.run(&["systemctl", "daemon-reload"]).success();
-        self.vm.run(&["systemctl", "start", name]).success();
+        let run = format!(
+            "systemd-run --quiet --unit={name} -p StandardOutput=append:{FOLDER}/{name}.log \
+             -p TimeoutStopSec=5 {command}"
+        );
+        self.vm.shell(&run).success();
     }
 
     /// Makes a file.
@@ -152,12 +154,12 @@ impl Drop for Scene {
 /// Puts the machine back, whatever was made in it.
 #[track_caller]
 fn clean(vm: &Vm) {
-    let script = "
+    // Its steps are on the standard error, for whoever sees it fail.
+    let script = "set -x
         units='bosh-agent.service sibling.service watch.service outsider.service guest.service'
         systemctl stop $units runc-bpm-myjob.scope 2>/dev/null
         systemctl reset-failed $units 2>/dev/null
-        for unit in $units; do rm -f /run/systemd/system/$unit; done
-        systemctl daemon-reload
+        if rm /run/systemd/system/bosh-agent.service 2>/dev/null; then systemctl daemon-reload; fi
         for group in /sys/fs/cgroup/warren-test-scene-*; do
             [ -d $group ] || continue
             echo 1 >$group/cgroup.kill

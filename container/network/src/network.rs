@@ -1,0 +1,300 @@
+//! All containers' networks of one server: state, plan and kernel joined.
+//!
+//! Calls may come from any thread; they take turns, as the kernel would make them anyway. The
+//! value belongs to the network namespace in which its executor was opened.
+
+mod inner;
+
+use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::apply::Execute;
+use crate::error::Error;
+use crate::link::Traffic;
+use crate::netout::NetOutRule;
+use crate::plan::Names;
+use crate::port::{PortPool, Transport};
+use crate::record::{Mapping, Phase, Record};
+use crate::settings::Settings;
+use crate::state::Store;
+use crate::subnet::{Request, SubnetPool};
+
+/// A port mapping to make.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MappingRequest {
+    /// TCP or UDP.
+    pub transport: Transport,
+    /// On the host; 0 takes one from the pool.
+    pub host_port: u16,
+    /// In the container; 0 is the same as on the host.
+    pub container_port: u16,
+}
+
+/// The network a new container is to have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spec {
+    /// Empty, `a.b.c.d` or `a.b.c.d/n`; see [`Request::parse`].
+    pub network: String,
+    /// Its mapped ports.
+    pub net_in: Vec<MappingRequest>,
+    /// What it may reach.
+    pub net_out: Vec<NetOutRule>,
+}
+
+/// What was found when the state was opened.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Containers whose networks are complete.
+    pub kept: Vec<String>,
+    /// Containers whose networks were half made or half removed; all of it is removed now.
+    pub removed: Vec<String>,
+    /// Those that could not be removed, with the reason; destroying them tries again.
+    pub failed: Vec<(String, Error)>,
+}
+
+/// All containers' networks.
+pub struct Network {
+    settings: Settings,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    executor: Box<dyn Execute>,
+    store: Store,
+    subnets: SubnetPool,
+    ports: PortPool,
+    records: BTreeMap<String, Record>,
+}
+
+impl Network {
+    /// Opens the state, removes what is half made or half removed, and loads the rules of all
+    /// others in one transaction, in place of whatever table has their name.
+    ///
+    /// # Errors
+    /// [`Error::Open`] or [`Error::Rules`].
+    pub fn open(
+        settings: Settings,
+        directory: &Path,
+        executor: Box<dyn Execute>,
+    ) -> Result<(Self, Recovered), Error> {
+        let store = Store::open(directory).map_err(Error::Open)?;
+        let records = store.load().map_err(Error::Open)?;
+        let mut subnets = SubnetPool::new(settings.pool);
+        let mut ports = PortPool::new(settings.ports, store.next_port());
+        for record in records.values() {
+            subnets.adopt(record.lease);
+            for mapping in &record.mappings {
+                ports.take(mapping.transport, mapping.host_port)?;
+            }
+        }
+        let inner = Inner {
+            executor,
+            store,
+            subnets,
+            ports,
+            records,
+        };
+        let network = Self {
+            settings,
+            inner: Mutex::new(inner),
+        };
+        let mut recovered = Recovered::default();
+        let mut inner = network.lock();
+        let all: Vec<(String, Phase)> = inner
+            .records
+            .values()
+            .map(|record| (record.handle.clone(), record.phase))
+            .collect();
+        for (handle, phase) in all {
+            if phase == Phase::Ready {
+                recovered.kept.push(handle);
+            } else {
+                match inner.remove(&network.settings, &handle) {
+                    Ok(()) => recovered.removed.push(handle),
+                    Err(error) => recovered.failed.push((handle, error)),
+                }
+            }
+        }
+        inner.load_rules(&network.settings)?;
+        drop(inner);
+        Ok((network, recovered))
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// How many containers can have a subnet of their own.
+    #[must_use]
+    pub fn capacity(&self) -> u32 {
+        self.lock().subnets.capacity()
+    }
+
+    /// Gives a container its network; `container` is its network namespace. Repeated for a
+    /// container that has the network asked for, it mends what is missing, and leaves ports and
+    /// outbound rules as they are.
+    ///
+    /// # Errors
+    /// Any of [`Error`]; nothing is left behind then but for [`Error::HalfMade`].
+    pub fn create(
+        &self,
+        handle: &str,
+        spec: &Spec,
+        container: BorrowedFd<'_>,
+    ) -> Result<Record, Error> {
+        let request = Request::parse(&spec.network)?;
+        self.check_rules(&spec.net_out)?;
+        let mut inner = self.lock();
+        let id = crate::settings::id(handle);
+        let is_new = match inner.records.get(&id) {
+            None => true,
+            Some(other) if other.handle != handle => {
+                return Err(Error::SameId {
+                    handle: handle.to_owned(),
+                    other: other.handle.clone(),
+                    id,
+                });
+            }
+            Some(found) if found.phase == Phase::Ready && found.request == spec.network => false,
+            Some(found) if found.phase == Phase::Ready => {
+                return Err(Error::Exists {
+                    handle: handle.to_owned(),
+                    request: found.request.clone(),
+                });
+            }
+            Some(_) => {
+                inner.remove(&self.settings, handle)?;
+                true
+            }
+        };
+        if is_new {
+            inner.reserve(&self.settings, handle, spec, request)?;
+        }
+        match inner.build(&self.settings, handle, container) {
+            Ok(record) => Ok(record),
+            Err(error) if !is_new => Err(error),
+            Err(error) => match inner.remove(&self.settings, handle) {
+                Ok(()) => Err(error),
+                Err(removal) => Err(Error::HalfMade {
+                    handle: handle.to_owned(),
+                    source: Box::new(error),
+                    removal: Box::new(removal),
+                }),
+            },
+        }
+    }
+
+    /// Removes a container's network; whether it had one. Needs no network namespace: the
+    /// container may be gone. After an error it can be repeated.
+    ///
+    /// # Errors
+    /// [`Error::State`], [`Error::Foreign`], [`Error::Observe`] or [`Error::Step`].
+    pub fn destroy(&self, handle: &str) -> Result<bool, Error> {
+        let mut inner = self.lock();
+        if inner.find(handle).is_err() {
+            return Ok(false);
+        }
+        inner.remove(&self.settings, handle).map(|()| true)
+    }
+
+    /// Maps a host port to a container's. A mapping the container has already is no error.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`], [`Error::NoExternal`], [`Error::Port`], and the kernel's; the
+    /// mapping does not exist then.
+    pub fn net_in(&self, handle: &str, request: MappingRequest) -> Result<Mapping, Error> {
+        let mut inner = self.lock();
+        let before = inner.find(handle)?.clone();
+        let same = |m: &&Mapping| {
+            m.transport == request.transport
+                && m.host_port == request.host_port
+                && (m.container_port == request.container_port || request.container_port == 0)
+        };
+        if let Some(mapping) = before.mappings.iter().find(same) {
+            return Ok(*mapping);
+        }
+        let mapping = inner.map(&self.settings, request)?;
+        let mut after = before.clone();
+        after.mappings.push(mapping);
+        match inner.update(&self.settings, &before, after) {
+            Ok(()) => Ok(mapping),
+            Err(error) => {
+                inner.ports.release(mapping.transport, mapping.host_port);
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets a container reach more. Rules it has already are not added again.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`], [`Error::NetOut`], and the kernel's; none of the rules holds then.
+    pub fn net_out(&self, handle: &str, rules: &[NetOutRule]) -> Result<(), Error> {
+        self.check_rules(rules)?;
+        let mut inner = self.lock();
+        let before = inner.find(handle)?.clone();
+        let mut after = before.clone();
+        for rule in rules {
+            if !after.net_out.contains(rule) {
+                after.net_out.push(rule.clone());
+            }
+        }
+        if after == before {
+            return Ok(());
+        }
+        inner.update(&self.settings, &before, after)
+    }
+
+    /// A container's network.
+    #[must_use]
+    pub fn get(&self, handle: &str) -> Option<Record> {
+        self.lock().find(handle).ok().cloned()
+    }
+
+    /// All containers' networks.
+    #[must_use]
+    pub fn list(&self) -> Vec<Record> {
+        self.lock().records.values().cloned().collect()
+    }
+
+    /// What went through a container's link, as the container sees it.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] or [`Error::Observe`]; no traffic if the link is gone.
+    pub fn traffic(&self, handle: &str) -> Result<Traffic, Error> {
+        let mut inner = self.lock();
+        let names = Names::of(&self.settings, inner.find(handle)?);
+        let link = inner.executor.link(&names.host_end);
+        let link = link.map_err(|source| Error::Observe {
+            handle: handle.to_owned(),
+            source: Box::new(source),
+        })?;
+        let host = link.map(|link| link.traffic).unwrap_or_default();
+        Ok(Traffic {
+            received: host.sent,
+            sent: host.received,
+        })
+    }
+
+    /// Loads the rules of all containers anew, in one transaction: mends whatever others did to
+    /// the table.
+    ///
+    /// # Errors
+    /// [`Error::Rules`]; the table is as it was then.
+    pub fn reload_rules(&self) -> Result<(), Error> {
+        self.lock().load_rules(&self.settings)
+    }
+
+    fn check_rules(&self, rules: &[NetOutRule]) -> Result<(), Error> {
+        rules.iter().try_for_each(|rule| Ok(rule.check()?))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic half-way is like a crash half-way: the record says what is to be removed.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

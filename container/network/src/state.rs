@@ -1,0 +1,239 @@
+//! Records on disk.
+//!
+//! ```text
+//! DIR/lock            held (flock) by the one process that may change the rest
+//! DIR/version         the number 1 and a newline
+//! DIR/next-port       the port the pool gives out next; a hint that may be absent or old
+//! DIR/ID.json         one container: a `Record` as JSON; ID is `settings::id` of its handle
+//! DIR/*.tmp           a write that did not finish; removed at the next start
+//! ```
+//!
+//! Pools have no files: who has what is in the containers' records alone, so the two cannot
+//! disagree. A file changes by write to `*.tmp`, fsync, rename and fsync of the directory: after
+//! any crash it is the old one or the new one.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::record::Record;
+
+#[cfg(test)]
+mod tests;
+
+const VERSION: &str = "1\n";
+/// How long to wait for the lock: a child that its last owner was just starting holds it until
+/// it becomes another program.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The state directory failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or directory.
+    #[error("cannot {what} {}", path.display())]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another process has the directory.
+    #[error("{} is in use by another process", path.display())]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+    },
+    /// A newer Warren wrote the directory.
+    #[error("{} says version {found:?}; this Warren knows version 1", path.display())]
+    Version {
+        /// The version file.
+        path: PathBuf,
+        /// Its text.
+        found: String,
+    },
+    /// A record cannot be read. It is left alone: removing it could leak what it describes.
+    #[error("{} is not a network record", path.display())]
+    Malformed {
+        /// The record.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A record has another container's name.
+    #[error("{} holds the record of another container, {handle:?}", path.display())]
+    Misplaced {
+        /// The record.
+        path: PathBuf,
+        /// Its handle.
+        handle: String,
+    },
+    /// A record cannot be written as JSON.
+    #[error("cannot encode the network record of {handle:?}")]
+    Encode {
+        /// Its handle.
+        handle: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+fn failed(what: &'static str, path: &Path) -> impl Fn(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::File {
+        what,
+        path: path.clone(),
+        source,
+    }
+}
+
+/// The state directory, held by this process.
+#[derive(Debug)]
+pub struct Store {
+    directory: PathBuf,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the directory, making it if need be, and removes writes that did not finish.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::Version`] or [`Error::File`].
+    pub fn open(directory: &Path) -> Result<Self, Error> {
+        fs::create_dir_all(directory).map_err(failed("make directory", directory))?;
+        let path = directory.join("lock");
+        let lock = File::create(&path).map_err(failed("open", &path))?;
+        let began = Instant::now();
+        loop {
+            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(Errno::WOULDBLOCK) if began.elapsed() < PATIENCE => {
+                    std::thread::sleep(PATIENCE / 50);
+                }
+                Err(Errno::WOULDBLOCK) => return Err(Error::Locked { path }),
+                Err(errno) => return Err(failed("lock", &path)(errno.into())),
+            }
+        }
+        let store = Self {
+            directory: directory.to_owned(),
+            _lock: lock,
+        };
+        for path in store.files("tmp")? {
+            fs::remove_file(&path).map_err(failed("remove", &path))?;
+        }
+        let path = directory.join("version");
+        match fs::read_to_string(&path) {
+            Ok(found) if found == VERSION => {}
+            Ok(found) => return Err(Error::Version { path, found }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                store.write("version", VERSION.as_bytes())?;
+            }
+            Err(source) => return Err(failed("read", &path)(source)),
+        }
+        Ok(store)
+    }
+
+    /// All records, by id.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] or [`Error::Misplaced`] for the first bad one; [`Error::File`].
+    pub fn load(&self) -> Result<BTreeMap<String, Record>, Error> {
+        let mut records = BTreeMap::new();
+        for path in self.files("json")? {
+            let bytes = fs::read(&path).map_err(failed("read", &path))?;
+            let record: Record =
+                serde_json::from_slice(&bytes).map_err(|source| Error::Malformed {
+                    path: path.clone(),
+                    source,
+                })?;
+            let id = record.id();
+            if path.file_stem().is_none_or(|stem| *stem != *id) {
+                let handle = record.handle;
+                return Err(Error::Misplaced { path, handle });
+            }
+            records.insert(id, record);
+        }
+        Ok(records)
+    }
+
+    /// Writes a record, in place of an earlier one of the same container.
+    ///
+    /// # Errors
+    /// [`Error::Encode`] or [`Error::File`].
+    pub fn save(&self, record: &Record) -> Result<(), Error> {
+        let bytes = serde_json::to_vec_pretty(record).map_err(|source| Error::Encode {
+            handle: record.handle.clone(),
+            source,
+        })?;
+        self.write(&format!("{}.json", record.id()), &bytes)
+    }
+
+    /// Removes the record of this id, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn remove(&self, id: &str) -> Result<(), Error> {
+        let path = self.directory.join(format!("{id}.json"));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(failed("remove", &path))?,
+        }
+        self.sync()
+    }
+
+    /// The port the pool is to give out next; 0 if that is not known.
+    #[must_use]
+    pub fn next_port(&self) -> u16 {
+        // A hint: whatever is wrong with it, some port comes first.
+        fs::read_to_string(self.directory.join("next-port"))
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .unwrap_or(0)
+    }
+
+    /// Keeps the port the pool is to give out next.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn set_next_port(&self, port: u16) -> Result<(), Error> {
+        // Not synced: after a power cut an older number does as well.
+        let path = self.directory.join("next-port");
+        let new = self.directory.join("next-port.tmp");
+        fs::write(&new, format!("{port}\n")).map_err(failed("write", &new))?;
+        fs::rename(&new, &path).map_err(failed("replace", &path))
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.directory.join(name);
+        let new = self.directory.join(format!("{name}.tmp"));
+        let mut file = File::create(&new).map_err(failed("make", &new))?;
+        file.write_all(bytes).map_err(failed("write", &new))?;
+        file.sync_all().map_err(failed("sync", &new))?;
+        fs::rename(&new, &path).map_err(failed("replace", &path))?;
+        self.sync()
+    }
+
+    fn sync(&self) -> Result<(), Error> {
+        File::open(&self.directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(failed("sync", &self.directory))
+    }
+
+    fn files(&self, extension: &str) -> Result<Vec<PathBuf>, Error> {
+        let list = failed("list", &self.directory);
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.directory).map_err(&list)? {
+            let path = entry.map_err(&list)?.path();
+            if path.extension().is_some_and(|found| found == extension) {
+                found.push(path);
+            }
+        }
+        Ok(found)
+    }
+}

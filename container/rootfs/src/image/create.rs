@@ -1,0 +1,332 @@
+//! Making images.
+
+use std::fs::{self, DirBuilder};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use super::state::Kept;
+use super::{Ids, Image, Quota, checked_id};
+use crate::driver::{self, Overlay, Rung, Step, mount_fuse, mount_overlay, mount_tmpfs};
+use crate::store::lock::{Hold, Lock};
+use crate::store::work::Work;
+use crate::store::{Error, Lease, Store, io};
+use crate::tree::{Method, copy};
+
+/// An image to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Its id: no `/`, at most 200 bytes.
+    pub id: &'a str,
+    /// Its layers, lowest first.
+    pub layers: &'a [Lease],
+    /// Most bytes that may be written to it; how that is kept, [`Image::quota`] tells.
+    pub quota: Option<u64>,
+    /// Owners, if they are not those in the layers.
+    pub ids: Option<&'a Ids>,
+}
+
+impl Store {
+    /// Makes a root file system and mounts it, in the caller's mount namespace.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`], [`Error::InvalidId`], [`Error::NoLayers`], [`Error::Driver`],
+    /// [`Error::Io`]; nothing is left then.
+    pub fn create(&self, request: Request<'_>) -> Result<Image, Error> {
+        let id = checked_id(request.id)?;
+        if request.layers.is_empty() {
+            return Err(Error::NoLayers);
+        }
+        let path = self.lock_path("image", id);
+        let lock = Lock::wait(&path, Hold::Exclusive).map_err(io("lock", &path))?;
+        let directory = self.images().join(id);
+        if directory.join("ready").exists() {
+            return Err(Error::AlreadyExists { id: id.to_owned() });
+        }
+        self.destroy_locked(id)?;
+        let kept = self.plan(&request)?;
+        self.place(id, &kept)?;
+        let made = self.assemble(id, &kept, request.layers, request.ids);
+        if let Err(error) = made.and_then(|()| self.mark_ready(id)) {
+            // The first failure is the one to tell; what is left now, opening the store removes.
+            let _ = self.destroy_locked(id);
+            return Err(error);
+        }
+        drop(lock);
+        Ok(self.image_of(id, kept))
+    }
+
+    /// Mounts an image again, after a restart of the machine or in another mount namespace. Mounted
+    /// already is fine. With the rung overlay-tmpfs what was written is gone.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::NoLayer`], [`Error::Driver`].
+    pub fn mount(&self, id: &str, ids: Option<&Ids>) -> Result<Image, Error> {
+        let id = checked_id(id)?;
+        let path = self.lock_path("image", id);
+        let _lock = Lock::wait(&path, Hold::Exclusive).map_err(io("lock", &path))?;
+        let kept = self.kept(id)?;
+        let image = self.image_of(id, kept.clone());
+        if !kept.rung.is_layered() || is_mount_point(&image.rootfs)? {
+            return Ok(image);
+        }
+        let lease = |layer: &crate::layer::Digest| {
+            self.lease(*layer)?.ok_or(Error::NoLayer { layer: *layer })
+        };
+        let leases = kept
+            .layers
+            .iter()
+            .map(lease)
+            .collect::<Result<Vec<_>, _>>()?;
+        if kept.is_mapped && ids.is_none() {
+            let source = driver::Error::at(Step::MapIds)(Errno::INVAL)
+                .with("the image was made with mapped ids, which are needed again");
+            return Err(self.driver_error(id)(source));
+        }
+        self.assemble(id, &kept, &leases, ids)?;
+        Ok(image)
+    }
+
+    fn plan(&self, request: &Request<'_>) -> Result<Kept, Error> {
+        let rung = self.report().chosen.clone();
+        let mut base_bytes = 0u64;
+        for lease in request.layers {
+            base_bytes = base_bytes.saturating_add(lease.info()?.bytes);
+        }
+        Ok(Kept {
+            layers: request.layers.iter().map(Lease::layer).collect(),
+            quota: match (request.quota, &rung) {
+                (None, _) => Quota::None,
+                (Some(bytes), Rung::OverlayTmpfs) => Quota::Tmpfs { bytes },
+                (Some(bytes), _) => Quota::Accounting { bytes },
+            },
+            rung,
+            base_bytes,
+            is_mapped: request.ids.is_some(),
+        })
+    }
+
+    /// From here on the layers are in use.
+    fn place(&self, id: &str, kept: &Kept) -> Result<(), Error> {
+        let tmp = self.tmp();
+        let work = Work::new(&tmp).map_err(io("make a directory in", &tmp))?;
+        let made = work.path().join("image");
+        make(&made, 0o711)?;
+        make(&made.join("rootfs"), 0o755)?;
+        let path = made.join("image.json");
+        let json = serde_json::to_vec_pretty(kept).map_err(|source| Error::Damaged {
+            path: path.clone(),
+            source: source.into(),
+        })?;
+        fs::write(&path, json).map_err(io("write", &path))?;
+        let target = self.images().join(id);
+        fs::rename(&made, &target).map_err(io("put into place", &target))
+    }
+
+    fn mark_ready(&self, id: &str) -> Result<(), Error> {
+        let path = self.images().join(id).join("ready");
+        fs::write(&path, b"").map_err(io("write", &path))
+    }
+
+    fn assemble(
+        &self,
+        id: &str,
+        kept: &Kept,
+        layers: &[Lease],
+        ids: Option<&Ids>,
+    ) -> Result<(), Error> {
+        let directory = self.images().join(id);
+        let rootfs = directory.join("rootfs");
+        let failed = self.driver_error(id);
+        if !kept.rung.is_layered() {
+            if ids.is_some() {
+                let source = driver::Error::at(Step::MapIds)(Errno::OPNOTSUPP)
+                    .with("a copied root file system keeps the owners of its layers");
+                return Err(failed(source));
+            }
+            return self.merge(id, kept, layers, &rootfs);
+        }
+        let upper_in = match &kept.rung {
+            Rung::OverlayElsewhere(other) => {
+                let path = self.elsewhere(other).join(id);
+                let mut builder = DirBuilder::new();
+                builder.recursive(true).mode(0o711);
+                builder.create(&path).map_err(io("make", &path))?;
+                path
+            }
+            Rung::OverlayTmpfs => {
+                let path = directory.join("scratch");
+                make(&path, 0o711)?;
+                if !is_mount_point(&path)? {
+                    mount_tmpfs(&path, kept.quota.bytes()).map_err(&failed)?;
+                }
+                path
+            }
+            _ => directory.clone(),
+        };
+        let lower = self.lower(layers)?;
+        let overlay = Overlay {
+            upper: upper_in.join("upper"),
+            work: upper_in.join("work"),
+            userxattr: self.report().userxattr,
+            redirect_dir: self.report().redirect_dir,
+            lower,
+        };
+        if let Some(top) = layers.last() {
+            make_upper(&overlay.upper, &top.diff(), ids)?;
+        }
+        make(&overlay.work, 0o700)?;
+        match (&kept.rung, ids) {
+            (Rung::FuseOverlay, None) => mount_fuse(&overlay, &rootfs),
+            (Rung::FuseOverlay, Some(_)) => {
+                let error = driver::Error::at(Step::MapIds)(Errno::OPNOTSUPP);
+                Err(error.with("fuse-overlayfs"))
+            }
+            (_, Some(ids)) => ids.mount_mapped(&overlay, &directory.join("lower"), &rootfs),
+            (_, None) => mount_overlay(&overlay, &rootfs),
+        }
+        .map_err(failed)
+    }
+
+    /// The layers' directories, topmost first; those that hide something are of no use to an
+    /// overlay where the store cannot hold its marks.
+    fn lower(&self, layers: &[Lease]) -> Result<Vec<PathBuf>, Error> {
+        if !self.report().markers.is_complete() && layers.len() > 1 {
+            for layer in &layers[1..] {
+                if !layer.hidden()?.is_empty() {
+                    let merged = self.merged(layers)?;
+                    return Ok(vec![merged]);
+                }
+            }
+        }
+        Ok(layers.iter().rev().map(Lease::diff).collect())
+    }
+
+    /// Copies all layers, lowest first, into one tree.
+    fn merge(&self, id: &str, kept: &Kept, layers: &[Lease], to: &Path) -> Result<(), Error> {
+        let method = match kept.rung {
+            Rung::Reflink => Method::Reflink,
+            _ => Method::Copy,
+        };
+        merge_into(layers, to, method).map_err(|error| match error {
+            MergeError::Store(error) => error,
+            MergeError::Driver(source) => self.driver_error(id)(source),
+        })
+    }
+
+    /// One directory with the content of these layers, made once for all images of them. Kept
+    /// beside the topmost layer, so that it goes with that.
+    fn merged(&self, layers: &[Lease]) -> Result<PathBuf, Error> {
+        let chain: String = layers.iter().map(|lease| lease.layer().hex()).collect();
+        let name = format!(
+            "merged-{}",
+            crate::layer::Digest::of(chain.as_bytes()).hex()
+        );
+        let top = layers.last().ok_or(Error::NoLayers)?;
+        let target = self.layer_path(&top.layer()).join(&name);
+        let path = self.lock_path("merged", &name);
+        let _lock = Lock::wait(&path, Hold::Exclusive).map_err(io("lock", &path))?;
+        if target.exists() {
+            return Ok(target);
+        }
+        let tmp = self.tmp();
+        let work = Work::new(&tmp).map_err(io("make a directory in", &tmp))?;
+        let made = work.path().join("merged");
+        make(&made, 0o755)?;
+        merge_into(layers, &made, Method::Copy).map_err(|error| match error {
+            MergeError::Store(error) => error,
+            MergeError::Driver(source) => self.driver_error(&name)(source),
+        })?;
+        let directory = fs::File::open(&made).map_err(io("open", &made))?;
+        rustix::fs::syncfs(&directory).map_err(io("sync", &made))?;
+        fs::rename(&made, &target).map_err(io("put into place", &target))?;
+        Ok(target)
+    }
+
+    /// Where upper layers on another file system are.
+    pub(super) fn elsewhere(&self, directory: &Path) -> PathBuf {
+        directory.join(format!("warren-rootfs-{}", self.id()))
+    }
+
+    pub(super) fn driver_error(&self, id: &str) -> impl Fn(driver::Error) -> Error + use<> {
+        let id = id.to_owned();
+        move |source| Error::Driver {
+            id: id.clone(),
+            source,
+        }
+    }
+}
+
+enum MergeError {
+    Store(Error),
+    Driver(driver::Error),
+}
+
+fn merge_into(layers: &[Lease], to: &Path, method: Method) -> Result<(), MergeError> {
+    let open = |path: &Path| {
+        let opened = fs::File::open(path);
+        opened.map_err(|error| MergeError::Store(io("open", path)(error)))
+    };
+    let target = open(to)?;
+    for layer in layers {
+        let hidden = layer.hidden().map_err(MergeError::Store)?;
+        let failed = |source| {
+            MergeError::Driver(driver::Error {
+                step: Step::Copy,
+                detail: Some(format!("layer {}", layer.layer())),
+                source,
+            })
+        };
+        for path in &hidden.opaque {
+            crate::tree::empty_beneath(target.as_fd(), path).map_err(failed)?;
+        }
+        for path in &hidden.whiteouts {
+            crate::tree::remove_beneath(target.as_fd(), path).map_err(failed)?;
+        }
+        let source = open(&layer.diff())?;
+        let skip = |path: &[u8]| hidden.whiteouts.contains(path);
+        copy(source.as_fd(), target.as_fd(), method, &skip).map_err(|error| {
+            MergeError::Driver(driver::Error {
+                step: Step::Copy,
+                detail: Some(error.path),
+                source: error.source,
+            })
+        })?;
+    }
+    Ok(())
+}
+
+/// The root directory of an overlay shows the owner and mode of its upper directory: those of the
+/// topmost layer's root.
+fn make_upper(upper: &Path, like: &Path, ids: Option<&Ids>) -> Result<(), Error> {
+    if upper.exists() {
+        return Ok(());
+    }
+    make(upper, 0o755)?;
+    let meta = fs::metadata(like).map_err(io("look at", like))?;
+    let (uid, gid) = ids.map_or((meta.uid(), meta.gid()), Ids::root);
+    std::os::unix::fs::chown(upper, Some(uid), Some(gid)).map_err(io("change owner of", upper))?;
+    let mode = fs::Permissions::from_mode(meta.mode() & 0o7777);
+    fs::set_permissions(upper, mode).map_err(io("set the mode of", upper))
+}
+
+/// A directory with exactly this mode; there already is fine.
+fn make(path: &Path, mode: u32) -> Result<(), Error> {
+    match DirBuilder::new().mode(mode).create(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        made => made.map_err(io("make", path))?,
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(io("set the mode of", path))
+}
+
+/// Asked of the kernel, without reading the table of all mounts.
+pub(super) fn is_mount_point(path: &Path) -> Result<bool, Error> {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    match statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty()) {
+        Ok(stat) => Ok(stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(io("look at", path)(errno)),
+    }
+}

@@ -1,0 +1,198 @@
+//! Unmaking images, finding them again, and sweeping up after crashes.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use rustix::io::Errno;
+use warren_sys_mount::MountTable;
+
+use super::state::Kept;
+use super::{Image, checked_id};
+use crate::driver::{Rung, unmount_all};
+use crate::layer::Digest;
+use crate::store::lock::{Hold, Lock};
+use crate::store::{Error, Store, io, work};
+
+impl Store {
+    /// Unmounts and removes an image; `false` if there is none, which is no error.
+    ///
+    /// # Errors
+    /// [`Error::InvalidId`], [`Error::Driver`] if it cannot be unmounted, [`Error::Io`]. Calling it
+    /// again goes on where it stopped.
+    pub fn destroy(&self, id: &str) -> Result<bool, Error> {
+        let id = checked_id(id)?;
+        let path = self.lock_path("image", id);
+        let lock = Lock::wait(&path, Hold::Exclusive).map_err(io("lock", &path))?;
+        let was_there = self.destroy_locked(id)?;
+        lock.retire().map_err(io("remove", &path))?;
+        Ok(was_there)
+    }
+
+    /// All images that are ready.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn list(&self) -> Result<Vec<String>, Error> {
+        let mut ids = self.image_names()?;
+        ids.retain(|id| self.images().join(id).join("ready").exists());
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// An image.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::InvalidId`].
+    pub fn image(&self, id: &str) -> Result<Image, Error> {
+        let kept = self.kept(checked_id(id)?)?;
+        Ok(self.image_of(id, kept))
+    }
+
+    pub(super) fn image_of(&self, id: &str, kept: Kept) -> Image {
+        Image {
+            id: id.to_owned(),
+            rootfs: self.images().join(id).join("rootfs"),
+            layers: kept.layers,
+            rung: kept.rung,
+            quota: kept.quota,
+        }
+    }
+
+    pub(super) fn kept(&self, id: &str) -> Result<Kept, Error> {
+        if !self.images().join(id).join("ready").exists() {
+            return Err(Error::NotFound { id: id.to_owned() });
+        }
+        let path = self.images().join(id).join("image.json");
+        let bytes = std::fs::read(&path).map_err(io("read", &path))?;
+        serde_json::from_slice(&bytes).map_err(|source| Error::Damaged {
+            path,
+            source: source.into(),
+        })
+    }
+
+    pub(super) fn destroy_locked(&self, id: &str) -> Result<bool, Error> {
+        let directory = self.images().join(id);
+        let failed = self.driver_error(id);
+        // From here on it is half gone, and opening the store finishes it.
+        let ready = directory.join("ready");
+        match std::fs::remove_file(&ready) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            removed => removed.map_err(io("remove", &ready))?,
+        }
+        for name in ["rootfs", "scratch"] {
+            unmount_all(&directory.join(name)).map_err(&failed)?;
+        }
+        // Looked for even without an `image.json`: it may be damaged, and there are few.
+        for other in self.other_places() {
+            let path = self.elsewhere(other).join(id);
+            work::remove(&path).map_err(io("remove", &path))?;
+            // Fails as long as it holds those of other images.
+            let _ = std::fs::remove_dir(self.elsewhere(other));
+        }
+        if !directory.exists() {
+            return Ok(false);
+        }
+        match self.discard(&directory) {
+            Err(Error::Io { source, .. }) if is_mounted_below(&source) => {
+                // It has been moved, with what is mounted in it.
+                self.unmount_in_trash(id)?;
+                self.empty_trash()?;
+            }
+            done => done?,
+        }
+        Ok(true)
+    }
+
+    /// Directories outside the store that upper layers may be in.
+    fn other_places(&self) -> Vec<&Path> {
+        let rungs = self.report().rungs.iter().map(|tried| &tried.rung);
+        let places = rungs
+            .chain([&self.report().chosen])
+            .filter_map(|rung| match rung {
+                Rung::OverlayElsewhere(path) => Some(path.as_path()),
+                _ => None,
+            });
+        places.collect()
+    }
+
+    /// Unmounts what is mounted inside the trash.
+    fn unmount_in_trash(&self, id: &str) -> Result<(), Error> {
+        let trash = self.trash();
+        let table = MountTable::read(Path::new("/proc"), "thread-self").map_err(|source| {
+            Error::Damaged {
+                path: "/proc/thread-self/mountinfo".into(),
+                source: source.into(),
+            }
+        })?;
+        let mut below: Vec<_> = table
+            .iter()
+            .map(|mount| &mount.mount_point)
+            .filter(|point| point.starts_with(&trash))
+            .collect();
+        below.sort_by_key(|point| std::cmp::Reverse(point.components().count()));
+        for point in below {
+            unmount_all(point).map_err(self.driver_error(id))?;
+        }
+        Ok(())
+    }
+
+    fn empty_trash(&self) -> Result<(), Error> {
+        let trash = self.trash();
+        for entry in std::fs::read_dir(&trash).map_err(io("list", &trash))? {
+            let path = entry.map_err(io("list", &trash))?.path();
+            work::remove(&path).map_err(io("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Destroys images that never got ready and nobody is making; answers how many.
+    pub(crate) fn sweep_images(&self) -> Result<usize, Error> {
+        let mut swept = 0;
+        for id in self.image_names()? {
+            if self.images().join(&id).join("ready").exists() {
+                continue;
+            }
+            let path = self.lock_path("image", &id);
+            let Some(lock) = Lock::attempt(&path).map_err(io("lock", &path))? else {
+                continue;
+            };
+            // It may have become ready meanwhile.
+            if !self.images().join(&id).join("ready").exists() && self.destroy_locked(&id)? {
+                swept += 1;
+                lock.retire().map_err(io("remove", &path))?;
+            }
+        }
+        Ok(swept)
+    }
+
+    /// Layers of all images, ready or not. One whose file cannot be understood was never ready.
+    pub(crate) fn layers_of_images(&self) -> Result<HashSet<Digest>, Error> {
+        let mut layers = HashSet::new();
+        for id in self.image_names()? {
+            let path = self.images().join(&id).join("image.json");
+            let bytes = match std::fs::read(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                bytes => bytes.map_err(io("read", &path))?,
+            };
+            if let Ok(kept) = serde_json::from_slice::<Kept>(&bytes) {
+                layers.extend(kept.layers);
+            }
+        }
+        Ok(layers)
+    }
+
+    fn image_names(&self) -> Result<Vec<String>, Error> {
+        let images = self.images();
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&images).map_err(io("list", &images))? {
+            let name = entry.map_err(io("list", &images))?.file_name();
+            names.extend(name.into_string().ok());
+        }
+        Ok(names)
+    }
+}
+
+fn is_mounted_below(error: &std::io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::XDEV | Errno::BUSY))
+}

@@ -1,0 +1,248 @@
+//! Layers: finding, making, leasing.
+
+use std::fs::{DirBuilder, File};
+use std::io::Read;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::lock::{Hold, Lock};
+use super::work::Work;
+use super::{Error, Store, io, sync_directory, write_whole};
+use crate::layer::{Compression, Digest, Dropped, Expected, Hidden, Unpacked, unpack};
+
+/// What is kept of a layer beside its content (`layer.json`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerInfo {
+    /// SHA-256 of its uncompressed archive.
+    pub diff_id: Digest,
+    /// SHA-256 of what it was unpacked from.
+    pub blob: Digest,
+    /// Bytes of that.
+    pub blob_size: u64,
+    /// How that was compressed.
+    pub compression: Compression,
+    /// Bytes of data in its files.
+    pub bytes: u64,
+    /// Entries of its archive.
+    pub entries: u64,
+    /// What could not be kept of it.
+    pub dropped: Dropped,
+}
+
+/// A layer that cannot go as long as this is held.
+#[derive(Debug)]
+pub struct Lease {
+    layer: Digest,
+    directory: PathBuf,
+    _lock: Lock,
+}
+
+impl Lease {
+    /// Which layer.
+    pub fn layer(&self) -> Digest {
+        self.layer
+    }
+
+    /// Its content.
+    pub fn diff(&self) -> PathBuf {
+        self.directory.join("diff")
+    }
+
+    /// What is known of it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Damaged`].
+    pub fn info(&self) -> Result<LayerInfo, Error> {
+        let path = self.directory.join("layer.json");
+        let bytes = std::fs::read(&path).map_err(io("read", &path))?;
+        serde_json::from_slice(&bytes).map_err(|source| Error::Damaged {
+            path,
+            source: source.into(),
+        })
+    }
+
+    /// What it hides of the layers below it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Damaged`].
+    pub fn hidden(&self) -> Result<Hidden, Error> {
+        let path = self.directory.join("hidden");
+        let bytes = std::fs::read(&path).map_err(io("read", &path))?;
+        Hidden::from_bytes(&bytes).map_err(|source| Error::Damaged {
+            path,
+            source: source.into(),
+        })
+    }
+}
+
+/// Whatever a source fails with.
+pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Store {
+    /// The layer with this digest of its uncompressed archive; unpacked from `open` if the store
+    /// lacks it. However many processes ask for it, one unpacks, the others wait.
+    ///
+    /// # Errors
+    /// [`Error::Source`], [`Error::Unpack`], [`Error::Io`]; nothing half made is left.
+    pub fn layer<R: Read + Send>(
+        &self,
+        diff_id: Digest,
+        blob: Option<Digest>,
+        open: impl FnOnce() -> Result<R, SourceError>,
+    ) -> Result<Lease, Error> {
+        if let Some(lease) = self.lease(diff_id)? {
+            return Ok(lease);
+        }
+        let making = self.making(&diff_id)?;
+        if !self.layer_path(&diff_id).exists() {
+            let expected = Expected {
+                diff_id: Some(diff_id),
+                blob,
+                ..Expected::default()
+            };
+            let (work, _) = self.unpack_into_work(diff_id, expected, open)?;
+            self.commit(&work, &diff_id)?;
+        }
+        let lease = self.lease(diff_id)?;
+        drop(making);
+        lease.ok_or(Error::NoLayer { layer: diff_id })
+    }
+
+    /// The lock of whoever makes a layer. It is not the one that leases share: waiting for the end
+    /// of others' leases while holding some oneself could last for ever.
+    fn making(&self, layer: &Digest) -> Result<Lock, Error> {
+        let path = self.lock_path("making", &layer.hex());
+        Lock::wait(&path, Hold::Exclusive).map_err(io("lock", &path))
+    }
+
+    /// The layer of a source whose content is not known before it is read, such as a local file.
+    /// `source` names it and must change whenever the content does.
+    ///
+    /// # Errors
+    /// As [`layer`](Self::layer).
+    pub fn layer_of_source<R: Read + Send>(
+        &self,
+        source: Digest,
+        open: impl FnOnce() -> Result<R, SourceError>,
+    ) -> Result<Lease, Error> {
+        if let Some(lease) = self.known_source(&source)? {
+            return Ok(lease);
+        }
+        let path = self.lock_path("source", &source.hex());
+        let lock = Lock::wait(&path, Hold::Exclusive).map_err(io("lock", &path))?;
+        if let Some(lease) = self.known_source(&source)? {
+            return Ok(lease);
+        }
+        let (work, unpacked) = self.unpack_into_work(source, Expected::default(), open)?;
+        let diff_id = unpacked.diff_id;
+        let making = self.making(&diff_id)?;
+        if !self.layer_path(&diff_id).exists() {
+            self.commit(&work, &diff_id)?;
+        }
+        let lease = self.lease(diff_id)?;
+        drop(making);
+        let lease = lease.ok_or(Error::NoLayer { layer: diff_id })?;
+        write_whole(&self.source_path(&source), diff_id.hex().as_bytes())?;
+        drop(lock);
+        Ok(lease)
+    }
+
+    /// A lease on a layer that is there.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn lease(&self, layer: Digest) -> Result<Option<Lease>, Error> {
+        let directory = self.layer_path(&layer);
+        // Asking for what is not there should not leave a lock's file.
+        if !directory.exists() {
+            return Ok(None);
+        }
+        let path = self.lock_path("layer", &layer.hex());
+        let lock = Lock::wait(&path, Hold::Shared).map_err(io("lock", &path))?;
+        Ok(directory.exists().then_some(Lease {
+            layer,
+            directory,
+            _lock: lock,
+        }))
+    }
+
+    fn source_path(&self, source: &Digest) -> PathBuf {
+        self.root.join("sources").join(source.hex())
+    }
+
+    fn known_source(&self, source: &Digest) -> Result<Option<Lease>, Error> {
+        let path = self.source_path(source);
+        let digits = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(io("read", &path))?,
+        };
+        let damaged = |source: crate::layer::InvalidDigest| Error::Damaged {
+            path,
+            source: source.into(),
+        };
+        self.lease(Digest::from_hex(&digits).map_err(damaged)?)
+    }
+
+    fn unpack_into_work<R: Read + Send>(
+        &self,
+        layer: Digest,
+        expected: Expected,
+        open: impl FnOnce() -> Result<R, SourceError>,
+    ) -> Result<(Work, Unpacked), Error> {
+        let blob = open().map_err(|source| Error::Source { layer, source })?;
+        let tmp = self.tmp();
+        let work = Work::new(&tmp).map_err(io("make a directory in", &tmp))?;
+        let made = work.path().join("layer");
+        let diff = made.join("diff");
+        let mut builder = DirBuilder::new();
+        builder
+            .mode(0o700)
+            .create(&made)
+            .map_err(io("make", &made))?;
+        builder
+            .mode(0o755)
+            .create(&diff)
+            .map_err(io("make", &diff))?;
+        // The mode above is subject to the umask.
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&diff, mode).map_err(io("set the mode of", &diff))?;
+        let directory = File::open(&diff).map_err(io("open", &diff))?;
+        let markers = self.report.markers;
+        let unpacked = unpack(blob, directory.into(), markers, expected, self.limits)
+            .map_err(|source| Error::Unpack { layer, source })?;
+        write_info(&made, &unpacked)?;
+        Ok((work, unpacked))
+    }
+
+    /// Makes the finished layer last, then visible.
+    fn commit(&self, work: &Work, layer: &Digest) -> Result<(), Error> {
+        let made = work.path().join("layer");
+        let directory = File::open(&made).map_err(io("open", &made))?;
+        rustix::fs::syncfs(&directory).map_err(io("sync", &made))?;
+        let target = self.layer_path(layer);
+        std::fs::rename(&made, &target).map_err(io("put into place", &target))?;
+        sync_directory(&self.root.join("layers"))
+    }
+}
+
+fn write_info(made: &Path, unpacked: &Unpacked) -> Result<(), Error> {
+    let info = LayerInfo {
+        diff_id: unpacked.diff_id,
+        blob: unpacked.blob,
+        blob_size: unpacked.blob_size,
+        compression: unpacked.compression,
+        bytes: unpacked.bytes,
+        entries: unpacked.entries,
+        dropped: unpacked.dropped,
+    };
+    let path = made.join("layer.json");
+    let json = serde_json::to_vec_pretty(&info).map_err(|source| Error::Damaged {
+        path: path.clone(),
+        source: source.into(),
+    })?;
+    std::fs::write(&path, json).map_err(io("write", &path))?;
+    let path = made.join("hidden");
+    std::fs::write(&path, unpacked.hidden.to_bytes()).map_err(io("write", &path))
+}

@@ -1,0 +1,233 @@
+//! The store: layers unpacked once, and the images made of them.
+//!
+//! ```text
+//! STORE/                     0711, so that mapped users reach their root file systems
+//!   version                  "warren-rootfs 1\n"
+//!   id                       random name of this store
+//!   probe.json               what the driver probe found, and for which kernel and file system
+//!   layers/DIGITS/           a layer, by the SHA-256 of its uncompressed archive; 0700
+//!     diff/                  its content
+//!     hidden                 what it hides of the layers below
+//!     layer.json             its size and origin
+//!   sources/DIGITS           a local source's id ─► digits of its layer
+//!   pins/NAME                layers to be kept, one a line
+//!   images/ID/               see the module `image`
+//!   locks/                   layer-, making-, source-DIGITS, image-ID: flock(2)
+//!   tmp/                     in the making; each locked by its maker
+//!   trash/                   in the unmaking
+//! ```
+//!
+//! A layer is made in `tmp/`, synced, and renamed to its place: what is in `layers/` is whole.
+//! What is to go is renamed into `trash/` first: what is half gone is nowhere else. Opening a store
+//! removes what crashed processes left in either, and images that never got ready.
+//!
+//! A layer is in use while a [`Lease`] is held (a shared lock of the layer), an image is made of it,
+//! or a pin names it. The collector takes the lock for itself before it looks a last time, so that
+//! a layer cannot go between its lease and its image.
+
+mod capacity;
+mod collect;
+mod error;
+mod layers;
+pub(crate) mod lock;
+mod pins;
+pub(crate) mod work;
+
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+pub use capacity::Capacity;
+pub use collect::Collected;
+pub use error::Error;
+pub use layers::{LayerInfo, Lease, SourceError};
+
+pub(crate) use error::io;
+
+use crate::driver::{self, Report};
+use crate::layer::{Digest, Limits};
+
+const VERSION: &str = "warren-rootfs 1\n";
+
+/// How a store is opened.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Directories on other file systems where writable layers may go if the store's own cannot
+    /// hold them.
+    pub alternatives: Vec<PathBuf>,
+    /// Use this rung of the ladder whatever the probe says.
+    pub rung: Option<driver::Rung>,
+    /// Bounds of every layer.
+    pub limits: Limits,
+}
+
+/// What opening found and removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Layers and images half made.
+    pub unfinished: usize,
+    /// Things half removed.
+    pub trash: usize,
+    /// Images that never got ready.
+    pub images: usize,
+}
+
+/// A store. Any number of processes and threads may have it open.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    id: String,
+    report: Report,
+    limits: Limits,
+    swept: Swept,
+}
+
+impl Store {
+    /// Opens the store at `root`, making it if there is none, and removes what crashed processes
+    /// left.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Version`] for a directory that is something else, [`Error::Probe`].
+    pub fn open(root: &Path, options: &Options) -> Result<Self, Error> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o711)
+            .create(root)
+            .map_err(io("make", root))?;
+        let root = root.canonicalize().map_err(io("find", root))?;
+        let id = Self::initialise(&root)?;
+        let report = driver::cached_probe(&root, &options.alternatives, options.rung.as_ref())
+            .map_err(Error::Probe)?;
+        let mut store = Self {
+            root,
+            id,
+            report,
+            limits: options.limits,
+            swept: Swept::default(),
+        };
+        store.swept = store.sweep()?;
+        Ok(store)
+    }
+
+    /// Where the store is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// How root file systems are made here, and why not otherwise.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// What opening removed.
+    pub fn swept(&self) -> Swept {
+        self.swept
+    }
+
+    /// A random name of this store.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn initialise(root: &Path) -> Result<String, Error> {
+        let version = root.join("version");
+        let lock_path = root.join("locks");
+        let named = |name: &str| root.join(name);
+        match std::fs::read_to_string(&version) {
+            Ok(found) if found == VERSION => {}
+            Ok(found) => {
+                let path = root.to_owned();
+                return Err(Error::Version { path, found });
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let make = |path: &Path, mode| {
+                    let mut builder = DirBuilder::new();
+                    builder
+                        .recursive(true)
+                        .mode(mode)
+                        .create(path)
+                        .map_err(io("make", path))
+                };
+                make(&lock_path, 0o700)?;
+                let _lock = lock::Lock::wait(&lock_path.join("store"), lock::Hold::Exclusive)
+                    .map_err(io("lock", &lock_path))?;
+                if !version.exists() {
+                    for name in ["layers", "sources", "pins", "tmp", "trash"] {
+                        make(&named(name), 0o700)?;
+                    }
+                    make(&named("images"), 0o711)?;
+                    write_whole(&named("id"), crate::unique::name().as_bytes())?;
+                    write_whole(&version, VERSION.as_bytes())?;
+                }
+            }
+            Err(error) => return Err(io("read", &version)(error)),
+        }
+        std::fs::read_to_string(named("id")).map_err(io("read", &named("id")))
+    }
+
+    fn sweep(&self) -> Result<Swept, Error> {
+        let tmp = self.tmp();
+        let unfinished = work::sweep(&tmp).map_err(io("sweep", &tmp))?;
+        let images = self.sweep_images()?;
+        let bin = self.trash();
+        let mut trash = 0;
+        for entry in std::fs::read_dir(&bin).map_err(io("list", &bin))? {
+            let path = entry.map_err(io("list", &bin))?.path();
+            work::remove(&path).map_err(io("remove", &path))?;
+            trash += 1;
+        }
+        Ok(Swept {
+            unfinished,
+            trash,
+            images,
+        })
+    }
+
+    pub(crate) fn tmp(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    pub(crate) fn trash(&self) -> PathBuf {
+        self.root.join("trash")
+    }
+
+    pub(crate) fn images(&self) -> PathBuf {
+        self.root.join("images")
+    }
+
+    pub(crate) fn layer_path(&self, layer: &Digest) -> PathBuf {
+        self.root.join("layers").join(layer.hex())
+    }
+
+    pub(crate) fn lock_path(&self, kind: &str, name: &str) -> PathBuf {
+        self.root.join("locks").join(format!("{kind}-{name}"))
+    }
+
+    /// Moves something out of sight; it is then removed in peace.
+    pub(crate) fn discard(&self, path: &Path) -> Result<(), Error> {
+        let target = self.trash().join(crate::unique::name());
+        match std::fs::rename(path, &target) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            done => done.map_err(io("discard", path))?,
+        }
+        work::remove(&target).map_err(io("remove", &target))
+    }
+}
+
+/// Writes a file such that a reader, and whoever comes after a power cut, sees all of it or nothing.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    use std::io::Write;
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}", crate::unique::name()));
+    let temporary = PathBuf::from(name);
+    let mut file = File::create(&temporary).map_err(io("make", &temporary))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(io("write", &temporary))?;
+    std::fs::rename(&temporary, path).map_err(io("put into place", path))
+}
+
+/// Makes a rename last.
+pub(crate) fn sync_directory(path: &Path) -> Result<(), Error> {
+    let synced = File::open(path).and_then(|directory| directory.sync_all());
+    synced.map_err(io("sync", path))
+}

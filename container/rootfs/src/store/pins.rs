@@ -1,0 +1,46 @@
+//! Layers that are kept without an image, such as preloaded ones.
+
+use std::collections::HashSet;
+
+use super::{Error, Lease, Store, io, write_whole};
+use crate::layer::Digest;
+
+impl Store {
+    /// Keeps these layers under a name, instead of those it kept before.
+    ///
+    /// # Errors
+    /// [`Error::InvalidId`] and [`Error::Io`].
+    pub fn pin(&self, name: &str, layers: &[Lease]) -> Result<(), Error> {
+        let lines = layers.iter().map(|lease| lease.layer().hex() + "\n");
+        let path = self.root.join("pins").join(crate::image::checked_id(name)?);
+        write_whole(&path, lines.collect::<String>().as_bytes())
+    }
+
+    /// Keeps them no longer; `false` if there is no pin of that name.
+    ///
+    /// # Errors
+    /// [`Error::InvalidId`] and [`Error::Io`].
+    pub fn unpin(&self, name: &str) -> Result<bool, Error> {
+        let path = self.root.join("pins").join(crate::image::checked_id(name)?);
+        match std::fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(io("remove", &path)(error)),
+        }
+    }
+
+    /// All layers that pins name. What is no digest is left alone: it can be no layer.
+    pub(super) fn pinned(&self) -> Result<HashSet<Digest>, Error> {
+        let pins = self.root.join("pins");
+        let mut all = HashSet::new();
+        for entry in std::fs::read_dir(&pins).map_err(io("list", &pins))? {
+            let path = entry.map_err(io("list", &pins))?.path();
+            let text = match std::fs::read_to_string(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                text => text.map_err(io("read", &path))?,
+            };
+            all.extend(text.lines().filter_map(|line| Digest::from_hex(line).ok()));
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,82 @@
+//! Removing a tree, never following a symbolic link nor entering a mount.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, renameat, unlinkat};
+use rustix::io::Errno;
+
+/// A directory this deep is moved to the top before it is taken apart, so that neither the stack
+/// nor the number of open descriptors depends on what somebody built.
+const DEEPEST: usize = 64;
+
+/// A directory that is no mount point.
+fn open(
+    parent: BorrowedFd<'_>,
+    name: impl rustix::path::Arg,
+) -> Result<std::os::fd::OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
+    openat2(parent, name, flags, Mode::empty(), resolve)
+}
+
+/// Removes `name` in `parent` with all below it. Nothing there is success: several processes may
+/// clean up at once. `EXDEV`: something is mounted there.
+pub(crate) fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+    match unlinkat(parent, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::ISDIR) => {}
+        Err(errno) => return Err(errno),
+    }
+    let top = match open(parent, name) {
+        Err(Errno::NOENT) => return Ok(()),
+        opened => opened?,
+    };
+    loop {
+        let moved = empty(top.as_fd(), top.as_fd(), 0)?;
+        match unlinkat(parent, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            // What was moved up may have come too late for the walk to meet.
+            Err(Errno::NOTEMPTY) if moved => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Removes all inside `directory`; `true` if something was moved to the top instead.
+fn empty(top: BorrowedFd<'_>, directory: BorrowedFd<'_>, depth: usize) -> Result<bool, Errno> {
+    let mut moved = false;
+    let mut entries = Dir::read_from(directory)?;
+    while let Some(entry) = entries.read() {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        if entry.file_type() != FileType::Directory {
+            match unlinkat(directory, name, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => continue,
+                // A file system that does not tell types.
+                Err(Errno::ISDIR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        if depth >= DEEPEST {
+            let place = format!("deep-{}", crate::unique::name());
+            match renameat(directory, name, top, place) {
+                Ok(()) => moved = true,
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(errno),
+            }
+            continue;
+        }
+        match open(directory, name) {
+            Err(Errno::NOENT) => continue,
+            opened => moved |= empty(top, opened?.as_fd(), depth + 1)?,
+        }
+        match unlinkat(directory, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(moved)
+}

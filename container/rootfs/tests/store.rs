@@ -1,0 +1,448 @@
+//! Stores on real file systems, with real mounts, in mount namespaces of their own.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test has nobody to hand an error to"
+)]
+
+mod common;
+
+use std::fs;
+use std::io::Cursor;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use common::{Archive, in_private_mounts, mount};
+use warren_container_rootfs::driver::{Outcome, Report, Rung, probe};
+use warren_container_rootfs::image::{Ids, Quota, Request};
+use warren_container_rootfs::layer::Digest;
+use warren_container_rootfs::store::{Error, Lease, Options, Store};
+use warren_sys_process::user_namespace::{Map, scratch};
+
+fn base() -> Vec<u8> {
+    let archive = Archive::new()
+        .dir("etc")
+        .file("etc/motd", b"base")
+        .file("gone", b"g");
+    archive
+        .dir("covered")
+        .file("covered/low", b"l")
+        .file("big", &[1; 100_000])
+        .end()
+}
+
+fn top() -> Vec<u8> {
+    let archive = Archive::new()
+        .file(".wh.gone", b"")
+        .file("covered/.wh..wh..opq", b"");
+    archive
+        .file("covered/high", b"h")
+        .file("etc/issue", b"top")
+        .end()
+}
+
+fn layer(store: &Store, bytes: &[u8]) -> Lease {
+    let open = || Ok(Cursor::new(bytes.to_vec()));
+    store.layer(Digest::of(bytes), None, open).unwrap()
+}
+
+fn open(root: &Path, rung: Option<Rung>) -> Store {
+    let options = Options {
+        rung,
+        ..Options::default()
+    };
+    Store::open(root, &options).unwrap()
+}
+
+fn works(report: &Report, rung: &Rung) -> bool {
+    let tried = report
+        .rungs
+        .iter()
+        .find(|tried| tried.rung == *rung)
+        .unwrap();
+    tried.outcome.works()
+}
+
+fn request<'a>(id: &'a str, layers: &'a [Lease]) -> Request<'a> {
+    Request {
+        id,
+        layers,
+        quota: None,
+        ids: None,
+    }
+}
+
+/// A whole life on one rung.
+fn life(root: &Path, rung: Option<Rung>) -> Rung {
+    let store = open(root, rung);
+    let layers = [layer(&store, &base()), layer(&store, &top())];
+    let image = store.create(request("one", &layers)).unwrap();
+    let at = |name: &str| image.rootfs.join(name);
+    assert_eq!(fs::read(at("etc/motd")).unwrap(), b"base");
+    assert_eq!(fs::read(at("etc/issue")).unwrap(), b"top");
+    assert!(!at("gone").exists() && !at("covered/low").exists());
+    assert!(at("covered/high").exists());
+    fs::write(at("etc/motd"), vec![2; 50_000]).unwrap();
+    std::os::unix::fs::chown(at("etc/issue"), Some(7), Some(8)).unwrap();
+    fs::remove_file(at("covered/high")).unwrap();
+    let other = store.create(request("two", &layers)).unwrap();
+    assert_eq!(fs::read(other.rootfs.join("etc/motd")).unwrap(), b"base");
+    assert!(other.rootfs.join("covered/high").exists());
+    let error = store.create(request("one", &layers)).unwrap_err();
+    assert!(matches!(error, Error::AlreadyExists { .. }));
+    let stats = store.stats("one").unwrap();
+    assert!(
+        stats.exclusive >= 50_000 && stats.total >= stats.exclusive,
+        "{stats:?}"
+    );
+    assert_eq!(store.list().unwrap(), ["one", "two"]);
+
+    let (first, second) = (layers[0].layer(), layers[1].layer());
+    drop(layers);
+    let collected = store.collect().unwrap();
+    assert_eq!((collected.used, collected.removed.len()), (2, 0));
+    assert!(store.destroy("one").unwrap() && store.destroy("two").unwrap());
+    assert!(!store.destroy("one").unwrap() && !store.destroy("unheard-of").unwrap());
+    assert!(matches!(store.stats("one"), Err(Error::NotFound { .. })));
+    let lease = store.lease(first).unwrap().unwrap();
+    let collected = store.collect().unwrap();
+    assert_eq!(
+        (collected.removed, collected.leased),
+        (vec![second], vec![first])
+    );
+    drop(lease);
+    assert_eq!(store.collect().unwrap().removed, [first]);
+    nothing_left(root);
+    image.rung
+}
+
+fn nothing_left(root: &Path) {
+    for folder in ["layers", "images", "tmp", "trash"] {
+        let left: Vec<_> = fs::read_dir(root.join(folder)).unwrap().collect();
+        assert!(left.is_empty(), "{folder}: {left:?}");
+    }
+    let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+    let inside = |line: &&str| line.contains(&format!("{}/images", root.display()));
+    assert_eq!(mounts.lines().find(inside), None);
+}
+
+#[test]
+fn on_a_disk_every_rung_that_works_gives_the_same() {
+    let top = tempfile::tempdir().unwrap();
+    in_private_mounts(|| {
+        let root = top.path().join("store");
+        assert_eq!(life(&root, None), Rung::Overlay);
+        fs::create_dir(top.path().join("else")).unwrap();
+        let elsewhere = Rung::OverlayElsewhere(top.path().join("else"));
+        for rung in [elsewhere, Rung::OverlayTmpfs, Rung::Copy] {
+            assert_eq!(life(&root, Some(rung.clone())), rung);
+        }
+        assert_eq!(fs::read_dir(top.path().join("else")).unwrap().count(), 0);
+    });
+}
+
+#[test]
+fn on_tmpfs_the_overlay_is_taken() {
+    let top = tempfile::tempdir().unwrap();
+    in_private_mounts(|| {
+        mount("tmpfs", top.path(), "size=64m");
+        assert_eq!(life(&top.path().join("store"), None), Rung::Overlay);
+    });
+}
+
+/// Mounts an overlay below `top`; what is in it is on an overlay.
+fn on_overlay(top: &Path) -> PathBuf {
+    for name in ["l", "u", "w", "m"] {
+        fs::create_dir(top.join(name)).unwrap();
+    }
+    let path = |name: &str| top.join(name).display().to_string();
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={}",
+        path("l"),
+        path("u"),
+        path("w")
+    );
+    mount("overlay", &top.join("m"), &options);
+    top.join("m/store")
+}
+
+#[test]
+fn on_an_overlay_a_lower_rung_is_taken_and_says_why() {
+    let top = tempfile::tempdir().unwrap();
+    in_private_mounts(|| {
+        let root = on_overlay(top.path());
+        assert_eq!(life(&root, None), Rung::OverlayTmpfs);
+        let store = open(&root, None);
+        assert_eq!(store.report().filesystem, "overlay");
+        let refused = &store.report().rungs[0];
+        let Outcome::Fails { errno, message, .. } = &refused.outcome else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(*errno, rustix::io::Errno::INVAL.raw_os_error());
+        assert!(message.contains("upper"), "{message}");
+        // With a real file system at hand, that is better than memory.
+        fs::create_dir(top.path().join("data")).unwrap();
+        let alternatives = vec![top.path().join("data")];
+        let options = Options {
+            alternatives: alternatives.clone(),
+            ..Options::default()
+        };
+        let store = Store::open(&root, &options).unwrap();
+        assert_eq!(
+            store.report().chosen,
+            Rung::OverlayElsewhere(alternatives[0].clone())
+        );
+        let layers = [layer(&store, &base()), layer(&store, &top_bytes())];
+        let image = store.create(request("x", &layers)).unwrap();
+        fs::write(image.rootfs.join("new"), b"n").unwrap();
+        assert!(!image.rootfs.join("gone").exists());
+        assert!(store.destroy("x").unwrap());
+        assert_eq!(fs::read_dir(&alternatives[0]).unwrap().count(), 0);
+    });
+}
+
+fn top_bytes() -> Vec<u8> {
+    top()
+}
+
+#[test]
+fn the_report_of_all_rungs_leaves_nothing() {
+    let top = tempfile::tempdir().unwrap();
+    let report = probe(top.path(), &[], true).unwrap();
+    assert!(works(&report, &Rung::Overlay) && works(&report, &Rung::OverlayTmpfs));
+    assert!(works(&report, &Rung::Copy));
+    assert!(report.mapped_ids.works(), "{:?}", report.mapped_ids);
+    assert_eq!(fs::read_dir(top.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_tmpfs_quota_is_enforced_and_others_are_counted() {
+    let top = tempfile::tempdir().unwrap();
+    in_private_mounts(|| {
+        let store = open(&top.path().join("store"), Some(Rung::OverlayTmpfs));
+        let layers = [layer(&store, &base())];
+        let limited = |id| Request {
+            quota: Some(1 << 20),
+            ..request(id, &layers)
+        };
+        let image = store.create(limited("a")).unwrap();
+        assert_eq!(image.quota, Quota::Tmpfs { bytes: 1 << 20 });
+        let error = fs::write(image.rootfs.join("much"), vec![0; 2 << 20]).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+        store.destroy("a").unwrap();
+        let store = open(&top.path().join("store"), None);
+        let image = store.create(limited("b")).unwrap();
+        assert_eq!(image.quota, Quota::Accounting { bytes: 1 << 20 });
+        store.destroy("b").unwrap();
+    });
+}
+
+#[test]
+fn mapped_and_unmapped_images_share_layers() {
+    let top = tempfile::tempdir().unwrap();
+    in_private_mounts(|| {
+        let store = open(&top.path().join("store"), None);
+        let layers = [layer(&store, &base()), layer(&store, &top_bytes())];
+        let map = Map {
+            inside: 0,
+            outside: 200_000,
+            count: 65_536,
+        };
+        let namespace = scratch(map).unwrap().namespace;
+        let ids = Ids::new(namespace.into(), (200_000, 200_000));
+        let mapped = Request {
+            ids: Some(&ids),
+            ..request("mapped", &layers)
+        };
+        let mapped = store.create(mapped).unwrap();
+        let plain = store.create(request("plain", &layers)).unwrap();
+        let owner = |path: PathBuf| fs::metadata(path).unwrap().uid();
+        assert_eq!(owner(mapped.rootfs.join("etc/motd")), 200_000);
+        assert_eq!(owner(mapped.rootfs.clone()), 200_000);
+        assert_eq!(owner(plain.rootfs.join("etc/motd")), 0);
+        assert!(!mapped.rootfs.join("gone").exists());
+        store.destroy("mapped").unwrap();
+        store.destroy("plain").unwrap();
+        drop(layers);
+        store.collect().unwrap();
+        nothing_left(store.root());
+    });
+}
+
+#[test]
+fn images_are_mounted_again_after_a_restart() {
+    let top = tempfile::tempdir().unwrap();
+    let root = top.path().join("store");
+    in_private_mounts(|| {
+        let store = open(&root, None);
+        let image = store
+            .create(request("a", &[layer(&store, &base())]))
+            .unwrap();
+        fs::write(image.rootfs.join("mine"), b"kept").unwrap();
+    });
+    // With the namespace the mounts went, as with a machine.
+    in_private_mounts(|| {
+        let store = open(&root, None);
+        assert_eq!(store.list().unwrap(), ["a"]);
+        let image = store.mount("a", None).unwrap();
+        assert_eq!(fs::read(image.rootfs.join("mine")).unwrap(), b"kept");
+        store.mount("a", None).unwrap();
+        store.destroy("a").unwrap();
+        store.collect().unwrap();
+        nothing_left(&root);
+    });
+}
+
+#[test]
+fn destroying_a_copy_spares_what_is_mounted_in_it() {
+    let top = tempfile::tempdir().unwrap();
+    in_private_mounts(|| {
+        let store = open(&top.path().join("store"), Some(Rung::Copy));
+        let image = store
+            .create(request("a", &[layer(&store, &base())]))
+            .unwrap();
+        let data = top.path().join("data");
+        fs::create_dir(&data).unwrap();
+        fs::write(data.join("precious"), b"p").unwrap();
+        let target = image.rootfs.join("etc");
+        rustix::mount::mount_bind(&data, &target).unwrap();
+        assert!(store.destroy("a").unwrap());
+        assert_eq!(fs::read(data.join("precious")).unwrap(), b"p");
+        store.collect().unwrap();
+        nothing_left(store.root());
+    });
+}
+
+#[test]
+fn bad_requests_leave_nothing() {
+    let top = tempfile::tempdir().unwrap();
+    in_private_mounts(|| {
+        let store = open(&top.path().join("store"), None);
+        for id in ["", ".", "..", "a/b", "a\0b"] {
+            let error = store.create(request(id, &[])).unwrap_err();
+            assert!(matches!(error, Error::InvalidId { .. }));
+        }
+        assert!(matches!(
+            store.create(request("a", &[])),
+            Err(Error::NoLayers)
+        ));
+        let good = base();
+        let cut = good[..good.len() / 2].to_vec();
+        let error = store
+            .layer(Digest::of(&good), None, || Ok(Cursor::new(cut)))
+            .unwrap_err();
+        assert!(matches!(error, Error::Unpack { .. }));
+        nothing_left(store.root());
+        fs::write(store.root().join("version"), "other").unwrap();
+        let error = Store::open(store.root(), &Options::default()).unwrap_err();
+        assert!(matches!(error, Error::Version { .. }));
+    });
+}
+
+/// What other tests start as processes of their own; not a test by itself.
+#[test]
+#[ignore = "a part of other tests, started by them"]
+fn worker() {
+    let Ok(root) = std::env::var("WARREN_TEST_STORE") else {
+        panic!("only started by other tests");
+    };
+    let store = open(Path::new(&root), None);
+    let id = format!("w{}", std::process::id());
+    loop {
+        let layers = [layer(&store, &many()), layer(&store, &top())];
+        let image = store.create(request(&id, &layers)).unwrap();
+        assert!(image.rootfs.join("f7").exists());
+        drop(layers);
+        if std::env::var("WARREN_TEST_ONCE").is_ok() {
+            return;
+        }
+        store.destroy(&id).unwrap();
+        store.collect().unwrap();
+    }
+}
+
+fn many() -> Vec<u8> {
+    let mut archive = Archive::new();
+    for number in 0..500 {
+        archive = archive.file(&format!("f{number}"), &[number as u8; 2000]);
+    }
+    archive.end()
+}
+
+fn start_worker(root: &Path, once: bool) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--ignored", "--exact", "worker"])
+        .env("WARREN_TEST_STORE", root);
+    if once {
+        command.env("WARREN_TEST_ONCE", "1");
+    }
+    command.stdout(Stdio::null()).spawn().unwrap()
+}
+
+#[test]
+fn eight_processes_unpack_a_layer_once() {
+    let top = tempfile::tempdir().unwrap();
+    in_private_mounts(|| {
+        let root = top.path().join("store");
+        let workers: Vec<_> = (0..8).map(|_| start_worker(&root, true)).collect();
+        for mut worker in workers {
+            assert!(worker.wait().unwrap().success());
+        }
+        let store = open(&root, None);
+        assert_eq!(store.layers().unwrap().len(), 2);
+        let images = store.list().unwrap();
+        assert_eq!(images.len(), 8);
+        // Had another process unpacked it again, the time would be that of the last.
+        let made = fs::read_dir(root.join("tmp")).unwrap().count();
+        assert_eq!(made, 0);
+        for id in images {
+            store.destroy(&id).unwrap();
+        }
+        store.collect().unwrap();
+        nothing_left(&root);
+    });
+}
+
+#[test]
+fn kill_at_any_point_leaves_a_store_that_is_whole() {
+    let top = tempfile::tempdir().unwrap();
+    in_private_mounts(|| {
+        let root = top.path().join("store");
+        let mut swept = 0;
+        for round in 0..50u64 {
+            let mut workers = [start_worker(&root, false), start_worker(&root, false)];
+            // Spread over some rounds of the workers' work, never the same.
+            std::thread::sleep(std::time::Duration::from_millis(20 + round * 37 % 211));
+            for worker in &mut workers {
+                assert!(
+                    worker.try_wait().unwrap().is_none(),
+                    "the worker failed by itself"
+                );
+                worker.kill().unwrap();
+                worker.wait().unwrap();
+            }
+            let store = open(&root, None);
+            let found = store.swept();
+            swept += found.unfinished + found.trash + found.images;
+            for layer in store.layers().unwrap() {
+                let lease = store.lease(layer).unwrap().unwrap();
+                let files = fs::read_dir(lease.diff()).unwrap().count();
+                assert_eq!(lease.info().unwrap().diff_id, layer);
+                assert!(matches!(files, 500 | 3), "{files}");
+            }
+            for id in store.list().unwrap() {
+                assert!(store.image(&id).unwrap().rootfs.join("f7").exists());
+                store.destroy(&id).unwrap();
+            }
+            store.collect().unwrap();
+            nothing_left(&root);
+        }
+        assert!(
+            swept > 0,
+            "no kill met a process at work: the test proves nothing"
+        );
+    });
+}
