@@ -10,7 +10,7 @@
 //! | reflink | – | a walk over all files | accounting |
 //! | copy | – | a copy of all data | accounting |
 //!
-//! Nothing is concluded from versions or magic numbers: [`probe`] does on every rung what a
+//! Nothing is concluded from versions or magic numbers: [`probe()`] does on every rung what a
 //! container will do, and keeps the step and error of what failed.
 
 mod cache;
