@@ -20,8 +20,6 @@ pub(super) const FOLDER: &str = "/run/warren-test";
 const SERVERS: &str = "/sys/fs/cgroup/warren-test-scene-servers";
 /// Long enough for a connection in an emulated machine.
 const SOON: Duration = Duration::from_secs(5);
-/// A refused caller is told, not left to wait; generous, as the machine is emulated.
-const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// The machine with the agent's service running, set back when dropped. One at a time.
 pub(super) struct Scene {
@@ -194,17 +192,11 @@ pub(super) fn assert_passes(actor: &Actor, who: &str) {
     }
 }
 
-/// Asserts that this process reaches neither, and learns it at once.
+/// Asserts that this process reaches neither and is told so: a reset, no silence.
 #[track_caller]
 pub(super) fn assert_refused(actor: &Actor, who: &str) {
     for place in PLACES {
-        let begun = std::time::Instant::now();
         let seen = actor.connect(address(place), SOON);
         assert_eq!(seen, Connected::Refused, "{who} to {place}");
-        assert!(
-            begun.elapsed() < AT_ONCE,
-            "{who} to {place} waited {:?}",
-            begun.elapsed()
-        );
     }
 }
