@@ -197,12 +197,10 @@ fn nats_rules(policy: &Policy, agent: &Admitted, targets: &[Target]) -> Vec<Rule
 /// nothing more is needed, connection tracking least of all (`docs/design/firewall.md`).
 ///
 /// The port comes first: what is not protected then costs one rule.
+/// It is compared without a look at the protocol: whatever a packet that is not TCP has
+/// in that place, the rules that follow ask for TCP.
 pub(crate) fn not_judged(ports: &BTreeSet<u16>) -> Vec<Rule> {
-    let mut rules = Vec::new();
-    if let (Some(port), 1) = (ports.first(), ports.len()) {
-        let other = Rule::new().tcp_dport_not(*port).accept();
-        rules.push(other.with_comment(COMMENT_UNPROTECTED));
-    }
+    let mut rules: Vec<Rule> = other_port(ports).into_iter().collect();
     rules.push(
         Rule::new()
             .l4proto_not(TCP)
@@ -212,6 +210,15 @@ pub(crate) fn not_judged(ports: &BTreeSet<u16>) -> Vec<Rule> {
     let under_way = Rule::new().tcp_flags_not(TcpFlags::SYN, TcpFlags::SYN | TcpFlags::ACK);
     rules.push(under_way.accept().with_comment(COMMENT_UNDER_WAY));
     rules
+}
+
+/// Lets pass what goes to another port; with several ports, the rules about each must do.
+fn other_port(ports: &BTreeSet<u16>) -> Option<Rule> {
+    let port = ports.first().filter(|_| ports.len() == 1)?;
+    let other = Rule::new()
+        .is_not(Field::ThDport, Key::port(*port))
+        .accept();
+    Some(other.with_comment(COMMENT_UNPROTECTED))
 }
 
 /// The ports of these places.
@@ -258,9 +265,10 @@ fn not_over_loopback(places: &[Destination]) -> Vec<Rule> {
         .accept()
         .with_comment(COMMENT_UNPROTECTED);
     let refuse = |place: &Destination| place.rule().counter().drop().with_comment(COMMENT_OTHERS);
-    std::iter::once(over_loopback)
-        .chain(places.iter().map(refuse))
-        .collect()
+    let first = other_port(&ports(places))
+        .into_iter()
+        .chain([over_loopback]);
+    first.chain(places.iter().map(refuse)).collect()
 }
 
 pub(crate) fn deny(rule: Rule, how: Deny) -> Rule {

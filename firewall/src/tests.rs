@@ -68,7 +68,7 @@ fn what_the_policy_leaves_out_is_left_out() {
     };
     let chains = ruleset::desired(&policy, &AGENT, &[target("10.0.0.6", &["10.0.0.6"])]);
     let expected = "nats_access { type filter hook output priority filter - 1; policy accept;
-  tcp dport != 4222 accept comment \"not protected\"
+  th dport != 4222 accept comment \"not protected\"
   meta l4proto != tcp accept comment \"not protected\"
   tcp flags != syn / syn,ack accept comment \"connections under way\"
   ip daddr 10.0.0.6 tcp dport 4222 meta mark set meta mark | 0x20000000

@@ -6,6 +6,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::thread::{CpuSet, sched_setaffinity};
+
 use warren_tests_harness::{Actor, Sandbox, programs};
 
 use crate::figures::{Samples, myself, table};
@@ -48,10 +50,21 @@ pub fn bench() {
         ("bare", UNPROTECTED),
         ("bare", PROTECTED),
     ] {
-        let [mut none, mut tracked, mut ours, mut nft] = [const { Samples(Vec::new()) }; 4];
+        let [mut none, mut empty, mut tracked, mut ours, mut nft] =
+            [const { Samples(Vec::new()) }; 5];
         for _ in 0..ROUNDS {
             flush();
             measure(&agent, load, place, &mut none);
+            // What the kernel asks for the hooks alone: two chains out, one in, as the table has them.
+            agent.run(&["nft", "add", "table", "inet", "t"]).success();
+            for (name, hook) in [("a", "output"), ("b", "output"), ("c", "input")] {
+                let chain = format!("{{ type filter hook {hook} priority -1; }}");
+                agent
+                    .run(&["nft", "add", "chain", "inet", "t", name, &chain])
+                    .success();
+            }
+            measure(&agent, load, place, &mut empty);
+            flush();
             // Connection tracking is what any stateful ruleset costs; the stock agent's too.
             agent.run(&["nft", "add", "table", "inet", "t"]).success();
             let chain = "{ type filter hook output priority 0; }";
@@ -92,6 +105,7 @@ pub fn bench() {
             "1/s",
             &[
                 ("no rules", &none),
+                ("the same hooks with empty chains", &empty),
                 ("one rule: established accept", &tracked),
                 ("the firewall", &ours),
                 ("the same rules by `nft -f`", &nft),
@@ -136,8 +150,13 @@ fn bare(listener: &TcpListener, place: &str, time: Duration) -> f64 {
     })
 }
 
-/// A server on a thread of its own; a connection for each request and its answer.
+/// A server on a thread of its own; a connection for each request and its answer. Both on one
+/// processor: else waking an idle one costs more, and varies more, than everything else.
 fn requests(listener: &TcpListener, place: &str, time: Duration) -> f64 {
+    let mut first = CpuSet::new();
+    first.set(0);
+    let pinned = sched_setaffinity(None, &first);
+    assert!(pinned.is_ok(), "{pinned:?}");
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
