@@ -7,6 +7,7 @@ use warren_firewall::endpoint::{Endpoint, Mbus};
 use warren_firewall::identity::AgentRef;
 use warren_firewall::policy::{Deny, Forwarded, MONIT_PORT, Matching, Policy};
 use warren_firewall::settings;
+use warren_firewall::setup::Request;
 
 use crate::failure::{Failure, exit};
 
@@ -15,7 +16,7 @@ const AGENT_SETTINGS: &str = "/var/vcap/bosh/settings.json";
 
 /// What to protect and how.
 #[derive(Args, Debug)]
-pub struct Protection {
+struct Protection {
     /// NATS server to protect, as HOST:PORT or nats:// URL (repeatable) [default: from the
     /// agent's settings]
     #[arg(long = "nats", visible_alias = "mbus", value_name = "HOST:PORT")]
@@ -93,6 +94,15 @@ enum MatchFlag {
     Subtree,
 }
 
+/// What to protect and whom to let through: what set-up, verification and watching take alike.
+#[derive(Args, Debug)]
+pub struct Wanted {
+    #[command(flatten)]
+    protection: Protection,
+    #[command(flatten)]
+    agent: Agent,
+}
+
 /// What to do when a cgroup cannot be identified.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnresolvedFlag {
@@ -102,9 +112,20 @@ pub enum UnresolvedFlag {
     Uid,
 }
 
+impl Wanted {
+    /// The request that the flags, and the agent's settings behind them, make.
+    pub fn request(&self) -> Result<Request, Failure> {
+        Ok(Request {
+            policy: self.protection.policy()?,
+            agent: self.agent.reference(),
+            may_degrade: self.agent.may_degrade(),
+        })
+    }
+}
+
 impl Protection {
     /// The policy that the flags, and the agent's settings behind them, ask for.
-    pub fn policy(&self) -> Result<Policy, Failure> {
+    fn policy(&self) -> Result<Policy, Failure> {
         let nats = self.endpoints()?;
         if self.no_monit && nats.is_empty() {
             return Err(

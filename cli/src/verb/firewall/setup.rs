@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use warren_firewall::dns::SystemResolver;
-use warren_firewall::setup::{self, Request};
+use warren_firewall::setup;
 
-use super::arguments::{Agent, Protection};
+use super::arguments::Wanted;
 use super::{report, with_kernel};
 use crate::failure::{Failure, exit};
 use crate::output::{Format, show};
@@ -20,19 +20,13 @@ use crate::output::{Format, show};
 #[command(after_help = "Example: warren firewall setup --nats 10.0.0.6:4222")]
 pub struct Arguments {
     #[command(flatten)]
-    protection: Protection,
-    #[command(flatten)]
-    agent: Agent,
+    wanted: Wanted,
 }
 
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, format: Format) -> Result<u8, Failure> {
-        let request = Request {
-            policy: self.protection.policy()?,
-            agent: self.agent.reference(),
-            may_degrade: self.agent.may_degrade(),
-        };
+        let request = self.wanted.request()?;
         let mut resolver = SystemResolver::new(Path::new("/"));
         let outcome = with_kernel("setting up the firewall", |kernel| {
             setup::setup(kernel, &request, &mut resolver)

@@ -5,10 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use warren_firewall::dns::SystemResolver;
-use warren_firewall::setup::Request;
 use warren_firewall::watch::{Event, Watcher};
 
-use super::arguments::{Agent, Protection};
+use super::arguments::Wanted;
 use super::{failure, report};
 use crate::failure::Failure;
 use crate::output::{Format, show};
@@ -29,9 +28,7 @@ use crate::output::{Format, show};
                         --agent-cgroup /system.slice/bosh-agent.service")]
 pub struct Arguments {
     #[command(flatten)]
-    protection: Protection,
-    #[command(flatten)]
-    agent: Agent,
+    wanted: Wanted,
 
     /// Seconds between resolutions of NATS host names
     #[arg(long, value_name = "SECONDS", default_value_t = 30,
@@ -42,11 +39,7 @@ pub struct Arguments {
 impl Arguments {
     /// Runs the verb; returns only on failure.
     pub fn run(self, format: Format) -> Result<u8, Failure> {
-        let request = Request {
-            policy: self.protection.policy()?,
-            agent: self.agent.reference(),
-            may_degrade: self.agent.may_degrade(),
-        };
+        let request = self.wanted.request()?;
         let mut resolver = SystemResolver::new(Path::new("/"));
         let every = Duration::from_secs(self.resolve_every);
         let (watcher, outcome) = Watcher::start(request, &mut resolver, every)

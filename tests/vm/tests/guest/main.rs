@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
 mod crates;
+mod doctor;
 mod firewall;
 mod machine;
 mod turn;

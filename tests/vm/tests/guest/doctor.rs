@@ -1,0 +1,33 @@
+//! `warren doctor` on a whole machine: pure cgroup v2, systemd, all capabilities.
+
+use serde_json::Value;
+use warren_tests_vm::Vm;
+
+#[test]
+fn nothing_that_warren_needs_is_missing_on_a_plain_machine() {
+    let vm = Vm::shared();
+    // Alone: a check looks at device programs and tables, which other tests make.
+    let _turn = crate::turn::take();
+    let output = vm.warren(&["doctor", "--json"]);
+    let report: Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:#?}"));
+    let checks = report["checks"].as_array().unwrap();
+    assert!(checks.len() >= 40, "only {} checks", checks.len());
+    let with = |status: &str| -> Vec<&Value> {
+        checks
+            .iter()
+            .filter(|check| check["status"] == status)
+            .collect()
+    };
+    assert!(with("fail").is_empty(), "{:#?}", with("fail"));
+    assert!(with("unknown").is_empty(), "{:#?}", with("unknown"));
+    assert_eq!(output.code, 0, "{output:#?}");
+    let versions = checks
+        .iter()
+        .find(|check| check["name"] == "cgroup-versions")
+        .unwrap();
+    assert!(
+        versions["evidence"].to_string().contains("v2 alone"),
+        "{versions:#}"
+    );
+}
