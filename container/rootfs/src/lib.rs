@@ -29,6 +29,5 @@ pub mod image;
 pub mod layer;
 pub mod source;
 pub mod store;
-pub mod tar;
 mod tree;
 mod unique;

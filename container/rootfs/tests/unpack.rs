@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use warren_container_rootfs::layer::{
     Compression, Digest, Error, Expected, InvalidPath, Limits, Markers, Unpacked, unpack,
 };
-use warren_container_rootfs::tar;
+use warren_lib_tar as tar;
 
 struct Place {
     top: tempfile::TempDir,

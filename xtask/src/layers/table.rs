@@ -92,6 +92,12 @@ pub(super) const TABLE: &[Row] = &[
         must_not_know: "anything but std",
         bans: NOT_FOR_KERNEL_CODE,
     },
+    Row {
+        folder: "lib/tar",
+        uses: Uses::Only(&[]),
+        must_not_know: "files, containers or anything above it",
+        bans: NOT_FOR_KERNEL_CODE,
+    },
     //
     wire("wire/garden"),
     //
@@ -137,7 +143,7 @@ pub(super) const TABLE: &[Row] = &[
     },
     Row {
         folder: "container/rootfs",
-        uses: Uses::Only(&["lib/errchain", "sys/mount", "sys/process"]),
+        uses: Uses::Only(&["lib/errchain", "lib/tar", "sys/mount", "sys/process"]),
         must_not_know: "HTTP servers, the public wires or BOSH",
         bans: NOT_FOR_KERNEL_CODE,
     },

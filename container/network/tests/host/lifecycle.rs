@@ -1,9 +1,9 @@
 //! Making, repeating, interrupting, removing; and many at once.
 
 use std::os::fd::BorrowedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use warren_container_network::address::Ipv6Prefix;
 use warren_container_network::apply::{self, Execute, Kernel};
@@ -279,9 +279,10 @@ fn a_hundred_containers_come_and_go_at_once() {
     let network = world.network(settings());
     let port = mirror(&world.neighbour, "0.0.0.0:0").port();
     let began = Instant::now();
+    let slowest = Mutex::new(Duration::ZERO);
     std::thread::scope(|scope| {
         for worker in 0..10 {
-            let (network, world) = (&network, &world);
+            let (network, world, slowest) = (&network, &world, &slowest);
             scope.spawn(move || {
                 let mut held = Vec::new();
                 for index in 0..COUNT / 10 {
@@ -296,7 +297,10 @@ fn a_hundred_containers_come_and_go_at_once() {
                         ..full()
                     };
                     let container = Container::new(network, &handle, &spec);
+                    let asked = Instant::now();
                     connect(&container.net, (ip(NEIGHBOUR), port)).unwrap();
+                    let mut slowest = slowest.lock().unwrap();
+                    *slowest = asked.elapsed().max(*slowest);
                     held.push((handle, container));
                 }
                 assert!(world.links().len() > 2);
@@ -308,7 +312,8 @@ fn a_hundred_containers_come_and_go_at_once() {
         }
     });
     let each = began.elapsed() / u32::try_from(COUNT).unwrap();
-    println!("set-up, one connection and teardown: {each:?} each");
+    let slowest = slowest.into_inner().unwrap();
+    println!("set-up, one connection and teardown: {each:?} each; slowest connection {slowest:?}");
     assert!(network.list().is_empty());
     world.assert_clean();
 }

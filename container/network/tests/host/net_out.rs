@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use crate::world::{
-    Container, HOST, NEIGHBOUR, NEIGHBOUR6, World, connect, datagram_arrives, in_network, ip,
-    mirror, pings,
+    BRIEF, Container, HOST, LONG, NEIGHBOUR, NEIGHBOUR6, World, connect, datagrams_arrive,
+    in_network, ip, mirror, pings,
 };
 use warren_container_network::address::{AddressRange, Ipv6Prefix, Subnet};
 use warren_container_network::netout::{IcmpMatch, NetOutRule, Ports, Protocol};
@@ -47,8 +47,9 @@ fn closed_is_closed_but_for_the_own_subnet_and_answers() {
     assert_eq!(refused, Err(ErrorKind::HostUnreachable));
     let port6 = mirror(&world.neighbour, "[::]:0").port();
     connect(&container.net, (ip(NEIGHBOUR6), port6)).unwrap_err();
-    assert!(!pings(&container.net, NEIGHBOUR));
-    assert!(!datagram_arrives(
+    assert!(!pings(BRIEF, &container.net, NEIGHBOUR));
+    assert!(!datagrams_arrive(
+        BRIEF,
         &container.net,
         &world.neighbour,
         (ip(NEIGHBOUR), 7000).into()
@@ -78,7 +79,8 @@ fn tcp_by_address_and_port() {
     network.net_out("c", std::slice::from_ref(&rule)).unwrap();
     assert_eq!(connect(&container.net, (ip(NEIGHBOUR), open)), Ok(ip(HOST)));
     connect(&container.net, (ip(NEIGHBOUR), other)).unwrap_err();
-    assert!(!datagram_arrives(
+    assert!(!datagrams_arrive(
+        BRIEF,
         &container.net,
         &world.neighbour,
         (ip(NEIGHBOUR), open).into()
@@ -106,12 +108,12 @@ fn udp_by_port_range() {
         ..NetOutRule::default()
     };
     network.net_out("c", &[rule]).unwrap();
-    let arrives = |port: u16| {
+    let arrives = |patience, port: u16| {
         let to: SocketAddr = (ip(NEIGHBOUR), port).into();
-        datagram_arrives(&container.net, &world.neighbour, to)
+        datagrams_arrive(patience, &container.net, &world.neighbour, to)
     };
-    assert!(arrives(7000) && arrives(7002));
-    assert!(!arrives(6999) && !arrives(7003));
+    assert!(arrives(LONG, 7000) && arrives(LONG, 7002));
+    assert!(!arrives(BRIEF, 6999) && !arrives(BRIEF, 7003));
 }
 
 #[test]
@@ -125,10 +127,10 @@ fn icmp_by_type_and_code() {
     network
         .net_out("c", &[icmp(13, None), icmp(8, Some(1))])
         .unwrap();
-    assert!(!pings(&container.net, NEIGHBOUR));
+    assert!(!pings(BRIEF, &container.net, NEIGHBOUR));
     network.net_out("c", &[icmp(8, Some(0))]).unwrap();
-    assert!(pings(&container.net, NEIGHBOUR));
-    assert!(!pings(&container.net, NEIGHBOUR6));
+    assert!(pings(LONG, &container.net, NEIGHBOUR));
+    assert!(!pings(BRIEF, &container.net, NEIGHBOUR6));
     let icmp6 = NetOutRule {
         protocol: Protocol::Icmpv6,
         icmp: Some(IcmpMatch {
@@ -139,7 +141,7 @@ fn icmp_by_type_and_code() {
         ..NetOutRule::default()
     };
     network.net_out("c", &[icmp6]).unwrap();
-    assert!(pings(&container.net, NEIGHBOUR6));
+    assert!(pings(LONG, &container.net, NEIGHBOUR6));
 }
 
 #[test]
@@ -152,8 +154,9 @@ fn all_protocols_to_a_network() {
     };
     network.net_out("c", &[rule]).unwrap();
     connect(&container.net, (ip(NEIGHBOUR), port)).unwrap();
-    assert!(pings(&container.net, NEIGHBOUR));
-    assert!(datagram_arrives(
+    assert!(pings(LONG, &container.net, NEIGHBOUR));
+    assert!(datagrams_arrive(
+        LONG,
         &container.net,
         &world.neighbour,
         (ip(NEIGHBOUR), 7000).into()

@@ -10,8 +10,8 @@ use warren_container_network::port::Transport;
 use warren_container_network::{MappingRequest, Settings, Spec, host, sysctl};
 
 use crate::world::{
-    Container, HOST, HOST6, NEIGHBOUR, NEIGHBOUR6, World, connect, datagram_arrives, in_network,
-    ip, mirror,
+    BRIEF, Container, HOST, HOST6, LONG, NEIGHBOUR, NEIGHBOUR6, World, connect, connect_within,
+    datagrams_arrive, in_network, ip, mirror,
 };
 
 #[test]
@@ -224,7 +224,7 @@ fn the_host_is_closed_unless_opened() {
         ..World::settings()
     });
     let dns: SocketAddr = (container.record.lease.subnet.gateway(), 53).into();
-    assert!(datagram_arrives(&container.net, &world.host, dns));
+    assert!(datagrams_arrive(LONG, &container.net, &world.host, dns));
     assert_eq!(
         connect(&container.net, gateway),
         Err(ErrorKind::HostUnreachable)
@@ -259,7 +259,7 @@ fn a_source_that_is_not_the_containers_own_goes_nowhere() {
         "src",
         "10.244.0.9",
     ]);
-    let spoofed = connect(&container.net, (ip(NEIGHBOUR), port));
+    let spoofed = connect_within(BRIEF, &container.net, (ip(NEIGHBOUR), port));
     assert_eq!(spoofed, Err(ErrorKind::TimedOut));
 }
 
@@ -276,7 +276,8 @@ fn foreign_tables_stay_as_they_are_and_those_that_drop_are_told() {
     let network = world.network(World::settings());
     let container = Container::new(&network, "c", &Spec::default());
     let to: SocketAddr = (ip(NEIGHBOUR), mirror(&world.neighbour, "0.0.0.0:0").port()).into();
-    assert_eq!(connect(&container.net, to), Err(ErrorKind::TimedOut));
+    let dropped = connect_within(BRIEF, &container.net, to);
+    assert_eq!(dropped, Err(ErrorKind::TimedOut));
 
     let tag = network.settings().tag;
     let drops = foreign::forward_drops(&mut world.nft(), tag).unwrap();

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketType, ipproto, recv, sendto, socket, sockopt,
@@ -22,8 +22,13 @@ pub const NEIGHBOUR: &str = "192.0.2.2";
 pub const HOST6: &str = "2001:db8::1";
 pub const NEIGHBOUR6: &str = "2001:db8::2";
 
-/// How long a packet that is dropped is waited for.
-const PATIENCE: Duration = Duration::from_millis(400);
+/// How long something is waited for that is expected to come: ends early when it does, so that a
+/// busy machine or one lost packet decides nothing.
+pub const LONG: Duration = Duration::from_secs(30);
+/// How long something is waited for that is expected never to come.
+pub const BRIEF: Duration = Duration::from_millis(400);
+/// How long until a datagram that may have been lost is sent again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 pub fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -153,32 +158,62 @@ pub fn mirror(net: &NetNs, address: &str) -> SocketAddr {
     local
 }
 
-/// How a connection attempt went: the address that [`mirror`] saw, or the error.
+/// How a connection attempt went that is answered one way or the other: the address that
+/// [`mirror`] saw, or the error.
 pub fn connect(net: &NetNs, to: impl Into<SocketAddr>) -> Result<IpAddr, ErrorKind> {
+    connect_within(LONG, net, to)
+}
+
+/// The same, with how long an answer is waited for.
+pub fn connect_within(
+    patience: Duration,
+    net: &NetNs,
+    to: impl Into<SocketAddr>,
+) -> Result<IpAddr, ErrorKind> {
     let to = to.into();
-    let stream = net.inside(|| TcpStream::connect_timeout(&to, PATIENCE));
+    let stream = net.inside(|| TcpStream::connect_timeout(&to, patience));
     let mut stream = stream.map_err(|error| error.kind())?;
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(patience)).unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).map_err(|e| e.kind())?;
     Ok(text.parse().unwrap())
 }
 
-/// Whether one datagram arrives.
-pub fn datagram_arrives(from: &NetNs, at: &NetNs, to: SocketAddr) -> bool {
+/// Whether datagrams arrive, within `patience`.
+pub fn datagrams_arrive(patience: Duration, from: &NetNs, at: &NetNs, to: SocketAddr) -> bool {
     let receiver = at.inside(|| UdpSocket::bind(to)).unwrap();
-    receiver.set_read_timeout(Some(PATIENCE)).unwrap();
+    receiver.set_read_timeout(Some(AGAIN)).unwrap();
     let any: SocketAddr = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }
         .parse()
         .unwrap();
     let sender = from.inside(|| UdpSocket::bind(any)).unwrap();
-    // A refusal by rule may show at once or not at all; what counts is the other end.
-    _ = sender.send_to(b"x", to);
-    receiver.recv(&mut [0; 8]).is_ok()
+    let end = Instant::now() + patience;
+    loop {
+        // A refusal by rule may show at once or not at all; what counts is the other end.
+        _ = sender.send_to(b"x", to);
+        if receiver.recv(&mut [0; 8]).is_ok() {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+    }
 }
 
-/// Whether an echo request is answered.
-pub fn pings(net: &NetNs, to: &str) -> bool {
+/// Whether echo requests are answered, within `patience`.
+pub fn pings(patience: Duration, net: &NetNs, to: &str) -> bool {
+    let end = Instant::now() + patience;
+    loop {
+        if ping(net, to) {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+    }
+}
+
+fn ping(net: &NetNs, to: &str) -> bool {
     let to: SocketAddr = (ip(to), 0).into();
     // Type, code, checksum (the kernel's business in ICMPv6), identifier, sequence number.
     let (family, protocol, request, reply) = if to.is_ipv4() {
@@ -195,7 +230,7 @@ pub fn pings(net: &NetNs, to: &str) -> bool {
     let socket = net
         .inside(|| socket(family, SocketType::RAW, Some(protocol)))
         .unwrap();
-    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(PATIENCE)).unwrap();
+    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(AGAIN)).unwrap();
     sendto(&socket, &request, SendFlags::empty(), &to).unwrap();
     let mut packet = [0; 256];
     // A raw IPv4 socket gives the IP header too, and both give others' messages.

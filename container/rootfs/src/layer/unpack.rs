@@ -15,7 +15,7 @@ use super::hidden::Hidden;
 use super::marker::Markers;
 use super::path::InvalidPath;
 use super::stream;
-use crate::tar::{self, Reader};
+use warren_lib_tar::{self as tar, Reader};
 
 mod entries;
 

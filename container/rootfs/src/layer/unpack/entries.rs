@@ -17,7 +17,7 @@ use crate::layer::beneath::{
 use crate::layer::hidden::Hidden;
 use crate::layer::marker::{Markers, is_overlay_attribute};
 use crate::layer::path::{Marked, components, marked, shown};
-use crate::tar::{Entry, Kind, Reader, Segment, Time};
+use warren_lib_tar::{Entry, Kind, Reader, Segment, Time};
 
 /// Data is moved in pieces of this size.
 const PIECE: usize = 256 * 1024;
