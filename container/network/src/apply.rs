@@ -1,11 +1,17 @@
 //! Looks at the kernel and does the steps of `plan`. Thin.
 
 use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
 
 use warren_sys_nft::Nft;
 
 use crate::link::{self, Address, Change, LinkInfo, Rtnetlink};
 use crate::plan::{Names, Observed, Place, Seen, Step};
+
+/// How long a link may take to get ready; a stalled kernel thread took most of a minute once.
+const PATIENCE: Duration = Duration::from_secs(60);
+const SHORTEST_PAUSE: Duration = Duration::from_micros(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 
 /// A look or a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +22,12 @@ pub enum Error {
     /// Rules.
     #[error("firewall rules cannot be changed")]
     Rules(#[from] warren_sys_nft::Error),
+    /// A link is up and does not get ready.
+    #[error("no packet passes through link {link} {}s after it was set up: has it a carrier?", PATIENCE.as_secs())]
+    NotReady {
+        /// Which.
+        link: String,
+    },
     /// A step inside the container, which was not given.
     #[error("the container's network namespace is needed")]
     NoContainer,
@@ -114,6 +126,28 @@ impl Kernel {
     }
 }
 
+impl Kernel {
+    /// The kernel's work in the background takes a fraction of a millisecond where nothing else
+    /// keeps it busy, so asking again is cheaper than listening for the news.
+    fn wait_ready(&mut self, place: Place, name: &str) -> Result<(), Error> {
+        let end = Instant::now() + PATIENCE;
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            let link = self.at(place)?.link(name)?;
+            let link = link.ok_or_else(|| link::Error::NoLink(name.to_owned()))?;
+            if link.is_ready {
+                return Ok(());
+            }
+            if Instant::now() >= end {
+                let link = name.to_owned();
+                return Err(Error::NotReady { link });
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
 impl Execute for Kernel {
     fn observe(
         &mut self,
@@ -167,6 +201,7 @@ impl Execute for Kernel {
                 bits,
             } => self.at(*place)?.add_address(link, *address, *bits)?,
             Step::Up { place, link } => self.at(*place)?.set(link, &Change::Up)?,
+            Step::Await { place, link } => self.wait_ready(*place, link)?,
             Step::DefaultRoute { link, gateway } => {
                 self.at(Place::Container)?.default_route(link, *gateway)?;
             }

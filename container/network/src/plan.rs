@@ -74,6 +74,13 @@ pub enum Step {
         /// Which link.
         link: String,
     },
+    /// Waits until packets pass through a link, which is up.
+    Await {
+        /// Where.
+        place: Place,
+        /// Which link.
+        link: String,
+    },
     /// Routes the container's packets by way of the bridge.
     DefaultRoute {
         /// The container's link.
@@ -100,6 +107,7 @@ impl fmt::Display for Step {
                 ..
             } => write!(f, "give {link} the address {address}/{bits}"),
             Self::Up { link, .. } => write!(f, "set {link} up"),
+            Self::Await { link, .. } => write!(f, "wait until packets pass through {link}"),
             Self::DefaultRoute { gateway, .. } => write!(f, "route by way of {gateway}"),
         }
     }
@@ -184,7 +192,30 @@ pub fn set_up(
     bridge(record, &names, observed, &mut steps);
     pair(record, &names, observed, &mut steps);
     container(record, &names, observed, &mut steps);
+    ready(&names, observed, &mut steps);
     Ok(steps)
+}
+
+/// The last steps: the container's first packet is not to be lost.
+fn ready(names: &Names, observed: &Observed, steps: &mut Vec<Step>) {
+    let ends = [
+        (
+            Place::Container,
+            &names.container_end,
+            &observed.container_end,
+        ),
+        (Place::Host, &names.host_end, &observed.host_end),
+        (Place::Host, &names.bridge, &observed.bridge),
+    ];
+    let is_new = observed.host_end.is_none() || observed.container_end.is_none();
+    for (place, link, seen) in ends {
+        if is_new || seen.as_ref().is_none_or(|seen| !seen.link.is_ready) {
+            steps.push(Step::Await {
+                place,
+                link: link.clone(),
+            });
+        }
+    }
 }
 
 fn check_kind(seen: Option<&Seen>, expected: &'static str) -> Result<(), Foreign> {

@@ -9,6 +9,10 @@ use super::encode::{INET, INET6, Mac, address, link, message, route};
 /// Where `rx_bytes` and `tx_bytes` are in `struct rtnl_link_stats64`.
 const RX_BYTES: usize = 16;
 const TX_BYTES: usize = 24;
+/// `IFF_RUNNING`: the link's operational state is up.
+const RUNNING: u32 = 0x40;
+/// `BR_STATE_FORWARDING`.
+const FORWARDING: u8 = 3;
 
 /// A link as the kernel tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +25,10 @@ pub struct LinkInfo {
     pub kind: Option<String>,
     /// Whether it was set up (which says nothing about a carrier).
     pub is_up: bool,
+    /// Whether packets pass. Later than being set up: the kernel activates a link's queue, and the
+    /// bridge lets packets through a port, in the background once there is a carrier; what is sent
+    /// before is dropped.
+    pub is_ready: bool,
     /// Largest packet in bytes.
     pub mtu: u32,
     /// Link-layer address, if it has one of six bytes.
@@ -98,10 +106,14 @@ fn link_info(message: &Message) -> Result<LinkInfo, ParseError> {
         Some(master) if master == "bridge" => info.find(link::INFO_SLAVE_DATA)?,
         _ => None,
     };
-    let hairpin = match port {
-        Some(port) => port.nested().find(link::PORT_HAIRPIN)?,
-        None => None,
+    let of_port = |kind| -> Result<Option<u8>, ParseError> {
+        match port {
+            Some(port) => port.nested().find(kind)?.map(|a| a.u8()).transpose(),
+            None => Ok(None),
+        }
     };
+    let hairpin = of_port(link::PORT_HAIRPIN)?;
+    let is_forwarding = of_port(link::PORT_STATE)?.is_none_or(|state| state == FORWARDING);
     let mac = attributes.find(link::MAC)?;
     let stats = attributes.find(link::STATS)?;
     let counter = |at: usize| {
@@ -113,13 +125,11 @@ fn link_info(message: &Message) -> Result<LinkInfo, ParseError> {
         name: attributes.require(link::NAME)?.str_lossy(),
         kind,
         is_up: word(header, 8) & link::UP != 0,
+        is_ready: word(header, 8) & RUNNING != 0 && is_forwarding,
         mtu: number(link::MTU)?.unwrap_or(0),
         mac: mac.and_then(|a| a.payload.try_into().ok()).map(Mac),
         master: number(link::MASTER)?,
-        is_hairpin: hairpin
-            .map(|a| a.u8())
-            .transpose()?
-            .is_some_and(|mode| mode != 0),
+        is_hairpin: hairpin.is_some_and(|mode| mode != 0),
         traffic: Traffic {
             received: counter(RX_BYTES),
             sent: counter(TX_BYTES),

@@ -40,6 +40,8 @@ pub(super) mod link {
     pub(in super::super) const INFO_SLAVE_DATA: u16 = 5;
     /// `IFLA_BRPORT_MODE`: hairpin mode of a bridge's port.
     pub(in super::super) const PORT_HAIRPIN: u16 = 4;
+    /// `IFLA_BRPORT_STATE`: whether a bridge's port lets packets through.
+    pub(in super::super) const PORT_STATE: u16 = 1;
     pub(in super::super) const VETH_PEER: u16 = 1;
     /// `IFF_UP`.
     pub(in super::super) const UP: u32 = 1;

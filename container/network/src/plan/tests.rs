@@ -29,6 +29,7 @@ fn link(name: &str, kind: &str, index: u32) -> Seen {
             name: name.to_owned(),
             kind: Some(kind.to_owned()),
             is_up: false,
+            is_ready: false,
             mtu: 1400,
             mac: None,
             master: None,
@@ -86,6 +87,11 @@ fn act(world: &mut Observed, names: &Names, step: &Step) {
         } => find(world, names, link).addresses.push((*address, *bits)),
         Step::Up { link, .. } if link == "lo" => world.is_loopback_up = true,
         Step::Up { link, .. } => find(world, names, link).link.is_up = true,
+        Step::Await { link, .. } => {
+            let ends = [&world.bridge, &world.host_end, &world.container_end];
+            assert!(ends.iter().all(|end| end.as_ref().unwrap().link.is_up));
+            find(world, names, link).link.is_ready = true;
+        }
         Step::DefaultRoute { link, gateway } => {
             assert!(find(world, names, link).link.is_up);
             world.gateways.push(*gateway);
