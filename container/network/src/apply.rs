@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use warren_sys_nft::Nft;
 
 use crate::link::{self, Address, Change, LinkInfo, Rtnetlink};
@@ -12,6 +13,10 @@ use crate::plan::{Names, Observed, Place, Seen, Step};
 const PATIENCE: Duration = Duration::from_secs(60);
 const SHORTEST_PAUSE: Duration = Duration::from_micros(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(5);
+
+/// The group of links about to be deleted. Other servers on this host may use the same: what is
+/// in it is to go anyway.
+const LEAVING: u32 = 0x7761_7272;
 
 /// A look or a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +132,18 @@ impl Kernel {
 }
 
 impl Kernel {
+    fn delete_all(&mut self, links: &[String]) -> Result<(), Error> {
+        for link in links {
+            match self.host.set(link, &Change::Group(LEAVING)) {
+                // The end of a veth pair goes with its other end's network namespace.
+                Err(error) if error.errno() == Some(Errno::NODEV) => {}
+                done => done?,
+            }
+        }
+        _ = self.host.delete_group(LEAVING)?;
+        Ok(())
+    }
+
     /// The kernel's work in the background takes a fraction of a millisecond where nothing else
     /// keeps it busy, so asking again is cheaper than listening for the news.
     fn wait_ready(&mut self, place: Place, name: &str) -> Result<(), Error> {
@@ -189,6 +206,7 @@ impl Execute for Kernel {
                 self.host.add_veth(veth, Some(netns))?;
             }
             Step::Delete(link) => _ = self.host.delete(link)?,
+            Step::DeleteAll(links) => self.delete_all(links)?,
             Step::Attach { link, bridge } => {
                 self.host.set(link, &Change::Master(bridge.clone()))?;
             }

@@ -207,6 +207,19 @@ impl Rtnetlink {
         }
     }
 
+    /// Deletes all links of a group in one go, which takes the kernel hardly longer than one of
+    /// them; whether there were any.
+    ///
+    /// # Errors
+    /// [`Error::Request`]; EPERM for group 0, in which every link begins.
+    pub fn delete_group(&mut self, group: u32) -> Result<bool, Error> {
+        let what = || format!("delete the links of group {group}");
+        match self.change(encode::delete_group(group), what) {
+            Err(error) if error.errno() == Some(Errno::NODEV) => Ok(false),
+            other => other.map(|()| true),
+        }
+    }
+
     /// Gives a link an address; no error if it has it. IPv6 addresses skip duplicate
     /// detection, which would hold them back for a second.
     ///

@@ -4,11 +4,12 @@
 //! value belongs to the network namespace in which its executor was opened.
 
 mod inner;
+mod leaving;
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::apply::Execute;
 use crate::error::Error;
@@ -56,8 +57,15 @@ pub struct Recovered {
 
 /// All containers' networks.
 pub struct Network {
+    shared: Arc<Shared>,
+    remover: Option<leaving::Remover>,
+}
+
+struct Shared {
     settings: Settings,
     inner: Mutex<Inner>,
+    /// Something in [`Inner::leaving`] has gone, or has come.
+    changed: Condvar,
 }
 
 struct Inner {
@@ -66,6 +74,7 @@ struct Inner {
     subnets: SubnetPool,
     ports: PortPool,
     records: BTreeMap<String, Record>,
+    leaving: leaving::Leaving,
 }
 
 impl Network {
@@ -95,10 +104,15 @@ impl Network {
             subnets,
             ports,
             records,
+            leaving: leaving::Leaving::default(),
         };
         let network = Self {
-            settings,
-            inner: Mutex::new(inner),
+            shared: Arc::new(Shared {
+                settings,
+                inner: Mutex::new(inner),
+                changed: Condvar::new(),
+            }),
+            remover: None,
         };
         let mut recovered = Recovered::default();
         let mut inner = network.lock();
@@ -111,13 +125,13 @@ impl Network {
             if phase == Phase::Ready {
                 recovered.kept.push(handle);
             } else {
-                match inner.remove(&network.settings, &handle) {
+                match inner.remove(network.settings(), &handle) {
                     Ok(()) => recovered.removed.push(handle),
                     Err(error) => recovered.failed.push((handle, error)),
                 }
             }
         }
-        inner.load_rules(&network.settings)?;
+        inner.load_rules(network.settings())?;
         drop(inner);
         Ok((network, recovered))
     }
@@ -125,7 +139,7 @@ impl Network {
     /// The settings.
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.shared.settings
     }
 
     /// How many containers can have a subnet of their own.
@@ -148,8 +162,11 @@ impl Network {
     ) -> Result<Record, Error> {
         let request = Request::parse(&spec.network)?;
         self.check_rules(&spec.net_out)?;
-        let mut inner = self.lock();
         let id = crate::settings::id(handle);
+        let mut inner = self.lock();
+        while inner.leaving.concerns(&inner.records, &id, request) {
+            inner = self.wait(inner);
+        }
         let is_new = match inner.records.get(&id) {
             None => true,
             Some(other) if other.handle != handle => {
@@ -167,17 +184,25 @@ impl Network {
                 });
             }
             Some(_) => {
-                inner.remove(&self.settings, handle)?;
+                inner.remove(self.settings(), handle)?;
                 true
             }
         };
         if is_new {
-            inner.reserve(&self.settings, handle, spec, request)?;
+            let mut reserved = inner.reserve(self.settings(), handle, spec, request);
+            // What is missing may be held by a container that is on its way out.
+            while let Err(Error::Subnet(_) | Error::Port(_)) = reserved
+                && !inner.leaving.is_empty()
+            {
+                inner = self.wait(inner);
+                reserved = inner.reserve(self.settings(), handle, spec, request);
+            }
+            reserved?;
         }
-        match inner.build(&self.settings, handle, container) {
+        match inner.build(self.settings(), handle, container) {
             Ok(record) => Ok(record),
             Err(error) if !is_new => Err(error),
-            Err(error) => match inner.remove(&self.settings, handle) {
+            Err(error) => match inner.remove(self.settings(), handle) {
                 Ok(()) => Err(error),
                 Err(removal) => Err(Error::HalfMade {
                     handle: handle.to_owned(),
@@ -195,10 +220,56 @@ impl Network {
     /// [`Error::State`], [`Error::Foreign`], [`Error::Observe`] or [`Error::Step`].
     pub fn destroy(&self, handle: &str) -> Result<bool, Error> {
         let mut inner = self.lock();
+        while inner.leaving.has(&crate::settings::id(handle)) {
+            inner = self.wait(inner);
+        }
         if inner.find(handle).is_err() {
             return Ok(false);
         }
-        inner.remove(&self.settings, handle).map(|()| true)
+        inner.remove(self.settings(), handle).map(|()| true)
+    }
+
+    /// The same, but what takes the kernel long, the end of its links, is left to a thread that
+    /// [`Network::remove_in_background`] has started, and may be under way when this returns.
+    /// [`Network::create`] waits where a new container needs what such a one still has. A removal
+    /// that fails in the background leaves the record: [`Network::get`] finds it, and destroying
+    /// the container again tries again and tells why.
+    ///
+    /// # Errors
+    /// [`Error::State`]; without that thread, those of [`Network::destroy`].
+    pub fn destroy_soon(&self, handle: &str) -> Result<bool, Error> {
+        let Some(remover) = &self.remover else {
+            return self.destroy(handle);
+        };
+        let mut inner = self.lock();
+        if inner.find(handle).is_err() {
+            return Ok(false);
+        }
+        let id = crate::settings::id(handle);
+        if !inner.leaving.has(&id) {
+            inner.mark_removing(handle)?;
+            inner.leaving.add(id);
+            remover.wake();
+        }
+        Ok(true)
+    }
+
+    /// Starts the thread for [`Network::destroy_soon`]; `executor` is opened in the same network
+    /// namespace as the other. Dropping the value waits until what was begun is done.
+    ///
+    /// # Errors
+    /// No thread could be started.
+    pub fn remove_in_background(&mut self, executor: Box<dyn Execute>) -> std::io::Result<()> {
+        self.remover = Some(leaving::Remover::start(&self.shared, executor)?);
+        Ok(())
+    }
+
+    /// Waits until everything given to [`Network::destroy_soon`] is gone, or has failed.
+    pub fn settle(&self) {
+        let mut inner = self.lock();
+        while !inner.leaving.is_empty() {
+            inner = self.wait(inner);
+        }
     }
 
     /// Maps a host port to a container's. A mapping the container has already is no error.
@@ -217,10 +288,10 @@ impl Network {
         if let Some(mapping) = before.mappings.iter().find(same) {
             return Ok(*mapping);
         }
-        let mapping = inner.map(&self.settings, request)?;
+        let mapping = inner.map(self.settings(), request)?;
         let mut after = before.clone();
         after.mappings.push(mapping);
-        match inner.update(&self.settings, &before, after) {
+        match inner.update(self.settings(), &before, after) {
             Ok(()) => Ok(mapping),
             Err(error) => {
                 inner.ports.release(mapping.transport, mapping.host_port);
@@ -246,7 +317,7 @@ impl Network {
         if after == before {
             return Ok(());
         }
-        inner.update(&self.settings, &before, after)
+        inner.update(self.settings(), &before, after)
     }
 
     /// A container's network.
@@ -267,7 +338,7 @@ impl Network {
     /// [`Error::Unknown`] or [`Error::Observe`]; no traffic if the link is gone.
     pub fn traffic(&self, handle: &str) -> Result<Traffic, Error> {
         let mut inner = self.lock();
-        let names = Names::of(&self.settings, inner.find(handle)?);
+        let names = Names::of(self.settings(), inner.find(handle)?);
         let link = inner.executor.link(&names.host_end);
         let link = link.map_err(|source| Error::Observe {
             handle: handle.to_owned(),
@@ -286,13 +357,24 @@ impl Network {
     /// # Errors
     /// [`Error::Rules`]; the table is as it was then.
     pub fn reload_rules(&self) -> Result<(), Error> {
-        self.lock().load_rules(&self.settings)
+        self.lock().load_rules(self.settings())
     }
 
     fn check_rules(&self, rules: &[NetOutRule]) -> Result<(), Error> {
         rules.iter().try_for_each(|rule| Ok(rule.check()?))
     }
 
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.shared.lock()
+    }
+
+    fn wait<'a>(&'a self, inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
+        let changed = self.shared.changed.wait(inner);
+        changed.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic half-way is like a crash half-way: the record says what is to be removed.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)

@@ -36,6 +36,8 @@ pub enum Step {
     AddVeth(Veth),
     /// Deletes a link of the host.
     Delete(String),
+    /// Deletes links of the host, those that are there, in one go.
+    DeleteAll(Vec<String>),
     /// Makes a link of the host a port of a bridge.
     Attach {
         /// The link.
@@ -97,6 +99,7 @@ impl fmt::Display for Step {
             Self::AddBridge(bridge) => write!(f, "make bridge {}", bridge.name),
             Self::AddVeth(veth) => write!(f, "make veth pair {} and {}", veth.name, veth.peer),
             Self::Delete(link) => write!(f, "delete link {link}"),
+            Self::DeleteAll(links) => write!(f, "delete links {}", links.join(", ")),
             Self::Attach { link, bridge } => write!(f, "attach {link} to {bridge}"),
             Self::Hairpin(link) => write!(f, "set hairpin mode of {link}"),
             Self::Mtu { link, mtu, .. } => write!(f, "set the MTU of {link} to {mtu}"),

@@ -33,6 +33,7 @@ pub(super) mod link {
     pub(in super::super) const MASTER: u16 = 10;
     pub(in super::super) const INFO: u16 = 18;
     pub(in super::super) const STATS: u16 = 23;
+    pub(in super::super) const GROUP: u16 = 27;
     pub(in super::super) const NETNS_FD: u16 = 28;
     pub(in super::super) const INFO_KIND: u16 = 1;
     pub(in super::super) const INFO_DATA: u16 = 2;
@@ -120,6 +121,8 @@ pub enum Change {
     Master(String),
     /// Let the bridge send packets back to the port they came from; for ports only.
     Hairpin,
+    /// Put it into a group of links.
+    Group(u32),
 }
 
 impl fmt::Display for Change {
@@ -130,6 +133,7 @@ impl fmt::Display for Change {
             Self::Mac(mac) => write!(f, "address {mac}"),
             Self::Master(bridge) => write!(f, "master {bridge}"),
             Self::Hairpin => f.write_str("hairpin mode"),
+            Self::Group(group) => write!(f, "group {group}"),
         }
     }
 }
@@ -202,6 +206,7 @@ pub(super) fn set_link(index: u32, change: &Change, master: Option<u32>) -> Mess
             Change::Up => {}
             Change::Mtu(mtu) => _ = a.put_u32(link::MTU, *mtu),
             Change::Mac(mac) => _ = a.put_bytes(link::MAC, &mac.0),
+            Change::Group(group) => _ = a.put_u32(link::GROUP, *group),
             Change::Master(_) => _ = a.put_u32(link::MASTER, master.unwrap_or(0)),
             Change::Hairpin => {
                 a.put_nested(link::INFO, |a| {
@@ -220,6 +225,12 @@ pub(super) fn move_link(index: u32, netns: BorrowedFd<'_>) -> MessageBuilder {
     MessageBuilder::new(message::NEW_LINK, 0)
         .family_header(&ifinfo(index, false))
         .attributes(|a| _ = a.put_u32(link::NETNS_FD, netns.as_raw_fd().cast_unsigned()))
+}
+
+pub(super) fn delete_group(group: u32) -> MessageBuilder {
+    MessageBuilder::new(message::DELETE_LINK, 0)
+        .family_header(&ifinfo(0, false))
+        .attributes(|a| _ = a.put_u32(link::GROUP, group))
 }
 
 pub(super) fn delete_link(name: &str) -> MessageBuilder {

@@ -126,7 +126,7 @@ impl Inner {
         Ok(record)
     }
 
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         handle: &str,
         steps: &[Step],
@@ -159,20 +159,8 @@ impl Inner {
 
     /// Removes all of a container: it has a record.
     pub(super) fn remove(&mut self, settings: &Settings, handle: &str) -> Result<(), Error> {
-        let mut record = self.find(handle)?.clone();
-        if record.phase != Phase::Removing {
-            record.phase = Phase::Removing;
-            self.keep(record.clone())?;
-        }
-        let id = record.id();
-        let mut rest = self.records.iter().filter(|(other, _)| **other != id);
-        let others = if rest.any(|(_, other)| other.lease.subnet == record.lease.subnet) {
-            Others::InSubnet
-        } else if self.records.len() > 1 {
-            Others::Elsewhere
-        } else {
-            Others::None
-        };
+        let record = self.mark_removing(handle)?;
+        let others = self.others(&record);
         let names = Names::of(settings, &record);
         let observed = self.executor.observe(&names, None);
         let observed = observed.map_err(|source| Error::Observe {
@@ -181,12 +169,41 @@ impl Inner {
         })?;
         let steps = plan::tear_down(settings, &record, &observed, others)?;
         self.apply(handle, &steps, None)?;
+        self.forget(&record)
+    }
+
+    /// Writes down that a container's network is to go: from here on it is not kept, whatever
+    /// happens.
+    pub(super) fn mark_removing(&mut self, handle: &str) -> Result<Record, Error> {
+        let mut record = self.find(handle)?.clone();
+        if record.phase != Phase::Removing {
+            record.phase = Phase::Removing;
+            self.keep(record.clone())?;
+        }
+        Ok(record)
+    }
+
+    pub(super) fn others(&self, record: &Record) -> Others {
+        let id = record.id();
+        let mut rest = self.records.iter().filter(|(other, _)| **other != id);
+        if rest.any(|(_, other)| other.lease.subnet == record.lease.subnet) {
+            Others::InSubnet
+        } else if self.records.len() > 1 {
+            Others::Elsewhere
+        } else {
+            Others::None
+        }
+    }
+
+    /// The kernel has nothing of it any more.
+    pub(super) fn forget(&mut self, record: &Record) -> Result<(), Error> {
+        let id = record.id();
         self.store.remove(&id).map_err(|source| Error::State {
-            handle: handle.to_owned(),
+            handle: record.handle.clone(),
             source,
         })?;
         self.records.remove(&id);
-        self.give_back(&record);
+        self.give_back(record);
         Ok(())
     }
 

@@ -69,6 +69,7 @@ fn act(world: &mut Observed, names: &Names, step: &Step) {
             world.container_end = None;
             world.gateways.clear();
         }
+        Step::DeleteAll(_) => panic!("not a step of one container's plan"),
         Step::Attach { link, bridge } => {
             let master = find(world, names, bridge).link.index;
             find(world, names, link).link.master = Some(master);

@@ -193,13 +193,19 @@ impl Execute for Dying {
     }
 }
 
-fn dying(world: &World, steps: usize, recovers: bool) -> (Network, Arc<AtomicUsize>) {
+/// An executor that works as many steps as the counter says.
+pub fn dying_executor(world: &World, recovers: bool) -> (impl Execute + 'static, Arc<AtomicUsize>) {
     let left = Arc::new(AtomicUsize::new(usize::MAX));
     let executor = Dying {
         kernel: world.kernel(),
         left: Arc::clone(&left),
         recovers,
     };
+    (executor, left)
+}
+
+fn dying(world: &World, steps: usize, recovers: bool) -> (Network, Arc<AtomicUsize>) {
+    let (executor, left) = dying_executor(world, recovers);
     let (network, _) = Network::open(settings(), world.state.path(), Box::new(executor)).unwrap();
     left.store(steps, Ordering::SeqCst);
     (network, left)
@@ -276,7 +282,9 @@ fn a_refusal_at_any_step_leaves_nothing_and_a_removal_can_be_repeated() {
 fn a_hundred_containers_come_and_go_at_once() {
     const COUNT: usize = 100;
     let world = World::new();
-    let network = world.network(settings());
+    let mut network = world.network(settings());
+    let kernel = Box::new(world.kernel());
+    network.remove_in_background(kernel).unwrap();
     let port = mirror(&world.neighbour, "0.0.0.0:0").port();
     let began = Instant::now();
     let slowest = Mutex::new(Duration::ZERO);
@@ -305,12 +313,18 @@ fn a_hundred_containers_come_and_go_at_once() {
                 }
                 assert!(world.links().len() > 2);
                 for (handle, container) in held {
-                    assert!(network.destroy(&handle).unwrap());
+                    let destroyed = if worker % 2 == 0 {
+                        network.destroy_soon(&handle)
+                    } else {
+                        network.destroy(&handle)
+                    };
+                    assert!(destroyed.unwrap());
                     drop(container);
                 }
             });
         }
     });
+    network.settle();
     let each = began.elapsed() / u32::try_from(COUNT).unwrap();
     let slowest = slowest.into_inner().unwrap();
     println!("set-up, one connection and teardown: {each:?} each; slowest connection {slowest:?}");

@@ -2,6 +2,7 @@
 //! tests' own.
 #![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
+mod leaving;
 mod lifecycle;
 mod net_out;
 mod traffic;

@@ -1,0 +1,98 @@
+//! Removal in the background: nobody meets what is leaving, and nothing stays.
+
+use std::sync::atomic::Ordering;
+
+use warren_container_network::record::Phase;
+use warren_container_network::{Error, MappingRequest, Spec};
+use warren_tests_harness::NetNs;
+
+use crate::lifecycle::dying_executor;
+use crate::world::{Container, HOST, NEIGHBOUR, World, connect, ip, mirror};
+
+fn spec() -> Spec {
+    Spec {
+        network: "10.244.0.7/24".to_owned(),
+        net_in: vec![MappingRequest {
+            host_port: 4000,
+            container_port: 80,
+            ..MappingRequest::default()
+        }],
+        ..Spec::default()
+    }
+}
+
+#[test]
+fn the_same_container_comes_back_at_once() {
+    let world = World::new();
+    let mut network = world.network(World::settings());
+    let kernel = Box::new(world.kernel());
+    network.remove_in_background(kernel).unwrap();
+    let port = mirror(&world.neighbour, "0.0.0.0:0").port();
+    for _ in 0..20 {
+        let container = Container::new(&network, "c", &spec());
+        mirror(&container.net, "0.0.0.0:80");
+        connect(&container.net, (ip(NEIGHBOUR), port)).unwrap();
+        connect(&world.neighbour, (ip(HOST), 4000)).unwrap();
+        assert!(network.destroy_soon("c").unwrap());
+        // Told twice is done once.
+        network.destroy_soon("c").unwrap();
+    }
+    network.settle();
+    assert!(!network.destroy_soon("c").unwrap());
+    world.assert_clean();
+}
+
+#[test]
+fn a_sibling_keeps_its_bridge_while_another_leaves() {
+    let world = World::new();
+    let mut network = world.network(World::settings());
+    network
+        .remove_in_background(Box::new(world.kernel()))
+        .unwrap();
+    let port = mirror(&world.neighbour, "0.0.0.0:0").port();
+    let other = Spec {
+        network: "10.244.0.8/24".to_owned(),
+        ..Spec::default()
+    };
+    let stays = Container::new(&network, "stays", &other);
+    for _ in 0..10 {
+        let _leaves = Container::new(&network, "leaves", &spec());
+        network.destroy_soon("leaves").unwrap();
+        connect(&stays.net, (ip(NEIGHBOUR), port)).unwrap();
+    }
+    network.settle();
+    connect(&stays.net, (ip(NEIGHBOUR), port)).unwrap();
+    network.destroy_soon("stays").unwrap();
+    // Dropping finishes what was begun.
+    drop(network);
+    world.assert_clean();
+}
+
+#[test]
+fn a_removal_that_fails_in_the_background_can_be_repeated_and_a_restart_finishes_it() {
+    let world = World::new();
+    let mut network = world.network(World::settings());
+    let (executor, left) = dying_executor(&world, true);
+    network.remove_in_background(Box::new(executor)).unwrap();
+    let _container = Container::new(&network, "c", &spec());
+    left.store(0, Ordering::SeqCst);
+    assert!(network.destroy_soon("c").unwrap());
+    network.settle();
+    assert_eq!(network.get("c").unwrap().phase, Phase::Removing);
+    let net = NetNs::new();
+    let net = std::fs::File::open(net.path()).unwrap();
+    // A new one of the same name begins with the removal of what is left.
+    let again = network.create("c", &spec(), std::os::fd::AsFd::as_fd(&net));
+    assert!(again.is_ok(), "{again:?}");
+    left.store(0, Ordering::SeqCst);
+    network.destroy_soon("c").unwrap();
+    drop(network);
+    let (network, recovered) = world.reopen(World::settings());
+    assert_eq!(recovered.removed, ["c"]);
+    assert!(network.get("c").is_none());
+    assert!(matches!(
+        network.net_in("c", MappingRequest::default()),
+        Err(Error::Unknown { .. })
+    ));
+    world.assert_clean();
+}
