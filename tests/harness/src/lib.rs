@@ -30,6 +30,7 @@ mod net;
 mod processes;
 pub mod programs;
 pub mod protocol;
+mod rootfs;
 mod sandbox;
 pub mod serve;
 
@@ -40,4 +41,5 @@ pub use self::gate::{Exclusive, Shared, exclusive, shared};
 pub use self::leaks::Leaks;
 pub use self::net::{NetNs, bridge, veth};
 pub use self::protocol::{Connected, MountStep, Ns, Opened, Output};
+pub use self::rootfs::RootfsTar;
 pub use self::sandbox::Sandbox;
