@@ -15,8 +15,8 @@ use crate::net::NetNs;
 use crate::protocol::Output;
 
 /// How long what is on its way out may take: the kernel removes network
-/// namespaces and dead cgroups in its own time.
-const GRACE: Duration = Duration::from_secs(3);
+/// namespaces and dead cgroups in its own time, which on a busy machine is long.
+const GRACE: Duration = Duration::from_secs(60);
 
 /// What there was when it was taken. While it lives, other tests of the same
 /// executable that use this crate wait.
@@ -67,7 +67,7 @@ impl<'a> Leaks<'a> {
     /// With every difference, if any is still there after a short grace.
     #[track_caller]
     pub fn assert_same(&self) {
-        let difference = self.difference();
+        let difference = self.difference(GRACE);
         assert!(
             difference.is_empty(),
             "not as it was before:\n  {}",
@@ -75,10 +75,11 @@ impl<'a> Leaks<'a> {
         );
     }
 
-    /// One line for everything that came (`+`) or went (`-`) and stayed so.
+    /// One line for everything that came (`+`) or went (`-`) and stayed so for the time of `grace`;
+    /// ends as soon as there is nothing.
     #[track_caller]
-    pub fn difference(&self) -> Vec<String> {
-        let deadline = Instant::now() + GRACE;
+    pub fn difference(&self, grace: Duration) -> Vec<String> {
+        let deadline = Instant::now() + grace;
         loop {
             let now = stock(self.net);
             if now == self.before {

@@ -5,6 +5,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use warren_sys_process::namespaces::{self, Kind};
 
@@ -152,6 +153,24 @@ pub fn veth(one: (&NetNs, &str, Option<&str>), other: (&NetNs, &str, Option<&str
             None => _ = net.ip(&["link", "set", "dev", link, "up"]),
         }
     }
+    for (net, link, _) in [one, other] {
+        wait_until_up(net, link);
+    }
+}
+
+/// The kernel activates a link in the background: what is sent before is dropped, and a lost first
+/// packet would decide a test.
+#[track_caller]
+fn wait_until_up(net: &NetNs, link: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let state = net.ip(&["-o", "link", "show", "dev", link]);
+        if state.contains("state UP") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "link {link} stays down: {state}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// Makes a bridge with an address in `net` and puts these links of it on the bridge.
@@ -164,5 +183,8 @@ pub fn bridge(net: &NetNs, name: &str, address: Option<&str>, ports: &[&str]) {
     match address {
         Some(address) => net.address(name, address),
         None => _ = net.ip(&["link", "set", name, "up"]),
+    }
+    if !ports.is_empty() {
+        wait_until_up(net, name);
     }
 }

@@ -151,9 +151,7 @@ fn a_udp_port_is_mapped_too() {
         .net
         .inside(|| std::net::UdpSocket::bind("0.0.0.0:5353"))
         .unwrap();
-    receiver
-        .set_read_timeout(Some(std::time::Duration::from_secs(2)))
-        .unwrap();
+    receiver.set_read_timeout(Some(LONG)).unwrap();
     let sender = world
         .neighbour
         .inside(|| std::net::UdpSocket::bind("0.0.0.0:0"))

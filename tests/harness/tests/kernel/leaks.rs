@@ -1,5 +1,7 @@
 //! A leak check that cannot see a leak would be worse than none.
 
+use std::time::Duration;
+
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 
@@ -33,7 +35,10 @@ fn nothing_is_left_of_all_the_harness_makes() {
 fn every_kind_of_leak_is_seen() {
     let net = NetNs::new();
     let leaks = Leaks::snapshot_in(&net);
-    assert_eq!(leaks.difference(), Vec::<String>::new());
+    assert_eq!(
+        leaks.difference(Duration::from_secs(60)),
+        Vec::<String>::new()
+    );
 
     let group = cgroup::root().join(format!("warren-test-{}-leak", std::process::id()));
     std::fs::create_dir(&group).unwrap();
@@ -57,7 +62,7 @@ fn every_kind_of_leak_is_seen() {
     let directory = std::fs::File::open(&group).unwrap();
     bpf::attach(directory.as_fd(), program.as_fd()).unwrap();
 
-    let seen = leaks.difference();
+    let seen = leaks.difference(Duration::from_secs(1));
 
     rustix::mount::unmount(folder.path(), rustix::mount::UnmountFlags::empty()).unwrap();
     let orphan = seen.iter().find_map(|line| line.strip_prefix("+ process "));
