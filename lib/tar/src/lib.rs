@@ -1,9 +1,9 @@
-//! Tar archives, read as a stream.
+//! Tar archives, read and written as streams.
 //!
 //! Understood: v7, ustar, POSIX pax (records of single entries and of the whole archive) and GNU
 //! (long names, base-256 numbers), and sparse files in all four forms they come in. The reader is
 //! total: any bytes give entries or an error, and no claim made by an archive decides how much
-//! memory is taken.
+//! memory is taken. What is written is ustar, with pax records where an entry needs them.
 //!
 //! ```text
 //! [x header][records] [L header][long name] [header][data, padded to 512] ... [zeros] [zeros]
@@ -17,10 +17,14 @@ mod header;
 mod pax;
 mod reader;
 mod sparse;
+#[cfg(test)]
+mod tests;
+mod writer;
 
 pub use error::{Error, NumberField, TooLong};
 pub use reader::Reader;
 pub use sparse::{Segment, Sparse};
+pub use writer::{WriteError, Writer};
 
 /// A point in time: seconds since 1970 and nanoseconds after that second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -46,7 +46,7 @@ impl Records {
             b"mtime" if value.is_empty() => self.mtime = None,
             b"mtime" => self.mtime = Some(time(value).ok_or(Malformed)?),
             _ => {
-                if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
+                if let Some(name) = key.strip_prefix(ATTRIBUTE) {
                     self.set_xattr(name, value)?;
                 } else if let Some(name) = key.strip_prefix(b"GNU.sparse.") {
                     self.sparse.set(name, value).ok_or(Malformed)?;
@@ -61,11 +61,85 @@ impl Records {
         if name.is_empty() || name.contains(&0) {
             return Err(Malformed);
         }
-        match self.xattrs.iter_mut().find(|(known, _)| known == name) {
+        let name = attribute_name(name);
+        match self.xattrs.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = value.to_vec(),
-            None => self.xattrs.push((name.to_vec(), value.to_vec())),
+            None => self.xattrs.push((name, value.to_vec())),
         }
         Ok(())
+    }
+}
+
+/// What every record of an extended attribute begins with.
+const ATTRIBUTE: &[u8] = b"SCHILY.xattr.";
+
+/// GNU tar's way to have a `=` in a key: `%3D`, and for `%` itself `%25`.
+const ESCAPES: [(u8, &[u8]); 2] = [(b'=', b"%3D"), (b'%', b"%25")];
+
+fn attribute_name(mut written: &[u8]) -> Vec<u8> {
+    let mut name = Vec::with_capacity(written.len());
+    while let Some((first, rest)) = written.split_first() {
+        let escape = ESCAPES.iter().find(|(_, code)| written.starts_with(code));
+        name.push(escape.map_or(*first, |(byte, _)| *byte));
+        let taken = escape.map_or(1, |(_, code)| code.len());
+        written = written.get(taken..).unwrap_or(rest);
+    }
+    name
+}
+
+/// The key of an extended attribute's record.
+pub(super) fn attribute_key(name: &[u8]) -> Vec<u8> {
+    let mut key = ATTRIBUTE.to_vec();
+    for byte in name {
+        match ESCAPES.iter().find(|(plain, _)| plain == byte) {
+            Some((_, code)) => key.extend_from_slice(code),
+            None => key.push(*byte),
+        }
+    }
+    key
+}
+
+/// A value to be written.
+pub(super) enum Value<'a> {
+    Bytes(&'a [u8]),
+    Number(u64),
+    Time(Time),
+}
+
+/// Appends one record. Its length counts its own digits.
+pub(super) fn append(records: &mut Vec<u8>, key: &[u8], value: Value<'_>) {
+    let text;
+    let value = match value {
+        Value::Bytes(bytes) => bytes,
+        Value::Number(number) => {
+            text = number.to_string();
+            text.as_bytes()
+        }
+        Value::Time(time) => {
+            text = time_text(time);
+            text.as_bytes()
+        }
+    };
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest + 1;
+    while length != rest + length.to_string().len() {
+        length = rest + length.to_string().len();
+    }
+    records.extend_from_slice(length.to_string().as_bytes());
+    for part in [b" ".as_slice(), key, b"=", value, b"\n"] {
+        records.extend_from_slice(part);
+    }
+}
+
+/// The reverse of [`time`].
+fn time_text(time: Time) -> String {
+    let nanoseconds = i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanoseconds);
+    let sign = if nanoseconds < 0 { "-" } else { "" };
+    let amount = nanoseconds.unsigned_abs();
+    let (seconds, fraction) = (amount / 1_000_000_000, amount % 1_000_000_000);
+    match fraction {
+        0 => format!("{sign}{seconds}"),
+        _ => format!("{sign}{seconds}.{fraction:09}"),
     }
 }
 

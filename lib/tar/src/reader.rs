@@ -9,7 +9,7 @@ use super::{Entry, Error, Kind, NumberField, Time, TooLong};
 
 /// Most bytes of pax records or of a long name. An extended attribute has 64 KiB at most, a path
 /// 4 KiB.
-const MOST_EXTRA: u64 = 1 << 20;
+pub(super) const MOST_EXTRA: u64 = 1 << 20;
 
 /// A tar archive. After [`next_entry`](Self::next_entry) its data can be read with
 /// [`read_data`](Self::read_data); what is left unread is passed over.

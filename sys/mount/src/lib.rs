@@ -7,11 +7,13 @@
 //! - [`detached_cgroup2`]: the same for cgroup v2, without disturbing the machine's own mount.
 //! - [`kernfs`]: a directory of a cgroup (or sysfs) tree by its 64-bit id, without its path.
 
+mod attributes;
 mod detached;
 pub mod kernfs;
 mod scratch;
 mod table;
 
+pub use attributes::{Depth, set_attributes};
 pub use detached::{
     DetachedCgroup2, DetachedError, Origin, Step, clone_of, detached, detached_cgroup2,
     detached_own_cgroup2,

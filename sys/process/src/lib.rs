@@ -5,8 +5,14 @@
 
 pub mod capabilities;
 mod child;
+pub mod descriptors;
+pub mod exec;
+pub mod fork;
 pub mod idmap;
+pub mod init;
 pub mod lifecycle;
+pub mod mapped_namespace;
 pub mod namespaces;
 pub mod packet;
+pub mod seccomp;
 pub mod user_namespace;

@@ -1,0 +1,319 @@
+//! Into the container: entries of an archive become files, one after the other.
+
+use std::io::{BufReader, Read};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, XattrFlags, chmodat, fchmod, fsetxattr, ftruncate, futimens,
+    linkat, lsetxattr, makedev, mkdirat, mknodat, openat, symlinkat, utimensat,
+};
+use rustix::io::{Errno, pwrite};
+use warren_lib_tar::{Entry, Kind, Reader, Segment};
+
+use crate::beneath::{Parent, Root, clear, is_directory, look, open_directory};
+use crate::error::{Error, Step, failed, shown};
+use crate::made::{Made, times};
+
+/// Data is moved in pieces of this size.
+const PIECE: usize = 256 * 1024;
+
+/// Unpacks an uncompressed tar archive below `destination`.
+///
+/// What is made belongs to the calling process; modes lose the bits of `umask` and set-id and
+/// sticky bits, whatever the process's own umask is. Leading slashes of names are dropped, a name
+/// with `..` is an error. Files and links that exist are replaced, never written through;
+/// directories that exist keep their owner, mode and time. Extended attributes that the kernel does
+/// not let the caller set are left out, as with tar. The source is read to its end.
+///
+/// # Errors
+/// [`Error`]; what was unpacked before it stays.
+pub fn extract(archive: impl Read, destination: BorrowedFd<'_>, umask: u32) -> Result<(), Error> {
+    let mut extraction = Extraction {
+        root: Root::new(destination)?,
+        made: Made::new(umask),
+        umask,
+        buffer: vec![0; PIECE],
+    };
+    let mut archive = Reader::new(BufReader::with_capacity(64 * 1024, archive));
+    let outcome = extraction.all(&mut archive);
+    // Also after a failure: what stands keeps no mode that was only meant for the time being.
+    let finished = extraction.made.finish(&extraction.root);
+    outcome.and(finished)
+}
+
+struct Extraction<'a> {
+    root: Root<'a>,
+    made: Made,
+    umask: u32,
+    buffer: Vec<u8>,
+}
+
+impl Extraction<'_> {
+    fn all(&mut self, archive: &mut Reader<impl Read>) -> Result<(), Error> {
+        while let Some(entry) = archive.next_entry()? {
+            self.entry(&entry, archive)?;
+        }
+        // Writers pad with more zeros than the end needs; they must not meet a closed pipe.
+        Ok(archive.drain()?)
+    }
+
+    fn entry(&mut self, entry: &Entry, archive: &mut Reader<impl Read>) -> Result<(), Error> {
+        let components = components(&entry.path)?;
+        let Some((name, above)) = components.split_last() else {
+            // The archive's root, often stored as `./`: the destination, which exists.
+            return match entry.kind {
+                Kind::Directory => Ok(()),
+                _ => Err(Error::Root),
+            };
+        };
+        let parent = self.root.parent(above, &mut self.made)?;
+        let path = components.join(&b'/');
+        match &entry.kind {
+            Kind::Directory => self.directory(&parent, name, &path, entry),
+            Kind::File => self.file(&parent, name, &path, entry, archive),
+            Kind::HardLink { target } => self.hard_link(&parent, name, &path, target),
+            Kind::Symlink { target } => {
+                self.instead(&parent, name, &path, Step::Create, |parent| {
+                    symlinkat(target.as_slice(), parent, *name)
+                })?;
+                set_xattrs_by_path(&parent, name, &path, entry)?;
+                set_time_by_path(&parent, name, &path, entry)
+            }
+            Kind::Fifo => self.special(&parent, name, &path, entry, FileType::Fifo, 0),
+            Kind::CharDevice { major, minor } => {
+                let (kind, device) = (FileType::CharacterDevice, makedev(*major, *minor));
+                self.special(&parent, name, &path, entry, kind, device)
+            }
+            Kind::BlockDevice { major, minor } => {
+                let (kind, device) = (FileType::BlockDevice, makedev(*major, *minor));
+                self.special(&parent, name, &path, entry, kind, device)
+            }
+        }
+    }
+
+    /// Makes something that must not exist; what is in its place is removed and it is tried again.
+    fn instead<T>(
+        &mut self,
+        parent: &Parent,
+        name: &[u8],
+        path: &[u8],
+        step: Step,
+        mut make: impl FnMut(BorrowedFd<'_>) -> Result<T, Errno>,
+    ) -> Result<T, Error> {
+        match make(parent.fd()) {
+            Err(Errno::EXIST) => {}
+            done => return done.map_err(failed(step, path)),
+        }
+        clear(parent.fd(), name).map_err(failed(Step::Remove, path))?;
+        self.root.forget();
+        make(parent.fd()).map_err(failed(step, path))
+    }
+
+    fn directory(
+        &mut self,
+        parent: &Parent,
+        name: &[u8],
+        path: &[u8],
+        entry: &Entry,
+    ) -> Result<(), Error> {
+        match look(parent.fd(), name).map_err(failed(Step::Read, path))? {
+            Some(stat) if is_directory(&stat) => {
+                let id = (stat.st_dev, stat.st_ino);
+                if !self.made.again(id, entry.mode, entry.mtime) {
+                    return Ok(());
+                }
+            }
+            _ => {
+                self.instead(parent, name, path, Step::Create, |parent| {
+                    mkdirat(parent, name, Mode::RWXU)
+                })?;
+                let made = open_directory(parent.fd(), name).map_err(failed(Step::Read, path))?;
+                self.made.entry(path, &made, entry.mode, entry.mtime)?;
+            }
+        }
+        if entry.xattrs.is_empty() {
+            return Ok(());
+        }
+        let directory = open_directory(parent.fd(), name).map_err(failed(Step::Read, path))?;
+        set_xattrs(&directory, path, entry)
+    }
+
+    fn file(
+        &mut self,
+        parent: &Parent,
+        name: &[u8],
+        path: &[u8],
+        entry: &Entry,
+        archive: &mut Reader<impl Read>,
+    ) -> Result<(), Error> {
+        let file = self.instead(parent, name, path, Step::Create, |parent| {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            openat(parent, name, flags, Mode::RUSR | Mode::WUSR)
+        })?;
+        match &entry.sparse {
+            None => {
+                let whole = Segment {
+                    offset: 0,
+                    length: entry.stored,
+                };
+                self.data(&file, path, whole, archive)?;
+            }
+            Some(sparse) => {
+                ftruncate(&file, sparse.size).map_err(failed(Step::Write, path))?;
+                for segment in &sparse.segments {
+                    self.data(&file, path, *segment, archive)?;
+                }
+            }
+        }
+        // After the data, as writing takes capabilities away; before the mode, as the mode may
+        // take the permission to set them away, and an access list would change the mode.
+        set_xattrs(&file, path, entry)?;
+        fchmod(&file, self.mode(entry)).map_err(failed(Step::ChangeMode, path))?;
+        futimens(&file, &times(entry.mtime)).map_err(failed(Step::SetTime, path))
+    }
+
+    fn data(
+        &mut self,
+        file: &OwnedFd,
+        path: &[u8],
+        segment: Segment,
+        archive: &mut Reader<impl Read>,
+    ) -> Result<(), Error> {
+        let (mut at, mut left) = (segment.offset, segment.length);
+        while left > 0 {
+            let most = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+            let buffer = self.buffer.get_mut(..most).unwrap_or_default();
+            let read = archive.read_data(buffer)?;
+            let mut piece = buffer.get(..read).unwrap_or_default();
+            if piece.is_empty() {
+                // The map was checked against the stored size.
+                return Err(failed(Step::Write, path)(Errno::IO));
+            }
+            while !piece.is_empty() {
+                let written = match pwrite(file, piece, at) {
+                    Err(Errno::INTR) => continue,
+                    written => written.map_err(failed(Step::Write, path))?,
+                };
+                at += written as u64;
+                left -= written as u64;
+                piece = piece.get(written..).unwrap_or_default();
+            }
+        }
+        Ok(())
+    }
+
+    fn hard_link(
+        &mut self,
+        parent: &Parent,
+        name: &[u8],
+        path: &[u8],
+        target: &[u8],
+    ) -> Result<(), Error> {
+        let error = failed(Step::Link, path);
+        let to = components(target)?;
+        let Some((to_name, to_above)) = to.split_last() else {
+            return Err(error(Errno::ISDIR));
+        };
+        let holder = self.root.find(&to_above.join(&b'/')).map_err(error)?;
+        let link =
+            |parent: BorrowedFd<'_>| linkat(&holder, *to_name, parent, name, AtFlags::empty());
+        match link(parent.fd()) {
+            Err(Errno::EXIST) => {}
+            done => return done.map_err(error),
+        }
+        // One file under both names is what is wanted; removing the name could lose it.
+        let there = look(parent.fd(), name).map_err(error)?;
+        let wanted = look(std::os::fd::AsFd::as_fd(&holder), to_name).map_err(error)?;
+        let id = |stat: Option<rustix::fs::Stat>| stat.map(|stat| (stat.st_dev, stat.st_ino));
+        if id(there) == id(wanted) {
+            return Ok(());
+        }
+        clear(parent.fd(), name).map_err(failed(Step::Remove, path))?;
+        self.root.forget();
+        link(parent.fd()).map_err(error)
+    }
+
+    fn special(
+        &mut self,
+        parent: &Parent,
+        name: &[u8],
+        path: &[u8],
+        entry: &Entry,
+        kind: FileType,
+        device: u64,
+    ) -> Result<(), Error> {
+        self.instead(parent, name, path, Step::Create, |parent| {
+            mknodat(parent, name, kind, Mode::RUSR | Mode::WUSR, device)
+        })?;
+        set_xattrs_by_path(parent, name, path, entry)?;
+        // It has just been made and is no link.
+        chmodat(parent.fd(), name, self.mode(entry), AtFlags::empty())
+            .map_err(failed(Step::ChangeMode, path))?;
+        set_time_by_path(parent, name, path, entry)
+    }
+
+    fn mode(&self, entry: &Entry) -> Mode {
+        Mode::from_raw_mode(entry.mode & 0o777 & !self.umask)
+    }
+}
+
+/// A name without `.`, empty components and leading slashes.
+fn components(path: &[u8]) -> Result<Vec<&[u8]>, Error> {
+    let parts = path.split(|byte| *byte == b'/');
+    let parts: Vec<&[u8]> = parts.filter(|part| !matches!(*part, b"" | b".")).collect();
+    if parts.contains(&b"..".as_slice()) {
+        return Err(Error::ParentDirectory { path: shown(path) });
+    }
+    Ok(parts)
+}
+
+fn set_xattrs(file: &OwnedFd, path: &[u8], entry: &Entry) -> Result<(), Error> {
+    for (name, value) in &entry.xattrs {
+        let set = fsetxattr(file, name.as_slice(), value, XattrFlags::empty());
+        or_refused(set, path)?;
+    }
+    Ok(())
+}
+
+/// For what must not be opened. The way is through the parent's descriptor, so that nothing on it
+/// can be a symbolic link.
+fn set_xattrs_by_path(
+    parent: &Parent,
+    name: &[u8],
+    path: &[u8],
+    entry: &Entry,
+) -> Result<(), Error> {
+    for (key, value) in &entry.xattrs {
+        let place = format!("/proc/self/fd/{}", parent.fd().as_raw_fd());
+        let place = Path::new(&place).join(std::ffi::OsStr::from_bytes(name));
+        let set = lsetxattr(place, key.as_slice(), value, XattrFlags::empty());
+        match set {
+            // No /proc here.
+            Err(Errno::NOENT) => {}
+            set => or_refused(set, path)?,
+        }
+    }
+    Ok(())
+}
+
+/// Which attributes may be set depends on privileges and file system; tar only warns.
+fn or_refused(set: Result<(), Errno>, path: &[u8]) -> Result<(), Error> {
+    match set {
+        Err(
+            Errno::PERM
+            | Errno::ACCESS
+            | Errno::OPNOTSUPP
+            | Errno::INVAL
+            | Errno::RANGE
+            | Errno::TOOBIG,
+        ) => Ok(()),
+        set => set.map_err(failed(Step::SetXattr, path)),
+    }
+}
+
+fn set_time_by_path(parent: &Parent, name: &[u8], path: &[u8], entry: &Entry) -> Result<(), Error> {
+    let nofollow = AtFlags::SYMLINK_NOFOLLOW;
+    utimensat(parent.fd(), name, &times(entry.mtime), nofollow).map_err(failed(Step::SetTime, path))
+}
