@@ -1,19 +1,18 @@
 //! Making images.
 
 use std::fs::{self, DirBuilder};
-use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use super::merge::shift_owners;
 use super::state::Kept;
 use super::{Ids, Image, Quota, checked_id};
 use crate::driver::{self, Overlay, Rung, Step, mount_fuse, mount_overlay, mount_tmpfs};
 use crate::store::lock::{Hold, Lock};
 use crate::store::work::Work;
 use crate::store::{Error, Lease, Store, io};
-use crate::tree::{Method, copy};
 
 /// An image to be made.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +27,19 @@ pub struct Request<'a> {
     pub ids: Option<&'a Ids>,
 }
 
+/// An overlay that the caller mounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmounted {
+    /// Layers, topmost first.
+    pub lower: Vec<PathBuf>,
+    /// Where what is written goes.
+    pub upper: PathBuf,
+    /// Overlayfs's own directory.
+    pub work: PathBuf,
+    /// Whether it takes the mount option `userxattr`.
+    pub userxattr: bool,
+}
+
 impl Store {
     /// Makes a root file system and mounts it, in the caller's mount namespace.
     ///
@@ -35,6 +47,17 @@ impl Store {
     /// [`Error::AlreadyExists`], [`Error::InvalidId`], [`Error::NoLayers`], [`Error::Driver`],
     /// [`Error::Io`]; nothing is left then.
     pub fn create(&self, request: Request<'_>) -> Result<Image, Error> {
+        let (image, ()) = self.create_as(request, |kept| {
+            self.assemble(request.id, kept, request.layers, request.ids)
+        })?;
+        Ok(image)
+    }
+
+    fn create_as<T>(
+        &self,
+        request: Request<'_>,
+        assemble: impl FnOnce(&Kept) -> Result<T, Error>,
+    ) -> Result<(Image, T), Error> {
         let id = checked_id(request.id)?;
         if request.layers.is_empty() {
             return Err(Error::NoLayers);
@@ -48,14 +71,49 @@ impl Store {
         self.destroy_locked(id)?;
         let kept = self.plan(&request)?;
         self.place(id, &kept)?;
-        let made = self.assemble(id, &kept, request.layers, request.ids);
-        if let Err(error) = made.and_then(|()| self.mark_ready(id)) {
-            // The first failure is the one to tell; what is left now, opening the store removes.
-            let _ = self.destroy_locked(id);
-            return Err(error);
-        }
+        let made = assemble(&kept).and_then(|made| self.mark_ready(id).map(|()| made));
+        let made = match made {
+            Ok(made) => made,
+            Err(error) => {
+                // The first failure is the one to tell; what is left, opening the store removes.
+                let _ = self.destroy_locked(id);
+                return Err(error);
+            }
+        };
         drop(lock);
-        Ok(self.image_of(id, kept))
+        Ok((self.image_of(id, kept), made))
+    }
+
+    /// Makes a root file system for a caller who mounts it; a rung that copies needs no mount.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and [`Error::Driver`] where the rung cannot be left to others:
+    /// only an overlay with unmapped owners can.
+    pub fn create_unmounted(
+        &self,
+        request: Request<'_>,
+    ) -> Result<(Image, Option<Unmounted>), Error> {
+        let rung = &self.report().chosen;
+        let can =
+            matches!(rung, Rung::Overlay | Rung::OverlayElsewhere(_)) && request.ids.is_none();
+        if !can && rung.is_layered() {
+            let source = driver::Error::at(Step::Mount)(Errno::OPNOTSUPP)
+                .with("this way of making it cannot be left to the caller");
+            return Err(self.driver_error(request.id)(source));
+        }
+        self.create_as(request, |kept| {
+            if !kept.rung.is_layered() {
+                self.assemble(request.id, kept, request.layers, None)?;
+                return Ok(None);
+            }
+            let overlay = self.overlay(request.id, kept, request.layers, None)?;
+            Ok(Some(Unmounted {
+                lower: overlay.lower,
+                upper: overlay.upper,
+                work: overlay.work,
+                userxattr: overlay.userxattr,
+            }))
+        })
     }
 
     /// Mounts an image again, after a restart of the machine or in another mount namespace. Mounted
@@ -140,14 +198,51 @@ impl Store {
         let directory = self.images().join(id);
         let rootfs = directory.join("rootfs");
         let failed = self.driver_error(id);
+        let shifted = self.shifted_ids(kept, ids);
         if !kept.rung.is_layered() {
-            if ids.is_some() {
+            if ids.is_some() && shifted.is_none() {
                 let source = driver::Error::at(Step::MapIds)(Errno::OPNOTSUPP)
                     .with("a copied root file system keeps the owners of its layers");
                 return Err(failed(source));
             }
-            return self.merge(id, kept, layers, &rootfs);
+            self.merge(id, kept, layers, &rootfs)?;
+            return match shifted {
+                Some(ids) => shift_owners(&rootfs, ids).map_err(failed),
+                None => Ok(()),
+            };
         }
+        let overlay = self.overlay(id, kept, layers, ids)?;
+        // Layers that have the owners already need no mapping.
+        let ids = ids.filter(|_| shifted.is_none());
+        match (&kept.rung, ids) {
+            (Rung::FuseOverlay, None) => mount_fuse(&overlay, &rootfs),
+            (Rung::FuseOverlay, Some(_)) => {
+                let error = driver::Error::at(Step::MapIds)(Errno::OPNOTSUPP);
+                Err(error.with("fuse-overlayfs"))
+            }
+            (_, Some(ids)) => ids.mount_mapped(&overlay, &directory.join("lower"), &rootfs),
+            (_, None) => mount_overlay(&overlay, &rootfs),
+        }
+        .map_err(failed)
+    }
+
+    /// The ids to be given to a copy of the layers, because they cannot be shown by a mount.
+    fn shifted_ids<'a>(&self, kept: &Kept, ids: Option<&'a Ids>) -> Option<&'a Ids> {
+        let is_overlay = kept.rung.is_layered() && kept.rung != Rung::FuseOverlay;
+        let can_show = is_overlay && self.report().mapped_ids.works();
+        ids.filter(|ids| !ids.maps().is_empty() && !can_show)
+    }
+
+    /// What is to be mounted, its directories made.
+    fn overlay(
+        &self,
+        id: &str,
+        kept: &Kept,
+        layers: &[Lease],
+        ids: Option<&Ids>,
+    ) -> Result<Overlay, Error> {
+        let directory = self.images().join(id);
+        let failed = self.driver_error(id);
         let upper_in = match &kept.rung {
             Rung::OverlayElsewhere(other) => {
                 let path = self.elsewhere(other).join(id);
@@ -166,7 +261,10 @@ impl Store {
             }
             _ => directory.clone(),
         };
-        let lower = self.lower(layers)?;
+        let lower = match self.shifted_ids(kept, ids) {
+            Some(ids) => vec![self.merged(layers, Some(ids))?],
+            None => self.lower(layers)?,
+        };
         let overlay = Overlay {
             upper: upper_in.join("upper"),
             work: upper_in.join("work"),
@@ -178,16 +276,7 @@ impl Store {
             make_upper(&overlay.upper, &top.diff(), ids)?;
         }
         make(&overlay.work, 0o700)?;
-        match (&kept.rung, ids) {
-            (Rung::FuseOverlay, None) => mount_fuse(&overlay, &rootfs),
-            (Rung::FuseOverlay, Some(_)) => {
-                let error = driver::Error::at(Step::MapIds)(Errno::OPNOTSUPP);
-                Err(error.with("fuse-overlayfs"))
-            }
-            (_, Some(ids)) => ids.mount_mapped(&overlay, &directory.join("lower"), &rootfs),
-            (_, None) => mount_overlay(&overlay, &rootfs),
-        }
-        .map_err(failed)
+        Ok(overlay)
     }
 
     /// The layers' directories, topmost first; those that hide something are of no use to an
@@ -196,53 +285,12 @@ impl Store {
         if !self.report().markers.is_complete() && layers.len() > 1 {
             for layer in &layers[1..] {
                 if !layer.hidden()?.is_empty() {
-                    let merged = self.merged(layers)?;
+                    let merged = self.merged(layers, None)?;
                     return Ok(vec![merged]);
                 }
             }
         }
         Ok(layers.iter().rev().map(Lease::diff).collect())
-    }
-
-    /// Copies all layers, lowest first, into one tree.
-    fn merge(&self, id: &str, kept: &Kept, layers: &[Lease], to: &Path) -> Result<(), Error> {
-        let method = match kept.rung {
-            Rung::Reflink => Method::Reflink,
-            _ => Method::Copy,
-        };
-        merge_into(layers, to, method).map_err(|error| match error {
-            MergeError::Store(error) => error,
-            MergeError::Driver(source) => self.driver_error(id)(source),
-        })
-    }
-
-    /// One directory with the content of these layers, made once for all images of them. Kept
-    /// beside the topmost layer, so that it goes with that.
-    fn merged(&self, layers: &[Lease]) -> Result<PathBuf, Error> {
-        let chain: String = layers.iter().map(|lease| lease.layer().hex()).collect();
-        let name = format!(
-            "merged-{}",
-            crate::layer::Digest::of(chain.as_bytes()).hex()
-        );
-        let top = layers.last().ok_or(Error::NoLayers)?;
-        let target = self.layer_path(&top.layer()).join(&name);
-        let path = self.lock_path("merged", &name);
-        let _lock = Lock::wait(&path, Hold::Exclusive).map_err(io("lock", &path))?;
-        if target.exists() {
-            return Ok(target);
-        }
-        let tmp = self.tmp();
-        let work = Work::new(&tmp).map_err(io("make a directory in", &tmp))?;
-        let made = work.path().join("merged");
-        make(&made, 0o755)?;
-        merge_into(layers, &made, Method::Copy).map_err(|error| match error {
-            MergeError::Store(error) => error,
-            MergeError::Driver(source) => self.driver_error(&name)(source),
-        })?;
-        let directory = fs::File::open(&made).map_err(io("open", &made))?;
-        rustix::fs::syncfs(&directory).map_err(io("sync", &made))?;
-        fs::rename(&made, &target).map_err(io("put into place", &target))?;
-        Ok(target)
     }
 
     /// Where upper layers on another file system are.
@@ -257,45 +305,6 @@ impl Store {
             source,
         }
     }
-}
-
-enum MergeError {
-    Store(Error),
-    Driver(driver::Error),
-}
-
-fn merge_into(layers: &[Lease], to: &Path, method: Method) -> Result<(), MergeError> {
-    let open = |path: &Path| {
-        let opened = fs::File::open(path);
-        opened.map_err(|error| MergeError::Store(io("open", path)(error)))
-    };
-    let target = open(to)?;
-    for layer in layers {
-        let hidden = layer.hidden().map_err(MergeError::Store)?;
-        let failed = |source| {
-            MergeError::Driver(driver::Error {
-                step: Step::Copy,
-                detail: Some(format!("layer {}", layer.layer())),
-                source,
-            })
-        };
-        for path in &hidden.opaque {
-            crate::tree::empty_beneath(target.as_fd(), path).map_err(failed)?;
-        }
-        for path in &hidden.whiteouts {
-            crate::tree::remove_beneath(target.as_fd(), path).map_err(failed)?;
-        }
-        let source = open(&layer.diff())?;
-        let skip = |path: &[u8]| hidden.whiteouts.contains(path);
-        copy(source.as_fd(), target.as_fd(), method, &skip).map_err(|error| {
-            MergeError::Driver(driver::Error {
-                step: Step::Copy,
-                detail: Some(error.path),
-                source: error.source,
-            })
-        })?;
-    }
-    Ok(())
 }
 
 /// The root directory of an overlay shows the owner and mode of its upper directory: those of the
@@ -313,7 +322,7 @@ fn make_upper(upper: &Path, like: &Path, ids: Option<&Ids>) -> Result<(), Error>
 }
 
 /// A directory with exactly this mode; there already is fine.
-fn make(path: &Path, mode: u32) -> Result<(), Error> {
+pub(super) fn make(path: &Path, mode: u32) -> Result<(), Error> {
     match DirBuilder::new().mode(mode).create(path) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
         made => made.map_err(io("make", path))?,

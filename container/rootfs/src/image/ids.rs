@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustix::fs::CWD;
 use rustix::mount::{MoveMountFlags, move_mount};
 use warren_sys_process::idmap;
+use warren_sys_process::user_namespace::Map;
 
 use crate::driver::{Error, Overlay, Step, mount_overlay, unmount_all};
 
@@ -16,6 +17,7 @@ use crate::driver::{Error, Overlay, Step, mount_overlay, unmount_all};
 pub struct Ids {
     namespace: Arc<OwnedFd>,
     root: (u32, u32),
+    maps: Vec<Map>,
 }
 
 impl Ids {
@@ -24,7 +26,21 @@ impl Ids {
         Self {
             namespace: Arc::new(namespace),
             root,
+            maps: Vec::new(),
         }
+    }
+
+    /// Adds what the namespace's ids are, of users and groups alike. With that, where mounts cannot
+    /// show other owners, a copy of the layers with other owners is made and kept instead.
+    #[must_use]
+    pub fn with_maps(mut self, maps: Vec<Map>) -> Self {
+        self.maps = maps;
+        self
+    }
+
+    /// Empty where they are not known.
+    pub(crate) fn maps(&self) -> &[Map] {
+        &self.maps
     }
 
     /// What user and group 0 of the namespace are outside.

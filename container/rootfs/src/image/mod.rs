@@ -23,10 +23,11 @@
 mod create;
 mod destroy;
 mod ids;
+mod merge;
 mod state;
 mod stats;
 
-pub use create::Request;
+pub use create::{Request, Unmounted};
 pub use ids::Ids;
 pub use state::{Image, Quota};
 pub use stats::Stats;

@@ -88,6 +88,26 @@ impl TryFrom<String> for Digest {
     }
 }
 
+/// The digest of a sequence of byte strings; two sequences have the same only if they are the same.
+pub(crate) struct DigestOfMany(sha2::Sha256);
+
+impl DigestOfMany {
+    pub(crate) fn new(first: &[u8]) -> Self {
+        let mut all = Self(sha2::Sha256::new());
+        all.add(first);
+        all
+    }
+
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
 /// Passes bytes on, computing their digest and number.
 pub(crate) struct Hasher<R> {
     source: R,

@@ -26,6 +26,6 @@ pub use marker::{Markers, XattrNamespace};
 pub use path::InvalidPath;
 pub use unpack::{Dropped, Error, Expected, Limits, Unpacked, unpack};
 
-pub(crate) use digest::Hasher;
+pub(crate) use digest::{DigestOfMany, Hasher};
 pub(crate) use marker::is_overlay_attribute;
-pub(crate) use path::shown;
+pub(crate) use path::{components, shown};

@@ -21,7 +21,7 @@ pub enum InvalidPath {
 
 /// A path without `.`, `..`, empty components and leading slashes; the root is no components.
 /// Leading slashes are dropped as the archive's root is meant.
-pub(super) fn components(path: &[u8]) -> Result<Vec<&[u8]>, InvalidPath> {
+pub(crate) fn components(path: &[u8]) -> Result<Vec<&[u8]>, InvalidPath> {
     if path.len() > LONGEST {
         return Err(InvalidPath::TooLong(path.len()));
     }

@@ -6,22 +6,30 @@
 //! | text | source |
 //! |---|---|
 //! | `/PATH` of a file, or `file:///PATH` | [`LocalTar`]: one layer, plain, gzip or zstd |
+//! | `/PATH` of a directory | [`Directory`]: one layer, a copy of it |
 //! | `oci:///DIR[:TAG]` | [`OciLayout`]: an image layout directory |
 //! | `raw:///PATH` | no layers: that very directory, see [`Reference`] |
 //! | `preloaded:///PATH` | as the path alone |
 
+mod config;
+mod directory;
+mod fetch;
 mod local;
+pub mod manifest;
 mod oci;
 mod reference;
 
 use std::io::Read;
+use std::path::Path;
 
+pub use config::Config;
+pub use directory::Directory;
 pub use local::LocalTar;
-pub use oci::{OciError, OciLayout, Platform};
+pub use oci::{MOST_BYTES, OciError, OciLayout, Platform};
 pub use reference::{InvalidReference, Reference};
 
-use crate::layer::Digest;
-use crate::store::{Error, Lease, SourceError, Store};
+use crate::layer::{Digest, Expected};
+use crate::store::SourceError;
 
 /// What a layer is known by before it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,48 +56,38 @@ pub trait Source: Sync {
     /// Whatever keeps it from being read.
     fn open(&self, index: usize) -> Result<Box<dyn Read + Send + '_>, SourceError>;
 
+    /// What layer `index` is checked against while it is unpacked.
+    fn expected(&self, index: usize) -> Expected {
+        match self.layers().get(index) {
+            Some(LayerName::Content { diff_id, blob }) => Expected {
+                diff_id: Some(*diff_id),
+                blob: *blob,
+                blob_size: None,
+            },
+            _ => Expected::default(),
+        }
+    }
+
+    /// The directory that layer `index` is a copy of; it is not opened then.
+    fn directory(&self, index: usize) -> Option<&Path> {
+        let _ = index;
+        None
+    }
+
+    /// The directory in the image that the entries of layer `index` are below. It has owner and
+    /// mode from the layers under it.
+    fn base_directory(&self, index: usize) -> Option<&Path> {
+        let _ = index;
+        None
+    }
+
+    /// What the image says about its processes.
+    fn config(&self) -> Option<&Config> {
+        None
+    }
+
     /// `PATH=...` and the like, from the image's configuration.
     fn environment(&self) -> &[String] {
-        &[]
-    }
-}
-
-impl Store {
-    /// Brings all layers of a source into the store, those that are missing at the same time, and
-    /// leases them.
-    ///
-    /// # Errors
-    /// Of the lowest layer that failed.
-    pub fn fetch(&self, source: &dyn Source) -> Result<Vec<Lease>, Error> {
-        let one = |index: usize, name: LayerName| match name {
-            LayerName::Content { diff_id, blob } => {
-                self.layer(diff_id, blob, || source.open(index))
-            }
-            LayerName::Source(id) => self.layer_of_source(id, || source.open(index)),
-        };
-        // Each layer has two threads at work; more layers at once would only wait for each other.
-        let at_once = std::thread::available_parallelism().map_or(2, |cpus| cpus.get().clamp(2, 8));
-        let mut leases = Vec::new();
-        let layers: Vec<_> = source.layers().iter().copied().enumerate().collect();
-        for group in layers.chunks(at_once) {
-            let results = std::thread::scope(|scope| {
-                let start = |(index, name): &(usize, LayerName)| {
-                    let (index, name) = (*index, *name);
-                    scope.spawn(move || one(index, name))
-                };
-                let running: Vec<_> = group.iter().map(start).collect();
-                running
-                    .into_iter()
-                    .map(|thread| thread.join())
-                    .collect::<Vec<_>>()
-            });
-            for result in results {
-                match result {
-                    Ok(lease) => leases.push(lease?),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-        }
-        Ok(leases)
+        self.config().map_or(&[], |config| &config.environment)
     }
 }

@@ -9,12 +9,16 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{LayerName, Source};
-use crate::layer::{Digest, Hasher};
+use super::manifest::{
+    BASE_DIRECTORY, Descriptor, Disagree, ImageDocument, Index, Manifest, TAG, expected,
+    for_platform,
+};
+use super::{Config, LayerName, LocalTar, Source};
+use crate::layer::{Digest, DigestOfMany, Expected, Hasher};
 use crate::store::SourceError;
 
 /// Most bytes of a document; registries refuse more than 4 MiB.
-const MOST_BYTES: u64 = 4 << 20;
+pub const MOST_BYTES: u64 = 4 << 20;
 /// Indexes may name indexes, but not for ever.
 const DEEPEST: usize = 4;
 
@@ -87,52 +91,13 @@ pub enum OciError {
     #[error("indexes are nested too deeply")]
     TooDeep,
     /// Manifest and configuration disagree.
-    #[error("the manifest has {layers} layers, the configuration {diff_ids}")]
+    #[error("the image in {} is inconsistent", path.display())]
     Layers {
-        /// In the manifest.
-        layers: usize,
-        /// In the configuration.
-        diff_ids: usize,
+        /// The layout.
+        path: PathBuf,
+        /// How.
+        source: Disagree,
     },
-}
-
-#[derive(Deserialize)]
-struct Descriptor {
-    #[serde(default, rename = "mediaType")]
-    media_type: String,
-    digest: Digest,
-    platform: Option<Platform>,
-    #[serde(default)]
-    annotations: std::collections::HashMap<String, String>,
-}
-
-#[derive(Deserialize)]
-struct Index {
-    manifests: Vec<Descriptor>,
-}
-
-#[derive(Deserialize)]
-struct Manifest {
-    config: Descriptor,
-    layers: Vec<Descriptor>,
-}
-
-#[derive(Deserialize)]
-struct Config {
-    #[serde(default)]
-    config: Option<RunConfig>,
-    rootfs: RootFs,
-}
-
-#[derive(Deserialize, Default)]
-struct RunConfig {
-    #[serde(default, rename = "Env")]
-    env: Option<Vec<String>>,
-}
-
-#[derive(Deserialize)]
-struct RootFs {
-    diff_ids: Vec<Digest>,
 }
 
 /// An image of a layout.
@@ -140,8 +105,8 @@ struct RootFs {
 pub struct OciLayout {
     directory: PathBuf,
     layers: Vec<LayerName>,
-    blobs: Vec<Digest>,
-    environment: Vec<String>,
+    blobs: Vec<Descriptor>,
+    config: Config,
 }
 
 impl OciLayout {
@@ -156,9 +121,7 @@ impl OciLayout {
     ) -> Result<Self, OciError> {
         let index: Index = document(&directory.join("index.json"), None)?;
         let tagged = |descriptor: &&Descriptor| {
-            let name = descriptor
-                .annotations
-                .get("org.opencontainers.image.ref.name");
+            let name = descriptor.annotations.get(TAG);
             tag.is_none() || name.map(String::as_str) == tag
         };
         let candidates: Vec<_> = index.manifests.iter().filter(tagged).collect();
@@ -171,31 +134,53 @@ impl OciLayout {
                 there: listed(&index.manifests),
             }
         })?;
-        let config: Config = document(
+        let image: ImageDocument = document(
             &blob(directory, &manifest.config.digest),
             Some(manifest.config.digest),
         )?;
-        let diff_ids = config.rootfs.diff_ids;
-        if diff_ids.len() != manifest.layers.len() {
-            return Err(OciError::Layers {
-                layers: manifest.layers.len(),
-                diff_ids: diff_ids.len(),
-            });
-        }
-        let blobs: Vec<_> = manifest.layers.iter().map(|layer| layer.digest).collect();
-        let name = |(diff_id, blob): (Digest, &Digest)| LayerName::Content {
-            diff_id,
-            blob: Some(*blob),
-        };
+        let layers = manifest.names(&image).map_err(|source| OciError::Layers {
+            path: directory.to_owned(),
+            source,
+        })?;
         Ok(Self {
             directory: directory.to_owned(),
-            layers: diff_ids.into_iter().zip(&blobs).map(name).collect(),
-            blobs,
-            environment: config
-                .config
-                .and_then(|config| config.env)
-                .unwrap_or_default(),
+            layers,
+            blobs: manifest.layers,
+            config: image.config.unwrap_or_default(),
         })
+    }
+
+    /// Takes the layers for what they are, whatever digests and sizes the layout tells. A layer
+    /// that is a link to a file is known as that file is.
+    #[must_use]
+    pub fn unverified(mut self) -> Self {
+        for (name, layer) in self.layers.iter_mut().zip(&self.blobs) {
+            let path = blob(&self.directory, &layer.digest);
+            let linked = path.is_symlink().then(|| LocalTar::new(&path).ok());
+            *name = match linked
+                .flatten()
+                .and_then(|tar| tar.layers().first().copied())
+            {
+                Some(file) => file,
+                None => {
+                    let mut all = DigestOfMany::new(b"unverified");
+                    all.add(layer.digest.hex().as_bytes());
+                    LayerName::Source(all.finish())
+                }
+            };
+        }
+        self
+    }
+
+    /// What names the layers, lowest first.
+    pub fn descriptors(&self) -> &[Descriptor] {
+        &self.blobs
+    }
+
+    /// Whether the layout has the layer itself.
+    pub fn has(&self, index: usize) -> bool {
+        let layer = self.blobs.get(index);
+        layer.is_some_and(|layer| blob(&self.directory, &layer.digest).exists())
     }
 }
 
@@ -205,14 +190,23 @@ impl Source for OciLayout {
     }
 
     fn open(&self, index: usize) -> Result<Box<dyn Read + Send + '_>, SourceError> {
-        let digest = self.blobs.get(index).ok_or("no such layer")?;
-        let path = blob(&self.directory, digest);
+        let layer = self.blobs.get(index).ok_or("no such layer")?;
+        let path = blob(&self.directory, &layer.digest);
         let opened = File::open(&path).map_err(|source| OciError::Read { path, source });
         Ok(Box::new(opened?))
     }
 
-    fn environment(&self) -> &[String] {
-        &self.environment
+    fn expected(&self, index: usize) -> Expected {
+        expected(self.layers.get(index), self.blobs.get(index))
+    }
+
+    fn base_directory(&self, index: usize) -> Option<&Path> {
+        let layer = self.blobs.get(index)?;
+        layer.annotations.get(BASE_DIRECTORY).map(Path::new)
+    }
+
+    fn config(&self) -> Option<&Config> {
+        Some(&self.config)
     }
 }
 
@@ -226,13 +220,9 @@ fn select(
     if depth > DEEPEST {
         return Err(OciError::TooDeep);
     }
-    let marked = |wanted: Option<&Platform>| {
-        let fits = |descriptor: &&&Descriptor| descriptor.platform.as_ref() == wanted;
-        candidates.iter().filter(fits).copied().collect::<Vec<_>>()
-    };
-    for descriptor in marked(Some(platform)).into_iter().chain(marked(None)) {
+    for descriptor in for_platform(candidates.iter().copied(), platform) {
         let path = blob(directory, &descriptor.digest);
-        if !descriptor.media_type.contains("index") && !descriptor.media_type.contains("list") {
+        if !descriptor.is_index() {
             return document(&path, Some(descriptor.digest)).map(Some);
         }
         let index: Index = document(&path, Some(descriptor.digest))?;
@@ -246,9 +236,7 @@ fn select(
 
 fn listed(descriptors: &[Descriptor]) -> String {
     let names = descriptors.iter().map(|descriptor| {
-        let tag = descriptor
-            .annotations
-            .get("org.opencontainers.image.ref.name");
+        let tag = descriptor.annotations.get(TAG);
         let tag = tag.map_or("-", String::as_str);
         match &descriptor.platform {
             Some(platform) => format!("{tag} ({}/{})", platform.os, platform.architecture),

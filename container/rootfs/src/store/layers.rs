@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::base::Base;
 use super::lock::{Hold, Lock};
 use super::work::Work;
 use super::{Error, Store, io, sync_directory, write_whole};
@@ -92,22 +93,34 @@ impl Store {
         blob: Option<Digest>,
         open: impl FnOnce() -> Result<R, SourceError>,
     ) -> Result<Lease, Error> {
-        if let Some(lease) = self.lease(diff_id)? {
+        let expected = Expected {
+            diff_id: Some(diff_id),
+            blob,
+            ..Expected::default()
+        };
+        self.make(diff_id, expected, None, open)
+    }
+
+    /// As [`layer`](Self::layer), with more to check, and below a base directory.
+    pub(crate) fn make<R: Read + Send>(
+        &self,
+        diff_id: Digest,
+        expected: Expected,
+        base: Option<&Base>,
+        open: impl FnOnce() -> Result<R, SourceError>,
+    ) -> Result<Lease, Error> {
+        let layer = base.map_or(diff_id, |base| base.identity(&diff_id));
+        if let Some(lease) = self.lease(layer)? {
             return Ok(lease);
         }
-        let making = self.making(&diff_id)?;
-        if !self.layer_path(&diff_id).exists() {
-            let expected = Expected {
-                diff_id: Some(diff_id),
-                blob,
-                ..Expected::default()
-            };
-            let (work, _) = self.unpack_into_work(diff_id, expected, open)?;
-            self.commit(&work, &diff_id)?;
+        let making = self.making(&layer)?;
+        if !self.layer_path(&layer).exists() {
+            let (work, _) = self.unpack_into_work(layer, expected, base, open)?;
+            self.commit(&work, &layer)?;
         }
-        let lease = self.lease(diff_id)?;
+        let lease = self.lease(layer)?;
         drop(making);
-        lease.ok_or(Error::NoLayer { layer: diff_id })
+        lease.ok_or(Error::NoLayer { layer })
     }
 
     /// The lock of whoever makes a layer. It is not the one that leases share: waiting for the end
@@ -127,6 +140,46 @@ impl Store {
         source: Digest,
         open: impl FnOnce() -> Result<R, SourceError>,
     ) -> Result<Lease, Error> {
+        self.make_of_source(source, Expected::default(), None, open)
+    }
+
+    /// As [`layer_of_source`](Self::layer_of_source), with something to check after all, and below
+    /// a base directory.
+    pub(crate) fn make_of_source<R: Read + Send>(
+        &self,
+        source: Digest,
+        expected: Expected,
+        base: Option<&Base>,
+        open: impl FnOnce() -> Result<R, SourceError>,
+    ) -> Result<Lease, Error> {
+        let source = base.map_or(source, |base| base.identity(&source));
+        self.named_by_source(source, || {
+            let (work, unpacked) = self.unpack_into_work(source, expected, base, open)?;
+            let diff_id = unpacked.diff_id;
+            let layer = base.map_or(diff_id, |base| base.identity(&diff_id));
+            Ok((work, layer))
+        })
+    }
+
+    /// A layer that is a copy of a directory. `source` names it and must change whenever the
+    /// directory does.
+    pub(crate) fn layer_of_directory(&self, source: Digest, from: &Path) -> Result<Lease, Error> {
+        self.named_by_source(source, || {
+            let tmp = self.tmp();
+            let work = Work::new(&tmp).map_err(io("make a directory in", &tmp))?;
+            let made = make_layer_directory(&work)?;
+            let info = super::directory::copy_into(from, &made.join("diff"), source)?;
+            write_info(&made, &info, &Hidden::default())?;
+            // What it is named by stands for its content: no archive was read.
+            Ok((work, source))
+        })
+    }
+
+    fn named_by_source(
+        &self,
+        source: Digest,
+        make: impl FnOnce() -> Result<(Work, Digest), Error>,
+    ) -> Result<Lease, Error> {
         if let Some(lease) = self.known_source(&source)? {
             return Ok(lease);
         }
@@ -135,16 +188,15 @@ impl Store {
         if let Some(lease) = self.known_source(&source)? {
             return Ok(lease);
         }
-        let (work, unpacked) = self.unpack_into_work(source, Expected::default(), open)?;
-        let diff_id = unpacked.diff_id;
-        let making = self.making(&diff_id)?;
-        if !self.layer_path(&diff_id).exists() {
-            self.commit(&work, &diff_id)?;
+        let (work, layer) = make()?;
+        let making = self.making(&layer)?;
+        if !self.layer_path(&layer).exists() {
+            self.commit(&work, &layer)?;
         }
-        let lease = self.lease(diff_id)?;
+        let lease = self.lease(layer)?;
         drop(making);
-        let lease = lease.ok_or(Error::NoLayer { layer: diff_id })?;
-        write_whole(&self.source_path(&source), diff_id.hex().as_bytes())?;
+        let lease = lease.ok_or(Error::NoLayer { layer })?;
+        write_whole(&self.source_path(&source), layer.hex().as_bytes())?;
         drop(lock);
         Ok(lease)
     }
@@ -189,30 +241,26 @@ impl Store {
         &self,
         layer: Digest,
         expected: Expected,
+        base: Option<&Base>,
         open: impl FnOnce() -> Result<R, SourceError>,
     ) -> Result<(Work, Unpacked), Error> {
         let blob = open().map_err(|source| Error::Source { layer, source })?;
         let tmp = self.tmp();
         let work = Work::new(&tmp).map_err(io("make a directory in", &tmp))?;
-        let made = work.path().join("layer");
-        let diff = made.join("diff");
-        let mut builder = DirBuilder::new();
-        builder
-            .mode(0o700)
-            .create(&made)
-            .map_err(io("make", &made))?;
-        builder
-            .mode(0o755)
-            .create(&diff)
-            .map_err(io("make", &diff))?;
-        // The mode above is subject to the umask.
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&diff, mode).map_err(io("set the mode of", &diff))?;
-        let directory = File::open(&diff).map_err(io("open", &diff))?;
+        let made = make_layer_directory(&work)?;
+        let mut target = made.join("diff");
+        if let Some(base) = base {
+            target = base.make_in(&target)?;
+        }
+        let directory = File::open(&target).map_err(io("open", &target))?;
         let markers = self.report.markers;
         let unpacked = unpack(blob, directory.into(), markers, expected, self.limits)
             .map_err(|source| Error::Unpack { layer, source })?;
-        write_info(&made, &unpacked)?;
+        let hidden = match base {
+            Some(base) => base.hidden(&unpacked.hidden),
+            None => unpacked.hidden.clone(),
+        };
+        write_info(&made, &LayerInfo::from(&unpacked), &hidden)?;
         Ok((work, unpacked))
     }
 
@@ -227,16 +275,40 @@ impl Store {
     }
 }
 
-fn write_info(made: &Path, unpacked: &Unpacked) -> Result<(), Error> {
-    let info = LayerInfo {
-        diff_id: unpacked.diff_id,
-        blob: unpacked.blob,
-        blob_size: unpacked.blob_size,
-        compression: unpacked.compression,
-        bytes: unpacked.bytes,
-        entries: unpacked.entries,
-        dropped: unpacked.dropped,
-    };
+/// The directory that becomes a layer, with its empty `diff/`.
+fn make_layer_directory(work: &Work) -> Result<PathBuf, Error> {
+    let made = work.path().join("layer");
+    let diff = made.join("diff");
+    let mut builder = DirBuilder::new();
+    builder
+        .mode(0o700)
+        .create(&made)
+        .map_err(io("make", &made))?;
+    builder
+        .mode(0o755)
+        .create(&diff)
+        .map_err(io("make", &diff))?;
+    // The mode above is subject to the umask.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&diff, mode).map_err(io("set the mode of", &diff))?;
+    Ok(made)
+}
+
+impl From<&Unpacked> for LayerInfo {
+    fn from(unpacked: &Unpacked) -> Self {
+        Self {
+            diff_id: unpacked.diff_id,
+            blob: unpacked.blob,
+            blob_size: unpacked.blob_size,
+            compression: unpacked.compression,
+            bytes: unpacked.bytes,
+            entries: unpacked.entries,
+            dropped: unpacked.dropped,
+        }
+    }
+}
+
+fn write_info(made: &Path, info: &LayerInfo, hidden: &Hidden) -> Result<(), Error> {
     let path = made.join("layer.json");
     let json = serde_json::to_vec_pretty(&info).map_err(|source| Error::Damaged {
         path: path.clone(),
@@ -244,5 +316,5 @@ fn write_info(made: &Path, unpacked: &Unpacked) -> Result<(), Error> {
     })?;
     std::fs::write(&path, json).map_err(io("write", &path))?;
     let path = made.join("hidden");
-    std::fs::write(&path, unpacked.hidden.to_bytes()).map_err(io("write", &path))
+    std::fs::write(&path, hidden.to_bytes()).map_err(io("write", &path))
 }

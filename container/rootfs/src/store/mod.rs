@@ -5,6 +5,7 @@
 //!   version                  "warren-rootfs 1\n"
 //!   id                       random name of this store
 //!   probe.json               what the driver probe found, and for which kernel and file system
+//!   marks                    where and in which form layers are marked for what they hide
 //!   layers/DIGITS/           a layer, by the SHA-256 of its uncompressed archive; 0700
 //!     diff/                  its content
 //!     hidden                 what it hides of the layers below
@@ -12,7 +13,7 @@
 //!   sources/DIGITS           a local source's id ─► digits of its layer
 //!   pins/NAME                layers to be kept, one a line
 //!   images/ID/               see the module `image`
-//!   locks/                   layer-, making-, source-DIGITS, image-ID: flock(2)
+//!   locks/                   store-marks, layer-, making-, source-DIGITS, image-ID: flock(2)
 //!   tmp/                     in the making; each locked by its maker
 //!   trash/                   in the unmaking
 //! ```
@@ -25,12 +26,16 @@
 //! or a pin names it. The collector takes the lock for itself before it looks a last time, so that
 //! a layer cannot go between its lease and its image.
 
+mod base;
 mod capacity;
 mod collect;
+mod directory;
 mod error;
 mod layers;
 pub(crate) mod lock;
 mod pins;
+mod remark;
+mod usage;
 pub(crate) mod work;
 
 use std::fs::{DirBuilder, File};
@@ -42,6 +47,9 @@ pub use collect::Collected;
 pub use error::Error;
 pub use layers::{LayerInfo, Lease, SourceError};
 
+pub use usage::Usage;
+
+pub(crate) use base::Base;
 pub(crate) use error::io;
 
 use crate::driver::{self, Report};
@@ -106,6 +114,7 @@ impl Store {
             swept: Swept::default(),
         };
         store.swept = store.sweep()?;
+        store.remark()?;
         Ok(store)
     }
 
@@ -140,6 +149,7 @@ impl Store {
                 return Err(Error::Version { path, found });
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                refuse_foreign(root)?;
                 let make = |path: &Path, mode| {
                     let mut builder = DirBuilder::new();
                     builder
@@ -212,6 +222,29 @@ impl Store {
         }
         work::remove(&target).map_err(io("remove", &target))
     }
+}
+
+/// A directory that holds things of others does not become a store: sweeping it would be no service.
+fn refuse_foreign(root: &Path) -> Result<(), Error> {
+    const OWN: [&str; 9] = [
+        "layers", "sources", "pins", "tmp", "trash", "images", "locks", "id", "version",
+    ];
+    for entry in std::fs::read_dir(root).map_err(io("list", root))? {
+        let name = entry.map_err(io("list", root))?.file_name();
+        let name = name.to_string_lossy();
+        let is_own = OWN.iter().any(|own| {
+            // Whole files are written beside their place first.
+            name.strip_prefix(own)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        });
+        if !is_own && name != "lost+found" {
+            return Err(Error::Version {
+                path: root.to_owned(),
+                found: format!("no version, but {name}"),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file such that a reader, and whoever comes after a power cut, sees all of it or nothing.

@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Dir, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
-/// `None`: no such directory, or something else on the way.
-fn open(root: BorrowedFd<'_>, path: &[u8]) -> Result<Option<OwnedFd>, Errno> {
+/// Opens the directory at `path`. `None`: no such directory, or something else on the way.
+pub(crate) fn open_beneath(root: BorrowedFd<'_>, path: &[u8]) -> Result<Option<OwnedFd>, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
     let path = if path.is_empty() { b"." } else { path };
@@ -24,7 +24,7 @@ pub(crate) fn remove_beneath(root: BorrowedFd<'_>, path: &[u8]) -> Result<(), Er
         None => (b"".as_slice(), path),
     };
     let name = name.strip_prefix(b"/").unwrap_or(name);
-    match open(root, above)? {
+    match open_beneath(root, above)? {
         Some(parent) => super::remove(parent.as_fd(), name),
         None => Ok(()),
     }
@@ -32,7 +32,7 @@ pub(crate) fn remove_beneath(root: BorrowedFd<'_>, path: &[u8]) -> Result<(), Er
 
 /// Removes all inside the directory at `path`, if there is one.
 pub(crate) fn empty_beneath(root: BorrowedFd<'_>, path: &[u8]) -> Result<(), Errno> {
-    let Some(directory) = open(root, path)? else {
+    let Some(directory) = open_beneath(root, path)? else {
         return Ok(());
     };
     let mut entries = Dir::read_from(&directory)?;

@@ -1,0 +1,13 @@
+//! Pulls from a real registry on loopback, and from servers that misbehave.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test has nobody to hand an error to"
+)]
+
+mod images;
+mod misbehaving;
+mod places;
+mod real;
+mod server;
