@@ -1,0 +1,189 @@
+//! A container, from its keeper's side: the interface of the engine.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::process::Pid;
+use warren_sys_cgroup::{Error as CgroupError, GroupSet, OomWatcher};
+use warren_sys_process::namespaces::Kind;
+
+use super::channel::Channel;
+use super::create::create;
+use super::error::{Error, SpawnError};
+use super::seccomp::Filter;
+use super::spawn;
+use super::terminal::Terminal;
+use crate::groups::{Groups, Place};
+use crate::oci::Spec;
+use crate::spec::{ContainerSpec, ProcessSpec};
+
+/// What a bundle does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The groups in which the container's own are made.
+    pub parent: Place,
+}
+
+impl Options {
+    /// As the container is wanted.
+    #[must_use]
+    pub fn of(spec: &ContainerSpec) -> Self {
+        Self {
+            parent: spec.cgroup.parent.clone(),
+        }
+    }
+}
+
+/// Where a process reads and writes. The descriptors are closed here once it has them.
+#[derive(Debug)]
+pub enum Stdio {
+    /// Three descriptors.
+    Files {
+        /// Standard input.
+        stdin: OwnedFd,
+        /// Standard output.
+        stdout: OwnedFd,
+        /// Standard error.
+        stderr: OwnedFd,
+    },
+    /// The slave end of a terminal ([`Container::terminal`]), all three, and the process's
+    /// controlling terminal.
+    Terminal(OwnedFd),
+}
+
+/// What code that runs inside a container is told: see [`Container::within`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inside {
+    /// Its user id there.
+    pub uid: u32,
+    /// Its group id there.
+    pub gid: u32,
+    /// Its home directory.
+    pub home: PathBuf,
+}
+
+/// A container. Dropping it does nothing to it; see [`groups::destroy`](crate::groups::destroy).
+#[derive(Debug)]
+pub struct Container {
+    pub(super) init: Pid,
+    pub(super) groups: Groups,
+    /// To init, until it has executed its program.
+    pub(super) channel: Option<Channel>,
+    /// Of init, in the order in which they are joined.
+    pub(super) namespaces: Vec<(Kind, File)>,
+    /// The container's own instance of devpts.
+    pub(super) terminals: OwnedFd,
+    pub(super) bundle: Spec,
+    pub(super) filter: Filter,
+}
+
+impl Container {
+    /// Makes a container as far as its first process, which then waits for [`Container::start`].
+    ///
+    /// # Errors
+    /// [`Error`]; then no process and no group is left.
+    pub fn create(bundle: &Spec, options: &Options) -> Result<Self, Error> {
+        create(bundle, options)
+    }
+
+    /// The first process, as the keeper sees it.
+    #[must_use]
+    pub fn init(&self) -> Pid {
+        self.init
+    }
+
+    /// Where the groups are: enough to destroy the container without its keeper.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.groups.place
+    }
+
+    /// The groups with the container's limits.
+    #[must_use]
+    pub fn groups(&self) -> &GroupSet {
+        &self.groups.outer
+    }
+
+    /// What could not be had and was not asked for by name, for a log.
+    #[must_use]
+    pub fn remarks(&self) -> &[String] {
+        &self.groups.remarks
+    }
+
+    /// One of init's namespaces; `None` if the container shares it with the keeper.
+    #[must_use]
+    pub fn namespace(&self, kind: Kind) -> Option<BorrowedFd<'_>> {
+        let found = self.namespaces.iter().find(|(each, _)| *each == kind);
+        found.map(|(_, file)| file.as_fd())
+    }
+
+    /// Watches for OOM kills. `None` if no group has the memory controller. With cgroup v1 the kill
+    /// of a process that a manager inside has put into a group of its own is not heard.
+    ///
+    /// # Errors
+    /// No watch can be had.
+    pub fn watch_memory(&self) -> Result<Option<OomWatcher>, CgroupError> {
+        // v1 counts a kill where the victim is, and nowhere above.
+        let mut v1 = self.groups.init.v1.iter();
+        if let Some(group) = v1.find(|group| group.has_controller("memory")) {
+            return OomWatcher::v1(group).map(Some);
+        }
+        match &self.groups.outer.v2 {
+            Some(group) if group.controllers()?.iter().any(|c| c == "memory") => {
+                OomWatcher::v2(group).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Has init execute its program.
+    ///
+    /// # Errors
+    /// [`Error`]; then init is dead.
+    pub fn start(&mut self) -> Result<(), Error> {
+        let channel = self.channel.take().ok_or(Error::Started)?;
+        super::create::start(self.init, &channel)
+    }
+
+    /// Opens a terminal of the container's own, so that its name is right inside.
+    ///
+    /// # Errors
+    /// The container has as many terminals as it may have.
+    pub fn terminal(&self, size: crate::spec::Terminal) -> Result<Terminal, SpawnError> {
+        Terminal::open(self.terminals.as_fd(), size)
+    }
+
+    /// Starts a process and returns when its program has been executed. Its environment is the
+    /// container's and its own, with `PATH`, `USER` and `HOME` put in if they are missing.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; then the child is dead and has been waited for.
+    pub fn spawn(&self, process: &ProcessSpec, stdio: Stdio) -> Result<Pid, SpawnError> {
+        spawn::program(self, process, stdio)
+    }
+
+    /// Runs `work` inside the container in a child, as a user and with what that user may do, in
+    /// its home directory, and returns when it is about to begin. The child ends with the number
+    /// that `work` returns; its descriptors are those of the keeper.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; then the child is dead and has been waited for.
+    pub fn within(&self, user: &str, work: impl FnOnce(&Inside) -> i32) -> Result<Pid, SpawnError> {
+        spawn::work(self, user, None, work)
+    }
+
+    /// As [`Container::within`], in the directory given, which is relative to the home directory,
+    /// and made with its parents, for the user, if it is missing.
+    ///
+    /// # Errors
+    /// As [`Container::within`].
+    pub fn within_directory(
+        &self,
+        user: &str,
+        directory: &Path,
+        work: impl FnOnce(&Inside) -> i32,
+    ) -> Result<Pid, SpawnError> {
+        spawn::work(self, user, Some(directory), work)
+    }
+}

@@ -1,0 +1,78 @@
+//! Becoming the user that a program is executed as.
+//!
+//! The order is forced: a filter needs `CAP_SYS_ADMIN`, the bounding set `CAP_SETPCAP`, ids
+//! `CAP_SETUID`, and each step after the filter has to be among the calls it allows.
+
+use rustix::process::{Gid, Uid};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
+    remove_capability_from_bounding_set, set_capabilities, set_no_new_privs, set_thread_groups,
+    set_thread_res_gid, set_thread_res_uid,
+};
+use warren_sys_process::capabilities::bounding;
+
+use super::error::Failure;
+use super::seccomp::Filter;
+use crate::bundle::capabilities::of_user;
+use crate::oci::Spec;
+use crate::users::User;
+
+/// Puts on the bundle's filter and becomes the user, with the capabilities that it has there.
+pub(super) fn assume(bundle: &Spec, filter: &Filter, user: &User) -> Result<(), Failure> {
+    if bundle.process.no_new_privileges {
+        set_no_new_privs(true).map_err(|e| Failure::new("set", "no_new_privs", e))?;
+    }
+    filter
+        .install()
+        .map_err(|e| Failure::new("install", "the system call filter", e))?;
+    become_user(bundle, user)
+}
+
+/// Becomes the user, with the capabilities that it has in the container.
+pub(super) fn become_user(bundle: &Spec, user: &User) -> Result<(), Failure> {
+    let available = bounding().map_err(|e| Failure::because("read", "capabilities", &e))?;
+    let set = of_user(bundle, user.uid, available);
+    for bit in (available - set).iter() {
+        remove_capability_from_bounding_set(bit)
+            .map_err(|e| Failure::new("drop", "a capability from the bounding set", e))?;
+    }
+    // EINVAL: a kernel without ambient capabilities has none to clear.
+    match clear_ambient_capability_set() {
+        Ok(()) | Err(rustix::io::Errno::INVAL) => {}
+        Err(e) => return Err(Failure::new("clear", "ambient capabilities", e)),
+    }
+    let now = capabilities(None).map_err(|e| Failure::new("read", "capabilities", e))?;
+    apply(CapabilitySets {
+        inheritable: set,
+        ..now
+    })?;
+    let ids = |step, e| Failure::new(step, format!("{}:{}", user.uid, user.gid), e);
+    let groups: Vec<Gid> = user.groups.iter().map(|id| Gid::from_raw(*id)).collect();
+    set_thread_groups(&groups).map_err(|e| ids("set the groups of", e))?;
+    let gid = Gid::from_raw(user.gid);
+    set_thread_res_gid(gid, gid, gid).map_err(|e| ids("become the group of", e))?;
+    let uid = Uid::from_raw(user.uid);
+    set_thread_res_uid(uid, uid, uid).map_err(|e| ids("become the user of", e))?;
+    let in_force = if user.uid == 0 {
+        set
+    } else {
+        CapabilitySet::empty()
+    };
+    apply(CapabilitySets {
+        inheritable: set,
+        permitted: in_force,
+        effective: in_force,
+    })
+}
+
+/// Becomes root of a user namespace just entered, with nothing of outside left.
+pub(super) fn become_root() -> Result<(), Failure> {
+    let failed = |e| Failure::new("become", "root of the container's user namespace", e);
+    set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT).map_err(failed)?;
+    set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT).map_err(failed)?;
+    set_thread_groups(&[]).map_err(failed)
+}
+
+fn apply(sets: CapabilitySets) -> Result<(), Failure> {
+    set_capabilities(None, sets).map_err(|e| Failure::new("set", "capabilities", e))
+}

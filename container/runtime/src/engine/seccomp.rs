@@ -1,0 +1,164 @@
+//! From a bundle's filter of system calls to programs, and putting them on.
+//!
+//! A compiled filter knows one answer for what is listed and one for the rest, so there is a
+//! program for what is allowed, and one more for each other answer. The kernel takes the strictest
+//! of all programs' answers, and of two errors that of the program put on last: the ones with the
+//! special answers.
+
+use std::collections::BTreeMap;
+
+use rustix::io::Errno;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch,
+};
+use warren_sys_process::seccomp::{Instruction, install};
+
+use crate::bundle::syscalls::number;
+use crate::oci::{Seccomp, Syscall, SyscallArgument};
+
+/// Compiled programs, in the order in which they are put on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Filter(Vec<Vec<Instruction>>);
+
+/// By the number of the call; an empty list of rules matches always.
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+impl Filter {
+    /// Compiles a bundle's filter.
+    ///
+    /// # Errors
+    /// What of it cannot be had, in words.
+    pub(super) fn compile(wanted: Option<&Seccomp>) -> Result<Self, String> {
+        let Some(wanted) = wanted else {
+            return Ok(Self::default());
+        };
+        let otherwise = action(&wanted.default_action, wanted.default_errno_ret)?;
+        let mut by_action: Vec<(SeccompAction, Rules)> = vec![(SeccompAction::Allow, Rules::new())];
+        for syscall in &wanted.syscalls {
+            let action = action(&syscall.action, syscall.errno_ret)?;
+            let found = by_action.iter().position(|(known, _)| *known == action);
+            let at = found.unwrap_or_else(|| {
+                by_action.push((action, Rules::new()));
+                by_action.len() - 1
+            });
+            if let Some((_, rules)) = by_action.get_mut(at) {
+                add(rules, syscall)?;
+            }
+        }
+        let mut programs = Vec::new();
+        for (at, (answer, rules)) in by_action.into_iter().enumerate() {
+            let rest = if at == 0 {
+                otherwise.clone()
+            } else {
+                SeccompAction::Allow
+            };
+            programs.push(program(rules, rest, answer)?);
+        }
+        Ok(Self(programs))
+    }
+
+    /// Puts the filter on the calling thread, for good.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(super) fn install(&self) -> Result<(), Errno> {
+        self.0.iter().try_for_each(|program| install(program))
+    }
+}
+
+fn program(
+    rules: Rules,
+    rest: SeccompAction,
+    answer: SeccompAction,
+) -> Result<Vec<Instruction>, String> {
+    let words = |error: &dyn std::error::Error| error.to_string();
+    let target: TargetArch = std::env::consts::ARCH
+        .try_into()
+        .map_err(|error: seccompiler::BackendError| words(&error))?;
+    let filter = SeccompFilter::new(rules, rest, answer, target).map_err(|e| words(&e))?;
+    let program: BpfProgram = filter
+        .try_into()
+        .map_err(|error: seccompiler::BackendError| words(&error))?;
+    let instruction = |each: &seccompiler::sock_filter| Instruction {
+        code: each.code,
+        jump_true: each.jt,
+        jump_false: each.jf,
+        operand: each.k,
+    };
+    Ok(program.iter().map(instruction).collect())
+}
+
+fn add(rules: &mut Rules, syscall: &Syscall) -> Result<(), String> {
+    for name in &syscall.names {
+        // A call that this machine's architecture lacks cannot be made, so the default is right.
+        let Some(number) = number(name) else {
+            continue;
+        };
+        if syscall.args.is_empty() {
+            rules.insert(number, Vec::new());
+            continue;
+        }
+        let conditions = syscall.args.iter().map(condition);
+        let conditions = conditions.collect::<Result<Vec<_>, _>>()?;
+        let rule = SeccompRule::new(conditions).map_err(|error| error.to_string())?;
+        match rules.get_mut(&number) {
+            // Allowed whatever the arguments.
+            Some(known) if known.is_empty() => {}
+            Some(known) => known.push(rule),
+            None => {
+                rules.insert(number, vec![rule]);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn condition(argument: &SyscallArgument) -> Result<SeccompCondition, String> {
+    let (operator, value) = match argument.op.as_str() {
+        "SCMP_CMP_MASKED_EQ" => (SeccompCmpOp::MaskedEq(argument.value), argument.value_two),
+        "SCMP_CMP_EQ" => (SeccompCmpOp::Eq, argument.value),
+        "SCMP_CMP_NE" => (SeccompCmpOp::Ne, argument.value),
+        other => return Err(format!("comparison {other} of system call arguments")),
+    };
+    SeccompCondition::new(argument.index, SeccompCmpArgLen::Qword, operator, value)
+        .map_err(|error| error.to_string())
+}
+
+fn action(name: &str, errno: Option<u32>) -> Result<SeccompAction, String> {
+    match name {
+        "SCMP_ACT_ALLOW" => Ok(SeccompAction::Allow),
+        "SCMP_ACT_ERRNO" => Ok(SeccompAction::Errno(errno.unwrap_or(1))),
+        other => Err(format!("system call action {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::seccomp::filter;
+    use crate::groups::Place;
+    use crate::spec::ContainerSpec;
+
+    #[test]
+    fn the_usual_filter_compiles_into_two_programs_that_fit() {
+        let spec = ContainerSpec::new("h", "/r".into(), "/i".into(), Place::default());
+        let wanted = filter(&spec).unwrap();
+        let compiled = Filter::compile(Some(&wanted)).unwrap();
+        assert_eq!(compiled.0.len(), 2);
+        assert!(compiled.0.iter().all(|program| program.len() < 4096));
+        assert!(Filter::compile(None).unwrap().0.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        let spec = ContainerSpec::new("h", "/r".into(), "/i".into(), Place::default());
+        let mut wanted = filter(&spec).unwrap();
+        wanted.syscalls[0].action = "SCMP_ACT_NOTIFY".to_owned();
+        assert!(
+            Filter::compile(Some(&wanted))
+                .unwrap_err()
+                .contains("NOTIFY")
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! Making a container's groups: limited and filtered before anything is in them.
+//!
+//! The order matters:
+//!
+//! ```text
+//! NAME made ─► v1 device list ─► v2 device program ─► limits ─► controllers for below ─► init made
+//! ```
+//!
+//! The v1 device list can be reset only while there is no child, and nothing may ever run
+//! unfiltered.
+
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use rustix::fs::{Gid, Uid};
+use rustix::io::Errno;
+use warren_sys_cgroup::error::Error as CgroupError;
+use warren_sys_cgroup::limits::{ApplyError, Bound, LimitError};
+use warren_sys_cgroup::limits::{Cpu, CpuShare, Limits, Memory};
+use warren_sys_cgroup::{Cgroup, GroupSet};
+use warren_sys_devicefilter::attach::{AttachError, Owned};
+use warren_sys_devicefilter::policy::PolicyError;
+use warren_sys_devicefilter::{Defaults, Policy, Program, Style, install, v1};
+
+use super::destroy::{DestroyError, destroy};
+use super::place::{Place, PlaceError};
+use crate::oci::Resources;
+
+/// The group that a container's processes are in, below the one that has its limits.
+pub const INIT: &str = "init";
+
+/// How long an empty group of a failed attempt may take to go.
+const REMOVE: Duration = Duration::from_secs(5);
+
+/// The groups of one container.
+#[derive(Debug)]
+pub struct Groups {
+    /// Where they are.
+    pub place: Place,
+    /// With the limits and the device filter.
+    pub outer: GroupSet,
+    /// With the processes.
+    pub init: GroupSet,
+    /// The device program on the outer v2 group.
+    pub program: Option<Owned>,
+    /// What could not be had and was not asked for by name.
+    pub remarks: Vec<String>,
+}
+
+/// The groups could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum MakeError {
+    /// Where they are to be.
+    #[error("cannot open the groups in which the container's are to be made")]
+    Parent(#[from] PlaceError),
+    /// There are groups of this name with processes.
+    #[error("the container's group {0} exists and is in use")]
+    InUse(String),
+    /// What an earlier attempt left could not be removed.
+    #[error("cannot remove what is left of earlier groups")]
+    Left(#[source] DestroyError),
+    /// A group.
+    #[error("cannot make the container's groups")]
+    Create(#[source] CgroupError),
+    /// The device rules.
+    #[error("the device rules have no filter")]
+    Policy(#[from] PolicyError),
+    /// The v2 program.
+    #[error("cannot put up the device filter")]
+    Program(#[from] AttachError),
+    /// The v1 list.
+    #[error("cannot put up the device filter of cgroup v1")]
+    Devices(#[from] v1::V1Error),
+    /// There is neither cgroup v2 nor the devices controller.
+    #[error(
+        "there is no way to filter devices: neither cgroup v2 nor the v1 devices controller can be used"
+    )]
+    NoFilter,
+    /// A limit.
+    #[error("the container's limits are not in force")]
+    Limits(#[source] ApplyError),
+    /// Handing `init` over.
+    #[error("cannot hand the container's group to its root user")]
+    Delegate(#[source] CgroupError),
+}
+
+/// Makes the groups `name` in `parent` and `init` in it, the latter owned by `owner`.
+///
+/// # Errors
+/// [`MakeError`]; then none is left.
+pub fn make(
+    parent: &Place,
+    name: &str,
+    resources: &Resources,
+    owner: Option<(Uid, Gid)>,
+) -> Result<Groups, MakeError> {
+    let place = parent.child(name);
+    let above = parent.open()?;
+    if let Ok(left) = above.child(name) {
+        if left.v2.as_ref().is_some_and(in_use) {
+            return Err(MakeError::InUse(name.to_owned()));
+        }
+        destroy(&place, REMOVE).map_err(MakeError::Left)?;
+    }
+    if let Some(v2) = &above.v2 {
+        hand_down(v2).map_err(MakeError::Create)?;
+    }
+    let outer = above.create(name).map_err(MakeError::Create)?;
+    match fill(place.clone(), outer, resources, owner) {
+        Ok(groups) => Ok(groups),
+        Err(error) => {
+            // The first error is the one to tell; what is left now, the next attempt removes.
+            let _secondary = destroy(&place, REMOVE);
+            Err(error)
+        }
+    }
+}
+
+fn in_use(group: &Cgroup) -> bool {
+    group.state().is_ok_and(|state| state.populated)
+}
+
+fn fill(
+    place: Place,
+    outer: GroupSet,
+    resources: &Resources,
+    owner: Option<(Uid, Gid)>,
+) -> Result<Groups, MakeError> {
+    let program = filter(&outer, resources)?;
+    let mut remarks = Vec::new();
+    limit(&outer, resources, &mut remarks)?;
+    if let Some(v2) = &outer.v2 {
+        hand_down(v2).map_err(MakeError::Create)?;
+    }
+    let init = outer.create(INIT).map_err(MakeError::Create)?;
+    if let (Some(v2), Some((uid, gid))) = (&init.v2, owner) {
+        v2.delegate(uid, gid).map_err(MakeError::Delegate)?;
+    }
+    Ok(Groups {
+        place,
+        outer,
+        init,
+        program,
+        remarks,
+    })
+}
+
+/// Enables what controllers there are for the groups below. One that cannot be enabled is missed
+/// by the limit that needs it, which then says so.
+fn hand_down(group: &Cgroup) -> Result<(), CgroupError> {
+    let available = group.controllers()?;
+    let names: Vec<&str> = available.iter().map(String::as_str).collect();
+    group.enable(&names).map(drop)
+}
+
+fn filter(outer: &GroupSet, resources: &Resources) -> Result<Option<Owned>, MakeError> {
+    let policy = Policy::for_container(&resources.devices, &Defaults::default())?;
+    let devices = outer
+        .v1
+        .iter()
+        .find(|group| group.has_controller("devices"));
+    if let Some(group) = devices {
+        v1::apply(group.path(), &policy)?;
+    }
+    let Some(group) = &outer.v2 else {
+        return if devices.is_some() {
+            Ok(None)
+        } else {
+            Err(MakeError::NoFilter)
+        };
+    };
+    let program = Program::new(&policy, Style::default());
+    let mut record: Option<Owned> = None;
+    install(group.as_fd(), &program, &mut record)?;
+    Ok(record)
+}
+
+fn limit(
+    outer: &GroupSet,
+    resources: &Resources,
+    remarks: &mut Vec<String>,
+) -> Result<(), MakeError> {
+    let bytes = |value: Option<i64>| value.and_then(|value| u64::try_from(value).ok());
+    let memory = resources.memory.unwrap_or_default();
+    let max = bytes(memory.limit);
+    let swap = bytes(memory.swap).map(|both| both.saturating_sub(max.unwrap_or(0)));
+    let pids = resources.pids.map(|pids| pids.limit);
+    let mut limits = Limits {
+        memory: Memory {
+            max: max.map(Bound::At),
+            swap: swap.map(Bound::At),
+            ..Memory::default()
+        },
+        cpu: Cpu {
+            share: resources
+                .cpu
+                .and_then(|cpu| cpu.shares)
+                .map(CpuShare::Shares),
+            quota: None,
+        },
+        pids: bytes(pids).map(Bound::At),
+        ..Limits::default()
+    };
+    let failed = match outer.limit(&limits) {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    if swap.is_none() || !failed.failures.iter().all(no_swap_accounting) {
+        return Err(MakeError::Limits(failed));
+    }
+    // Nothing limits swap on a kernel that does not count it. The rest has to hold.
+    remarks.push(format!("swap is not limited: {failed}"));
+    limits.memory.swap = None;
+    outer.limit(&limits).map(drop).map_err(MakeError::Limits)
+}
+
+/// Whether the limit failed because the kernel has no file for it.
+fn no_swap_accounting(failure: &warren_sys_cgroup::limits::Failure) -> bool {
+    let LimitError::Group(error) = &failure.error else {
+        return false;
+    };
+    failure.controller == "memory" && error.errno() == Some(Errno::NOENT)
+}

@@ -1,0 +1,106 @@
+//! Destroying a container, whatever of it is left.
+//!
+//! ```text
+//!   ask the shim ─► shim gone? ─► init gone? ─► cgroups killed, removed ─► NAME/ renamed, removed
+//!        │ no answer    │ no: SIGKILL  │ no: SIGKILL
+//! ```
+//!
+//! Every step looks for itself, so that a destruction that was cut off is just begun again.
+
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::process::{Signal, pidfd_send_signal};
+
+use warren_container_runtime::groups;
+
+use super::{Depot, Error};
+use crate::record::{Identity, Record};
+use crate::wire::Request;
+
+/// How long the shim may take to end after its answer, and whoever is killed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Depot {
+    /// Kills the container's processes and shim and removes its cgroups and its directory.
+    /// `false` if there was no such container.
+    ///
+    /// # Errors
+    /// [`Error::Destroying`] while another call is at it; [`Error::Cgroup`] or [`Error::Io`] with
+    /// what could not be removed: the container is then still listed, and can be destroyed again.
+    pub fn destroy(&self, handle: &str) -> Result<bool, Error> {
+        let _entry = self.busy.destroy(handle)?;
+        let directory = self.path(handle);
+        if !directory.exists() {
+            return Ok(false);
+        }
+        let asked: Result<(), Error> = self.ask(handle, "", &Request::Kill);
+        // Read after the shim has said that it is through: it writes the record.
+        if let Some(record) = Record::load(&directory) {
+            // A shim that has answered ends by itself.
+            end(
+                &record.shim,
+                if asked.is_ok() {
+                    PATIENCE
+                } else {
+                    Duration::ZERO
+                },
+            );
+            if let Some(init) = &record.init {
+                end(init, Duration::ZERO);
+            }
+        }
+        // What was asked for tells where they are, also if the shim was killed before its record.
+        if let Some(spec) = super::list::read_spec(&directory)? {
+            let place = spec.cgroup.parent.child(&spec.cgroup.name);
+            groups::destroy(&place, PATIENCE).map_err(|source| Error::Cgroup {
+                handle: handle.to_owned(),
+                source: Box::new(source),
+            })?;
+        }
+        let name = crate::name::of(handle);
+        let removing = self.directory.join(format!(".removing-{name}"));
+        clear(&removing)?;
+        match fs::rename(&directory, &removing) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            other => other.map_err(Error::io("remove", directory))?,
+        }
+        clear(&removing)?;
+        Ok(true)
+    }
+}
+
+fn clear(path: &std::path::Path) -> Result<(), Error> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.map_err(Error::io("remove", path)),
+    }
+}
+
+/// Waits until a process has ended, and kills it when the time is up.
+fn end(process: &Identity, patience: Duration) {
+    let Some(fd) = process.open() else { return };
+    if ended_within(&fd, patience) {
+        return;
+    }
+    // It may just have ended; and what cannot be killed shows in its cgroup.
+    let _gone = pidfd_send_signal(&fd, Signal::KILL);
+    ended_within(&fd, PATIENCE);
+}
+
+fn ended_within(fd: &OwnedFd, patience: Duration) -> bool {
+    let deadline = Instant::now() + patience;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).ok();
+        let mut poll = [PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)];
+        match rustix::event::poll(&mut poll, timeout.as_ref()) {
+            Err(Errno::INTR) => {}
+            Ok(ready) => return ready > 0,
+            Err(_) => return false,
+        }
+    }
+}

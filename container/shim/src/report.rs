@@ -1,0 +1,111 @@
+//! What a shim tells the process that started it: one message on its standard output, which is a
+//! socket, with the container's network namespace as a descriptor.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::wire::Failure;
+
+/// The longest message, in bytes.
+const LONGEST: usize = 64 << 10;
+
+/// The message, as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Report {
+    /// The container is there and its init waits.
+    Created {
+        /// Init's pid in the shim's pid namespace.
+        init: i32,
+    },
+    /// It could not be made.
+    Failed(Failure),
+}
+
+/// Sends it. Whoever started us may be gone already, which changes nothing.
+pub(crate) fn send(to: BorrowedFd<'_>, report: &Report, with: Option<BorrowedFd<'_>>) {
+    let Ok(json) = serde_json::to_vec(report) else {
+        return;
+    };
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors: Vec<BorrowedFd<'_>> = with.into_iter().collect();
+    if !descriptors.is_empty() {
+        control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    }
+    let parts = [IoSlice::new(&json)];
+    while matches!(
+        sendmsg(to, &parts, &mut control, SendFlags::NOSIGNAL),
+        Err(Errno::INTR)
+    ) {}
+}
+
+/// Waits for it. `None`: the shim ended, or the time was up, or that was no report.
+pub(crate) fn receive(
+    from: impl AsFd,
+    limit: Duration,
+) -> Result<Option<(Report, Option<OwnedFd>)>, Errno> {
+    let deadline = Instant::now() + limit;
+    let mut json = vec![0; LONGEST];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).ok();
+        match rustix::event::poll(&mut [PollFd::new(&from, PollFlags::IN)], timeout.as_ref()) {
+            Ok(0) => return Err(Errno::TIMEDOUT),
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(errno) => return Err(errno),
+        }
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut parts = [IoSliceMut::new(&mut json)];
+        let bytes = match recvmsg(&from, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Ok(received) => received.bytes,
+            Err(Errno::INTR) => continue,
+            Err(Errno::CONNRESET) => 0,
+            Err(errno) => return Err(errno),
+        };
+        let mut descriptor = None;
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                descriptor = descriptors.into_iter().next();
+            }
+        }
+        let report = serde_json::from_slice(json.get(..bytes).unwrap_or_default());
+        return Ok(report.ok().map(|report| (report, descriptor)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixDatagram;
+
+    #[test]
+    fn a_report_comes_with_its_descriptor() {
+        let (one, other) = UnixDatagram::pair().unwrap();
+        let null = std::fs::File::open("/dev/null").unwrap();
+        send(
+            one.as_fd(),
+            &Report::Created { init: 7 },
+            Some(null.as_fd()),
+        );
+        let (report, descriptor) = receive(&other, Duration::from_secs(9)).unwrap().unwrap();
+        assert_eq!(report, Report::Created { init: 7 });
+        assert!(descriptor.is_some());
+        assert_eq!(
+            receive(&other, Duration::ZERO).unwrap_err(),
+            Errno::TIMEDOUT
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! From `warren shim DIR` to the loop.
+//!
+//! Standard output is the line to whoever started us ([`Report`]), standard error the container's
+//! `shim.log`. Everything else that was inherited is closed.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::ExitCode;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::stdio::{dup2_stdin, dup2_stdout, stderr, stdin, stdout};
+use warren_container_runtime::engine::{Container, Options};
+use warren_lib_errchain::chain;
+use warren_sys_process::descriptors::close_all_but;
+use warren_sys_process::fork::{Fork, fork};
+
+use super::engine::Engine;
+use super::{Shim, log, other_text};
+use crate::record::{Identity, Record};
+use crate::report::{self, Report};
+use crate::spec::ContainerSpec;
+use crate::wire::Failure;
+
+/// The verb `warren shim DIR`: makes the container that is described in `directory`, says so on
+/// standard output, and then keeps it, in a process that is nobody's child.
+///
+/// Returns in the process that was started as soon as there is the other one, and in that when the
+/// container has been destroyed. Must be called while the process has one thread.
+pub fn run(directory: &Path) -> ExitCode {
+    // What a parent has left open would be held for the container's life.
+    if let Err(errno) = close_all_but(&[stdin(), stdout(), stderr()]) {
+        log(&format!("cannot close what was inherited: {errno}"));
+    }
+    match fork() {
+        Ok(Fork::Parent(_)) => ExitCode::SUCCESS,
+        Ok(Fork::Child) => {
+            let outcome = keep(directory);
+            if let Err(failure) = &outcome {
+                log(&failure.message);
+            }
+            ExitCode::from(u8::from(outcome.is_err()))
+        }
+        Err(error) => {
+            let failure = super::engine::other(&error);
+            report::send(stdout(), &Report::Failed(failure), None);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn keep(directory: &Path) -> Result<(), Failure> {
+    let line = detach().map_err(|errno| other_text(format!("cannot detach: {errno}")))?;
+    let made = make(directory);
+    let (report, net, shim) = match made {
+        Ok(shim) => {
+            let init = shim.engine.init().as_raw_nonzero().get();
+            (
+                Report::Created { init },
+                shim.engine.net_namespace(),
+                Ok(shim),
+            )
+        }
+        Err(failure) => (Report::Failed(failure.clone()), None, Err(failure)),
+    };
+    report::send(line.as_fd(), &report, net.as_ref().map(AsFd::as_fd));
+    drop((line, net));
+    let mut shim = shim?;
+    shim.serve()
+        .map_err(|errno| other_text(format!("the shim's loop failed: {errno}")))
+}
+
+/// Leaves the session of whoever started us, and takes the line to them off standard output.
+fn detach() -> Result<OwnedFd, rustix::io::Errno> {
+    rustix::process::setsid()?;
+    let line = fcntl_dupfd_cloexec(stdout(), 3)?;
+    let flags = OFlags::RDWR | OFlags::CLOEXEC;
+    let null = rustix::fs::open(c"/dev/null", flags, Mode::empty())?;
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    Ok(line)
+}
+
+fn make(directory: &Path) -> Result<Shim<Container>, Failure> {
+    let failed = |step: &str, error: &dyn std::error::Error| {
+        other_text(format!(
+            "cannot {step} {}: {}",
+            directory.display(),
+            chain(error)
+        ))
+    };
+    let spec = std::fs::read(directory.join("container.json"))
+        .map_err(|error| failed("read container.json in", &error))?;
+    let spec: ContainerSpec = serde_json::from_slice(&spec)
+        .map_err(|error| failed("understand container.json in", &error))?;
+    let bundle =
+        crate::bundle::read(directory).map_err(|error| failed("read config.json in", &error))?;
+    let own = i32::try_from(std::process::id()).unwrap_or_default();
+    let mut record = Record {
+        shim: Identity::of(own).ok_or_else(|| other_text("cannot read /proc/self/stat".into()))?,
+        init: None,
+        place: spec.cgroup.parent.child(&spec.cgroup.name),
+    };
+    let save = |record: &Record| {
+        record
+            .save(directory)
+            .map_err(|error| failed("write shim.json in", &error))
+    };
+    save(&record)?;
+    let listener = listen(directory).map_err(|error| failed("make a socket in", &error))?;
+    let container = Container::create(&bundle, &Options::of(&spec))
+        .map_err(|error| super::engine::other(&error))?;
+    for remark in container.remarks() {
+        log(remark);
+    }
+    record.init = Identity::of(Engine::init(&container).as_raw_nonzero().get());
+    let shim = Shim::new(directory.to_owned(), container, listener)
+        .map_err(|errno| failed("watch the container in", &errno))?;
+    match save(&record) {
+        Ok(()) => Ok(shim),
+        // Init dies with us, and its groups are found by the place.
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The address of a socket is short, so it is named by a descriptor of its directory.
+fn listen(directory: &Path) -> std::io::Result<UnixListener> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let open = rustix::fs::open(directory, flags, Mode::empty())?;
+    let umask = rustix::process::umask(Mode::from_raw_mode(0o177));
+    let listener = UnixListener::bind(format!("/proc/self/fd/{}/shim.sock", open.as_raw_fd()));
+    rustix::process::umask(umask);
+    let listener = listener?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}

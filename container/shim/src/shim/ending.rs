@@ -1,0 +1,95 @@
+//! Stopping and killing, as time goes by.
+
+use std::time::Instant;
+
+use rustix::process::Signal;
+
+use super::connection::Role;
+use super::engine::Engine;
+use super::stop::Step;
+use super::{Shim, other_text};
+use crate::wire::{Failure, Phase};
+
+impl<E: Engine> Shim<E> {
+    /// Goes on with a stop.
+    pub(super) fn step_stop(&mut self, now: Instant) {
+        let Some(stop) = &mut self.stop else { return };
+        if now < stop.next() && self.phase != Phase::Dead {
+            return;
+        }
+        let members = match self.phase {
+            Phase::Dead => Ok(Vec::new()),
+            _ => self.engine.members(),
+        };
+        let outcome = match members {
+            Err(failure) => Err(failure),
+            Ok(members) => match stop.step(members.len(), now) {
+                Step::Wait => return,
+                step @ (Step::Term | Step::Kill) => {
+                    let signal = match step {
+                        Step::Term => Signal::TERM,
+                        _ => Signal::KILL,
+                    };
+                    for pid in members {
+                        let _may_have_ended = rustix::process::kill_process(pid, signal);
+                    }
+                    return;
+                }
+                Step::Done => Ok(()),
+                Step::Failed => Err(other_text(format!(
+                    "{} processes survive SIGKILL, {} among them",
+                    members.len(),
+                    members.first().map_or(0, |pid| pid.as_raw_nonzero().get()),
+                ))),
+            },
+        };
+        self.stop = None;
+        for key in std::mem::take(&mut self.stoppers) {
+            self.conclude(key, &outcome);
+        }
+    }
+
+    /// Looks whether everything is dead.
+    pub(super) fn step_kill(&mut self, now: Instant) {
+        let Some(deadline) = self.kill else { return };
+        // Init is the last to end; but somebody may have been put into the group from outside.
+        let left = match self.phase {
+            Phase::Dead if self.killed_all() => 0,
+            _ => 1,
+        };
+        let outcome = if left == 0 {
+            Ok(())
+        } else if now >= deadline {
+            Err(other_text(
+                "the container's processes survive SIGKILL".to_owned(),
+            ))
+        } else {
+            return;
+        };
+        self.kill = None;
+        for key in std::mem::take(&mut self.killers) {
+            self.conclude(key, &outcome);
+        }
+        self.done = outcome.is_ok();
+    }
+
+    fn killed_all(&self) -> bool {
+        self.engine
+            .members()
+            .map_or(true, |members| members.is_empty())
+    }
+
+    /// Answers whoever waits, at once as far as the socket takes it.
+    pub(super) fn conclude(&mut self, key: u32, outcome: &Result<(), Failure>) {
+        if let Some(connection) = self.connections.get_mut(&key) {
+            match outcome {
+                Ok(()) => {
+                    connection.answer(&());
+                    connection.role = Role::Leaving;
+                }
+                Err(failure) => connection.refuse(failure),
+            }
+            connection.flush();
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Creating, starting, stopping, destroying.
+
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
+
+use warren_container_shim::spec::ContainerSpec;
+use warren_container_shim::{ConfigFile, Error, Exit, Phase};
+
+use crate::world::{World, chain, eventually, is_running, read_until, shell, shim_of};
+
+#[test]
+fn a_container_is_made_started_used_and_gone() {
+    for privileged in [false, true] {
+        let world = World::new();
+        let depot = &world.depot;
+        let created = depot.create(&world.spec("h", privileged), &[]).unwrap();
+        let state = depot.state("h").unwrap();
+        assert_eq!((state.phase, state.stopped), (Phase::Created, false));
+        assert_eq!(state.init, created.pid);
+        let link = std::fs::metadata(format!("/proc/{}/ns/net", created.pid)).unwrap();
+        assert_eq!(created.netns.metadata().unwrap().ino(), link.ino());
+        let error = depot.run("h", &shell("true")).unwrap_err();
+        assert!(matches!(error, Error::NotRunning { .. }), "{error}");
+        depot.start("h").unwrap();
+        assert_eq!(depot.state("h").unwrap().phase, Phase::Running);
+        assert!(matches!(depot.start("h"), Err(Error::Refused { .. })));
+        let comm = std::fs::read_to_string(format!("/proc/{}/comm", created.pid)).unwrap();
+        assert_eq!(comm, "garden-init\n");
+        let outcome = depot
+            .run("h", &shell("hostname; exit 7"))
+            .unwrap()
+            .wait()
+            .unwrap();
+        assert_eq!(
+            (outcome.stdout, outcome.exit),
+            (b"h\n".to_vec(), Exit::Status(7))
+        );
+        let shim = shim_of(depot, "h");
+        assert!(is_running(shim));
+        assert!(depot.destroy("h").unwrap());
+        assert!(!is_running(shim) && !is_running(created.pid));
+        assert!(!depot.destroy("h").unwrap());
+        assert!(matches!(
+            depot.state("h"),
+            Err(Error::ContainerNotFound { .. })
+        ));
+        assert!(matches!(
+            depot.start("h"),
+            Err(Error::ContainerNotFound { .. })
+        ));
+    }
+}
+
+#[test]
+fn a_handle_is_taken_while_there_is_a_container() {
+    let world = World::new();
+    world.container("same");
+    let error = world
+        .depot
+        .create(&world.spec("same", false), &[])
+        .unwrap_err();
+    assert!(matches!(error, Error::ContainerExists { handle } if handle == "same"));
+    // The first one has not been hurt.
+    assert_eq!(world.depot.state("same").unwrap().phase, Phase::Running);
+    world.depot.destroy("same").unwrap();
+    world.container("same");
+}
+
+#[test]
+fn odd_handles_are_handles() {
+    let world = World::new();
+    let long = "x".repeat(250);
+    for handle in ["../evil", ".hidden", "a b", long.as_str()] {
+        let spec = ContainerSpec {
+            cgroup: warren_container_shim::spec::CgroupSpec {
+                parent: world.place.clone(),
+                name: "odd".into(),
+            },
+            ..world.spec(handle, false)
+        };
+        let container = world.start(handle, &spec);
+        assert_eq!(container.says("echo works"), "works");
+        let found = world.depot.list().unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].handle.as_str(), found[0].alive), (handle, true));
+        assert!(world.depot.destroy(handle).unwrap());
+    }
+}
+
+#[test]
+fn a_container_that_cannot_be_made_says_why_and_leaves_nothing() {
+    let world = World::new();
+    let mut spec = world.spec("h", false);
+    spec.binds.push(warren_container_shim::spec::Bind {
+        source: "/nonexistent/source".into(),
+        destination: "/x".into(),
+        writable: false,
+    });
+    let error = world.depot.create(&spec, &[]).unwrap_err();
+    assert!(matches!(error, Error::Create { .. }), "{error:?}");
+    assert!(
+        chain(&error).contains("/nonexistent/source"),
+        "{}",
+        chain(&error)
+    );
+    assert!(world.depot.list().unwrap().is_empty());
+    // An init that is no program is found out at the start, and the container is dead.
+    let mut spec = world.spec("h", false);
+    spec.init = "/etc/passwd".into();
+    world.depot.create(&spec, &[]).unwrap();
+    let error = world.depot.start("h").unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error:?}");
+    eventually("dead", || {
+        world.depot.state("h").unwrap().phase == Phase::Dead
+    });
+    assert!(world.depot.destroy("h").unwrap());
+}
+
+#[test]
+fn a_program_that_is_no_shim_is_told() {
+    let world = World::new();
+    let folder = world.folder.path().join("other");
+    for program in ["/bin/true", "/nonexistent"] {
+        let depot = warren_container_shim::Depot::open(&folder, program.into()).unwrap();
+        let error = depot.create(&world.spec("h", false), &[]).unwrap_err();
+        assert!(
+            matches!(error, Error::Create { .. } | Error::Io { .. }),
+            "{error:?}"
+        );
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn files_of_the_depot_are_seen_inside_and_change_in_place() {
+    let world = World::new();
+    let owner = world.owner(false);
+    let mut spec = world.spec("h", false);
+    spec.hosts = Some(world.depot.path("h").join("hosts"));
+    let file = ConfigFile {
+        name: "hosts",
+        contents: b"127.0.0.1 here\n",
+        owner,
+        mode: 0o644,
+    };
+    world.depot.create(&spec, &[file]).unwrap();
+    let changed = ConfigFile {
+        contents: b"10.0.0.1 there\n",
+        ..file
+    };
+    world.depot.write_file("h", &changed).unwrap();
+    world.depot.start("h").unwrap();
+    let container = crate::world::Container {
+        depot: &world.depot,
+        handle: "h",
+    };
+    assert_eq!(
+        container.says("cat /etc/hosts; stat -c %u:%a /etc/hosts"),
+        "10.0.0.1 there\n0:644"
+    );
+    container.says("echo more >> /etc/hosts");
+    let text = std::fs::read_to_string(world.depot.path("h").join("hosts")).unwrap();
+    assert_eq!(text, "10.0.0.1 there\nmore\n");
+    let mode = std::fs::metadata(world.depot.path("h")).unwrap().mode();
+    assert_eq!(mode & 0o777, 0o711);
+    assert!(matches!(
+        world.depot.write_file("other", &file),
+        Err(Error::ContainerNotFound { .. })
+    ));
+}
+
+#[test]
+fn stopping_asks_kills_and_spares_init() {
+    let world = World::new();
+    let container = world.container("h");
+    let polite = container.shell("trap 'exit 42' TERM; echo up; while :; do sleep 0.01; done");
+    let parent = container.shell("sleep 600 & echo up; wait");
+    read_until(&polite, "up\n");
+    read_until(&parent, "up\n");
+    let begun = Instant::now();
+    world.depot.stop("h", false).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(9));
+    assert_eq!(polite.wait().unwrap().exit, Exit::Status(42));
+    assert_eq!(parent.wait().unwrap().exit.code(), 143);
+    let state = world.depot.state("h").unwrap();
+    assert_eq!((state.phase, state.stopped), (Phase::Running, true));
+    let stubborn = container.shell("trap '' TERM; echo up; while :; do sleep 0.01; done");
+    read_until(&stubborn, "up\n");
+    let begun = Instant::now();
+    world.depot.stop("h", false).unwrap();
+    assert!(begun.elapsed() >= Duration::from_secs(10));
+    assert_eq!(stubborn.wait().unwrap().exit, Exit::Signal(9));
+    let stubborn = container.shell("trap '' TERM; echo up; while :; do sleep 0.01; done");
+    read_until(&stubborn, "up\n");
+    let begun = Instant::now();
+    world.depot.stop("h", true).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(9));
+    assert_eq!(stubborn.wait().unwrap().exit, Exit::Signal(9));
+    assert_eq!(container.says("echo still"), "still");
+}
+
+#[test]
+fn destroying_ends_sessions_with_the_code() {
+    let world = World::new();
+    let container = world.container("h");
+    let first = container.shell("trap '' TERM; echo up; sleep 600");
+    read_until(&first, "up\n");
+    let other = container.attach(&first.id);
+    let begun = Instant::now();
+    world.depot.destroy("h").unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(9));
+    for session in [first, other] {
+        assert_eq!(session.wait().unwrap().exit.code(), 137);
+    }
+}
+
+#[test]
+fn destroying_at_once_is_done_once() {
+    let world = World::new();
+    for _ in 0..5 {
+        let container = world.container("h");
+        container.shell("sleep 600");
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| world.depot.destroy("h")))
+                .collect();
+            all.into_iter().map(|each| each.join().unwrap()).collect()
+        });
+        let count = |wanted: fn(&Result<bool, Error>) -> bool| {
+            results.iter().filter(|each| wanted(each)).count()
+        };
+        assert_eq!(count(|each| matches!(each, Ok(true))), 1, "{results:?}");
+        let others = count(|each| matches!(each, Ok(false) | Err(Error::Destroying { .. })));
+        assert_eq!(others, 3, "{results:?}");
+    }
+}
+
+#[test]
+fn a_kill_for_memory_is_an_event() {
+    let world = World::new();
+    let mut spec = world.spec("h", false);
+    spec.limits.memory = Some(32 << 20);
+    let container = world.start("h", &spec);
+    assert!(world.depot.state("h").unwrap().events.is_empty());
+    let outcome = container
+        .shell("head -c 200000000 /dev/zero | tail")
+        .wait()
+        .unwrap();
+    assert_ne!(outcome.exit.code(), 0);
+    eventually("oom", || {
+        world
+            .depot
+            .state("h")
+            .unwrap()
+            .events
+            .contains(&"oom".to_owned())
+    });
+    assert_eq!(world.depot.state("h").unwrap().phase, Phase::Running);
+    // And no other one.
+    assert_eq!(world.depot.state("h").unwrap().events.len(), 1);
+}
+
+#[test]
+fn when_init_ends_all_ends() {
+    let world = World::new();
+    let container = world.container("h");
+    let session = container.shell("echo up; sleep 600");
+    read_until(&session, "up\n");
+    crate::world::kill(world.depot.state("h").unwrap().init);
+    assert_eq!(session.wait().unwrap().exit, Exit::Signal(9));
+    eventually("dead", || {
+        world.depot.state("h").unwrap().phase == Phase::Dead
+    });
+    assert!(matches!(
+        world.depot.run("h", &shell("true")),
+        Err(Error::NotRunning { .. })
+    ));
+    world.depot.stop("h", false).unwrap();
+    assert!(world.depot.destroy("h").unwrap());
+}
