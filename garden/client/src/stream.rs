@@ -1,0 +1,155 @@
+//! Where a server is, and a connection to it.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::Error;
+
+/// How long dialling may take; the stock client's bound.
+const DIAL: Duration = Duration::from_secs(2);
+
+/// Where a Garden server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// `host:port`.
+    Tcp(String),
+    /// A socket's path.
+    Unix(PathBuf),
+}
+
+impl Target {
+    /// A path if it is one or exists, else host and port; without a port it is 7777.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        if let Some(path) = text.strip_prefix("unix://") {
+            return Self::Unix(path.into());
+        }
+        if text.starts_with(['/', '.']) || Path::new(text).exists() {
+            return Self::Unix(text.into());
+        }
+        let text = ["tcp://", "http://"]
+            .iter()
+            .find_map(|scheme| text.strip_prefix(scheme))
+            .unwrap_or(text)
+            .trim_end_matches('/');
+        // The colons of a bare IPv6 address are none of a port.
+        let has_port = text
+            .rsplit_once(':')
+            .is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
+        match (has_port, text.contains(':') && !text.starts_with('[')) {
+            (true, _) => Self::Tcp(text.to_owned()),
+            (false, true) => Self::Tcp(format!("[{text}]:7777")),
+            (false, false) => Self::Tcp(format!("{text}:7777")),
+        }
+    }
+
+    pub(crate) fn connect(&self) -> Result<Stream, Error> {
+        let stream = match self {
+            Self::Tcp(address) => dial(address).map(Stream::Tcp),
+            Self::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
+        };
+        stream.map_err(|source| Error::Connect {
+            target: self.to_string(),
+            source,
+        })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => f.write_str(address),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Tries every address of the name.
+fn dial(address: &str) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in address.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, DIAL) {
+            Ok(stream) => {
+                // Small lines go both ways; none should wait for the next.
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(stream) => Self::Tcp(stream.try_clone()?),
+            Self::Unix(stream) => Self::Unix(stream.try_clone()?),
+        })
+    }
+
+    /// Hangs up, for all clones.
+    pub(crate) fn hang_up(&self) {
+        // One that is closed already is as wanted.
+        let _ = match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+            Self::Unix(stream) => stream.shutdown(Shutdown::Both),
+        };
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buffer),
+            Self::Unix(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(buffer),
+            Self::Unix(stream) => stream.write(buffer),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Target;
+
+    #[test]
+    fn targets() {
+        for (text, shown) in [
+            ("10.244.0.2:7777", "10.244.0.2:7777"),
+            ("example", "example:7777"),
+            ("tcp://example:1", "example:1"),
+            ("::1", "[::1]:7777"),
+            ("[::1]:80", "[::1]:80"),
+            ("[::1]", "[::1]:7777"),
+        ] {
+            assert_eq!(Target::parse(text), Target::Tcp(shown.to_owned()), "{text}");
+        }
+        for path in ["/no/such.sock", "unix:///no/such.sock", "Cargo.toml"] {
+            let is_path = matches!(Target::parse(path), Target::Unix(_));
+            assert!(is_path, "{path}");
+        }
+    }
+}

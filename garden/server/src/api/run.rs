@@ -1,0 +1,74 @@
+//! Start a process; the connection then carries its control stream.
+
+use std::sync::Arc;
+
+use tokio::net::UnixStream;
+use warren_container_shim::Session;
+use warren_wire_garden::Error;
+use warren_wire_garden::process::ProcessSpec;
+use warren_wire_garden::route::Route;
+
+use super::{Api, Call, read};
+use crate::gardener::InUse;
+use crate::http::answer::Answer;
+use crate::http::body::Body;
+use crate::process::conversation::{Conversation, Signaller};
+
+pub(super) async fn answer(
+    api: &Api,
+    call: &Call<'_>,
+    body: &mut Body<'_>,
+) -> Result<Answer, Error> {
+    let spec: ProcessSpec = read(body).await?;
+    let in_use = api.enter(call)?;
+    let session = api
+        .call_on(call, |gardener, handle| gardener.run(handle, spec))
+        .await?;
+    converse(api, in_use, session, Route::Run.success())
+}
+
+/// Takes the connection over for a session; the container is in use as long as it lasts.
+pub(super) fn converse(
+    api: &Api,
+    in_use: InUse,
+    session: Session,
+    status: u16,
+) -> Result<Answer, Error> {
+    let socket = session.socket;
+    let socket = socket
+        .set_nonblocking(true)
+        .and_then(|()| UnixStream::from_std(socket));
+    let socket =
+        socket.map_err(|error| Error::Plain(format!("use the process's socket: {error}")))?;
+    let handle = in_use.container.handle.clone();
+    let attachment = api.attachments.add(&handle, &session.id);
+    let gardener = Arc::clone(&api.gardener);
+    let id = session.id;
+    let signal: Signaller = Arc::new(move |number| {
+        let (gardener, handle, id) = (Arc::clone(&gardener), handle.clone(), id.clone());
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = gardener.signal(&handle, &id, number) {
+                let text = error.to_string();
+                let values = [("handle", handle.as_str()), ("error", text.as_str())];
+                gardener.log().error("signal not sent", &values);
+            }
+        });
+    });
+    let conversation = Conversation {
+        attachment,
+        all: Arc::clone(&api.attachments),
+        session: socket,
+        signal,
+    };
+    let log = api.gardener.log().clone();
+    Ok(Answer::take_over(status, move |taken| async move {
+        let lost = conversation.hold(taken).await;
+        if lost > 0 {
+            let (handle, bytes) = (in_use.container.handle.as_str(), lost.to_string());
+            log.error(
+                "output was dropped: its client did not fetch it in time",
+                &[("handle", handle), ("bytes", &bytes)],
+            );
+        }
+    }))
+}

@@ -1,0 +1,182 @@
+//! Making a container; the order is in the parent module.
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use warren_container_runtime::ContainerSpec as Wanted;
+use warren_container_runtime::spec::{Bind, CgroupSpec, Limits as Bounds};
+use warren_container_shim::depot::ConfigFile;
+use warren_wire_garden::Error;
+use warren_wire_garden::container::{BindMountMode, ContainerSpec};
+use warren_wire_garden::error::text;
+
+use super::container::Container;
+use super::state::{Phase, Record, file_name};
+use super::{Gardener, error, network, properties, unique};
+
+impl Gardener {
+    /// Makes a container; answers its handle.
+    ///
+    /// # Errors
+    /// What is wrong with the specification, or which part could not be made; nothing is left then,
+    /// unless the text says so.
+    pub fn create(&self, mut spec: ContainerSpec) -> Result<String, Error> {
+        if spec.privileged && self.config.no_privileged {
+            return Err(Error::plain(text::PRIVILEGED_DISABLED));
+        }
+        if !spec.image.uri.is_empty() && !spec.rootfs.is_empty() {
+            return Err(Error::plain(text::TWO_IMAGES));
+        }
+        if spec.handle.is_empty() {
+            spec.handle = unique::uuid().map_err(error::step("make a handle"))?;
+        }
+        let container = Arc::new(Container::new(self.record_of(&spec)));
+        let _turn = container.turn();
+        self.admit(&container)?;
+        let Err(failure) = self.make(&container, &spec) else {
+            // A client may take its time to come back; the clock begins now.
+            container.touch();
+            self.grace.notify_one();
+            return Ok(spec.handle);
+        };
+        let text = failure.to_string();
+        self.log.error(
+            "container not created",
+            &[("handle", &spec.handle), ("error", &text)],
+        );
+        match self.remove_parts(&container) {
+            Ok(()) => Err(failure),
+            Err(remains) => Err(Error::Plain(format!(
+                "{failure}; and it cannot be removed: {remains}"
+            ))),
+        }
+    }
+
+    fn record_of(&self, spec: &ContainerSpec) -> Record {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let grace_time = match spec.grace_time.0 {
+            ..=0 => self.config.default_grace_time,
+            given => given.unsigned_abs(),
+        };
+        Record {
+            handle: spec.handle.clone(),
+            phase: Phase::Creating,
+            created: since.map_or(0, |since| {
+                u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+            }),
+            grace_time,
+            privileged: spec.privileged,
+            properties: spec.properties.clone(),
+            cpu_shares: spec.limits.cpu.shares(),
+            has_image: false,
+        }
+    }
+
+    /// Takes the handle, in memory and on disk.
+    fn admit(&self, container: &Arc<Container>) -> Result<(), Error> {
+        let mut all = self.all_mut();
+        if all.contains_key(&container.handle) {
+            return Err(Error::handle_in_use(&container.handle));
+        }
+        let most = self.config.max_containers;
+        if most > 0 && all.len() as u64 >= most {
+            return Err(Error::plain(text::MAX_CONTAINERS));
+        }
+        let saved = self.records.save(&container.record());
+        saved.map_err(error::step("write down the container"))?;
+        all.insert(container.handle.clone(), Arc::clone(container));
+        Ok(())
+    }
+
+    fn make(&self, container: &Container, spec: &ContainerSpec) -> Result<(), Error> {
+        let handle = spec.handle.as_str();
+        let wanted_network = network::spec(spec)?;
+        let root = self.make_root(container, spec)?;
+        let owner = match spec.privileged {
+            true => 0,
+            false => self.owners.root(),
+        };
+        let file = |name, contents| ConfigFile {
+            name,
+            contents,
+            owner,
+            mode: 0o644,
+        };
+        let hostname = warren_container_network::files::host_name(handle);
+        let hostname = format!("{hostname}\n");
+        let files = [
+            // What is in these depends on addresses that are given later.
+            file("hosts", b"127.0.0.1 localhost\n"),
+            file("resolv.conf", b""),
+            file("hostname", hostname.as_bytes()),
+        ];
+        let wanted = self.wanted(spec, root.path, root.environment);
+        let created = self
+            .depot
+            .create(&wanted, &files)
+            .map_err(error::depot("create container", ""))?;
+        let network = self
+            .network
+            .create(handle, &wanted_network, created.netns.as_fd())
+            .map_err(network::failed("make the network"))?;
+        let texts = network::files(&self.config, &network);
+        for (name, text) in [("hosts", &texts.hosts), ("resolv.conf", &texts.resolv_conf)] {
+            self.depot
+                .write_file(handle, &file(name, text.as_bytes()))
+                .map_err(error::depot("write the container's files", ""))?;
+        }
+        self.depot
+            .start(handle)
+            .map_err(error::depot("start container", ""))?;
+        let settings = self.network.settings();
+        let changed = container.update(&self.records, |record| {
+            let grace_time = record.grace_time;
+            let own = &mut record.properties;
+            properties::set_network(own, settings, &network, &self.config);
+            properties::set_grace_time(own, grace_time);
+            own.insert(properties::STATE.to_owned(), properties::CREATED.to_owned());
+            record.phase = Phase::Ready;
+        });
+        changed.map_err(error::step("write down the container"))
+    }
+
+    /// What is wanted of the engine.
+    fn wanted(&self, spec: &ContainerSpec, rootfs: PathBuf, mut env: Vec<String>) -> Wanted {
+        let handle = spec.handle.as_str();
+        let directory = self.depot.path(handle);
+        env.extend(spec.env.iter().cloned());
+        let bind = |bind: &warren_wire_garden::container::BindMount| Bind {
+            source: bind.src_path.clone().into(),
+            destination: bind.dst_path.clone().into(),
+            writable: bind.mode == BindMountMode::READ_WRITE,
+        };
+        let some = |value: u64| (value > 0).then_some(value);
+        let limits = &spec.limits;
+        let mut wanted = Wanted::new(
+            handle,
+            rootfs,
+            self.config.init.clone(),
+            self.groups.place().clone(),
+        );
+        wanted.cgroup = CgroupSpec {
+            parent: self.groups.place().clone(),
+            name: file_name(handle),
+        };
+        wanted.privileged = spec.privileged;
+        wanted.env = env;
+        wanted.binds = spec.bind_mounts.iter().map(bind).collect();
+        wanted.hosts = Some(directory.join("hosts"));
+        wanted.resolv_conf = Some(directory.join("resolv.conf"));
+        wanted.hostname_file = Some(directory.join("hostname"));
+        wanted.devices.clone_from(&self.config.devices);
+        wanted.limits = Bounds {
+            memory: some(limits.memory.limit_in_bytes),
+            swap: self.config.swap,
+            cpu_shares: some(limits.cpu.shares()),
+            pids: some(limits.pid.max),
+        };
+        wanted
+    }
+}

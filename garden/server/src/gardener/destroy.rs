@@ -1,0 +1,100 @@
+//! Unmaking a container.
+
+use std::sync::atomic::Ordering;
+
+use warren_lib_errchain::chain;
+use warren_wire_garden::Error;
+use warren_wire_garden::error::text;
+
+use super::container::Container;
+use super::state::file_name;
+use super::{Gardener, error};
+
+/// Room of which less than this part is left is short.
+const SHORT: u64 = 10;
+
+impl Gardener {
+    /// Removes a container, also one of which only a part was made. While it is being made, waits.
+    ///
+    /// # Errors
+    /// [`Error::ContainerNotFound`]; [`text::BEING_DESTROYED`] while another call is at it; what
+    /// could not be removed: the container is then still listed, and this can be repeated.
+    pub fn destroy(&self, handle: &str) -> Result<(), Error> {
+        let unknown = || Error::ContainerNotFound {
+            handle: handle.to_owned(),
+        };
+        let container = self.all().get(handle).cloned().ok_or_else(unknown)?;
+        if container.is_going.swap(true, Ordering::SeqCst) {
+            return Err(Error::plain(text::BEING_DESTROYED));
+        }
+        let _turn = container.turn();
+        if !self.all().contains_key(handle) {
+            // It could not be made, and is gone.
+            return Err(unknown());
+        }
+        let removed = self.remove_parts(&container);
+        if let Err(error) = &removed {
+            container.is_going.store(false, Ordering::SeqCst);
+            container.touch();
+            let text = error.to_string();
+            self.log.error(
+                "container not destroyed",
+                &[("handle", handle), ("error", &text)],
+            );
+        }
+        removed
+    }
+
+    /// Removes whatever there is of a container, in memory too if all of it went.
+    pub(super) fn remove_parts(&self, container: &Container) -> Result<(), Error> {
+        let handle = container.handle.as_str();
+        self.remove_everywhere(handle)?;
+        self.all_mut().remove(handle);
+        self.collect_if_short();
+        Ok(())
+    }
+
+    /// Removes layers that no image needs when room is short. As long as it is not they are kept:
+    /// the next container will likely want them.
+    fn collect_if_short(&self) {
+        let is_short = self
+            .store
+            .capacity()
+            .is_ok_and(|room| room.available < room.total / SHORT);
+        if !is_short {
+            return;
+        }
+        match self.store.collect() {
+            Ok(collected) => {
+                let count = collected.removed.len().to_string();
+                self.log
+                    .info("room is short; removed layers", &[("count", &count)]);
+            }
+            Err(error) => {
+                let text = chain(&error);
+                self.log.error("layers not removed", &[("error", &text)]);
+            }
+        }
+    }
+
+    /// Removes whatever the parts have of that handle. All are attempted.
+    pub(super) fn remove_everywhere(&self, handle: &str) -> Result<(), Error> {
+        let mut failures = Vec::new();
+        if let Err(error) = self.depot.destroy(handle) {
+            failures.push(format!("remove its processes: {}", chain(&error)));
+        }
+        if let Err(error) = self.network.destroy(handle) {
+            failures.push(format!("remove its network: {}", chain(&error)));
+        }
+        // While processes live in it, its root cannot be unmounted for good.
+        if let Err(error) = self.store.destroy(&file_name(handle)) {
+            failures.push(format!("remove its root file system: {}", chain(&error)));
+        }
+        if !failures.is_empty() {
+            return Err(Error::Plain(failures.join("; ")));
+        }
+        self.records
+            .remove(handle)
+            .map_err(error::step("forget the container"))
+    }
+}

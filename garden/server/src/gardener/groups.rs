@@ -1,0 +1,140 @@
+//! The control group that containers are below.
+//!
+//! ```text
+//! BASE                 the group the server was started in
+//! ├─ init/             the server and whatever else was in BASE, if controllers are to be enabled
+//! └─ garden[-TAG]/     containers; removed when a server ends that has none
+//! ```
+//!
+//! A group of cgroup v2 that hands controllers down may hold no processes, so BASE is emptied
+//! first; where cgroup v2 has no controllers to hand down, as on hybrid hosts, nothing is moved. A
+//! server that finds itself in `init` beside the group of an earlier one goes on with that.
+
+use std::time::Duration;
+
+use warren_container_runtime::groups::Place;
+use warren_sys_cgroup::{Cgroup, Error as CgroupError, GroupSet};
+use warren_wire_garden::Error;
+
+use super::error;
+use crate::log::Log;
+
+/// The leaf for the server.
+const LEAF: &str = "init";
+/// How long the server's kin may take to be moved.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What containers are limited with, where cgroup v2 has it.
+const CONTROLLERS: [&str; 5] = ["cpu", "io", "memory", "pids", "cpuset"];
+
+/// Where containers' groups are made.
+#[derive(Debug)]
+pub struct Base {
+    place: Place,
+}
+
+impl Base {
+    /// Finds the base, empties it where need be, and makes the group for containers.
+    ///
+    /// # Errors
+    /// What keeps the groups from being made.
+    pub fn open(name: &str, log: &Log) -> Result<Self, Error> {
+        let own = Place::own().map_err(error::step("find the server's control group"))?;
+        let place = base_of(&own, name).unwrap_or(own);
+        let base = place
+            .open()
+            .map_err(error::step("open the server's control group"))?;
+        if let Some(v2) = &base.v2 {
+            hand_down(v2, log).map_err(error::step("hand control group controllers down"))?;
+        }
+        let made = base
+            .create(name)
+            .map_err(error::step("make the containers' control group"))?;
+        if let Some(v2) = &made.v2 {
+            enable(v2, log).map_err(error::step("hand control group controllers down"))?;
+        }
+        Ok(Self {
+            place: place.child(name),
+        })
+    }
+
+    /// The containers' parent.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Removes the containers' group if no container is in it.
+    ///
+    /// # Errors
+    /// Something is in it, or it cannot be removed.
+    pub fn remove(&self) -> Result<(), Error> {
+        let what = "remove the containers' control group";
+        let groups = self.place.open().map_err(error::step(what))?;
+        groups.remove(Duration::ZERO).map_err(error::step(what))
+    }
+
+    /// A container's groups.
+    ///
+    /// # Errors
+    /// They are not there.
+    pub fn of(&self, name: &str) -> Result<GroupSet, Error> {
+        let opened = self.place.child(name).open();
+        opened.map_err(error::step("open the container's control group"))
+    }
+}
+
+/// The group above `init`, if an earlier server has left its containers' group there.
+fn base_of(own: &Place, name: &str) -> Option<Place> {
+    let v2 = own.v2.as_deref()?;
+    let above = v2.strip_suffix(LEAF)?.strip_suffix('/')?;
+    let base = Place {
+        v2: Some(match above {
+            "" => "/".to_owned(),
+            above => above.to_owned(),
+        }),
+        v1: own.v1.clone(),
+    };
+    let group = base.open().ok()?;
+    group.v2?.child(name).is_ok().then_some(base)
+}
+
+fn wanted(group: &Cgroup) -> Result<Vec<&'static str>, CgroupError> {
+    let there = group.controllers()?;
+    let is_there = |wanted: &&str| there.iter().any(|each| each == wanted);
+    Ok(CONTROLLERS.into_iter().filter(is_there).collect())
+}
+
+/// Makes the base hand down what it has; the root group needs no emptying.
+fn hand_down(group: &Cgroup, log: &Log) -> Result<(), CgroupError> {
+    let wanted = wanted(group)?;
+    let enabled = group.enabled()?;
+    if wanted.iter().all(|each| enabled.iter().any(|e| e == each)) {
+        return Ok(());
+    }
+    if !group.is_real_root()? && !group.procs()?.is_empty() {
+        let evacuated = group.evacuate(LEAF, PATIENCE)?;
+        let (moved, path) = (
+            evacuated.moved.to_string(),
+            evacuated.leaf.path().display().to_string(),
+        );
+        log.info(
+            "moved processes out of the way of containers",
+            &[("count", &moved), ("to", &path)],
+        );
+    }
+    enable(group, log)
+}
+
+fn enable(group: &Cgroup, log: &Log) -> Result<(), CgroupError> {
+    for outcome in group.enable(&wanted(group)?)? {
+        if let Err(error) = outcome.result {
+            // Containers that ask for a limit that needs it fail; others do not.
+            let text = warren_lib_errchain::chain(&error);
+            log.error(
+                "control group controller not enabled",
+                &[("controller", &outcome.controller), ("error", &text)],
+            );
+        }
+    }
+    Ok(())
+}

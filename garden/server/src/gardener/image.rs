@@ -1,0 +1,228 @@
+//! From what a client calls an image to a mounted root directory.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use warren_container_rootfs::image::{Ids, Request};
+use warren_container_rootfs::source::{
+    InvalidReference, LocalTar, OciLayout, Platform, Reference, Source,
+};
+use warren_container_rootfs::store::{Lease, SourceError};
+use warren_container_runtime::host::Host;
+use warren_sys_process::mapped_namespace::mapped;
+use warren_sys_process::user_namespace::Map;
+use warren_wire_garden::Error;
+use warren_wire_garden::container::ContainerSpec;
+use warren_wire_garden::error::text;
+use warren_wire_garden::limits::DiskLimitScope;
+
+use super::container::Container;
+use super::directory::Directory;
+use super::state::file_name;
+use super::{Gardener, error};
+
+/// Who a client is to an image registry.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The user's name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+}
+
+/// Where images come from that are not on this machine. The server knows files and image layouts by
+/// itself; everything else is asked for here.
+pub trait Sources: Send + Sync {
+    /// The image of that name. Called on a blocking thread.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being found; the text must not have the password in it.
+    fn open(
+        &self,
+        image: &Reference,
+        credentials: Option<&Credentials>,
+    ) -> Result<Box<dyn Source>, SourceError>;
+}
+
+/// No images but those on this machine.
+pub struct LocalOnly;
+
+impl Sources for LocalOnly {
+    fn open(
+        &self,
+        _image: &Reference,
+        _credentials: Option<&Credentials>,
+    ) -> Result<Box<dyn Source>, SourceError> {
+        Err(text::NO_IMAGE_PLUGIN.into())
+    }
+}
+
+/// The users of unprivileged containers, for the owners of their files.
+pub(super) struct Owners {
+    /// Made when first needed: a server that makes no unprivileged containers needs none.
+    ids: Mutex<Option<Ids>>,
+    root: Result<u32, String>,
+}
+
+impl Owners {
+    pub(super) fn new() -> Self {
+        let host = Host::discover().map_err(|error| warren_lib_errchain::chain(&error));
+        Self {
+            ids: Mutex::new(None),
+            root: host.map(|host| host.max_id),
+        }
+    }
+
+    /// What a container's root is outside; 0 where that is not known, and then no unprivileged
+    /// container can be made.
+    pub(super) fn root(&self) -> u32 {
+        self.root.as_ref().copied().unwrap_or(0)
+    }
+
+    /// The ids of unprivileged containers: root is the greatest id there is, the others are
+    /// themselves.
+    fn ids(&self) -> Result<Ids, Error> {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ids) = ids.as_ref() {
+            return Ok(ids.clone());
+        }
+        let greatest = self.root.clone().map_err(|error| {
+            Error::Plain(format!("unprivileged containers cannot be made: {error}"))
+        })?;
+        let map = |inside, outside, count| Map {
+            inside,
+            outside,
+            count,
+        };
+        let maps = [map(0, greatest, 1), map(1, 1, greatest - 1)];
+        let namespace = mapped(&maps).map_err(error::step("make a user namespace"))?;
+        let made = Ids::new(namespace.into(), (greatest, greatest));
+        Ok(ids.insert(made).clone())
+    }
+}
+
+/// A root directory and what its image says.
+pub(super) struct Root {
+    pub(super) path: PathBuf,
+    pub(super) environment: Vec<String>,
+}
+
+impl Gardener {
+    /// Makes the container's root directory.
+    pub(super) fn make_root(
+        &self,
+        container: &Container,
+        spec: &ContainerSpec,
+    ) -> Result<Root, Error> {
+        let uri = [&spec.image.uri, &spec.rootfs, &self.config.default_rootfs]
+            .into_iter()
+            .find(|uri| !uri.is_empty())
+            .cloned()
+            .unwrap_or_default();
+        // Garden's clients write the tag behind a hash.
+        let reference: Reference = uri
+            .replacen('#', ":", 1)
+            .parse()
+            .map_err(|error: InvalidReference| error::step("read the image's name")(error))?;
+        if let Reference::Raw(path) = reference {
+            return Ok(Root {
+                path,
+                environment: Vec::new(),
+            });
+        }
+        let named = spec.image.username.len() + spec.image.password.len() > 0;
+        let credentials = named.then(|| Credentials {
+            username: spec.image.username.clone(),
+            password: spec.image.password.clone(),
+        });
+        let source = self.source(&reference, credentials.as_ref())?;
+        let layers = self
+            .store
+            .fetch(source.as_ref())
+            .map_err(error::step("fetch the image"))?;
+        let quota = quota(spec, &layers)?;
+        let ids = match spec.privileged {
+            true => None,
+            false => Some(self.owners.ids()?),
+        };
+        // Written down first, so that a start that misses the image knows that there was one.
+        container
+            .update(&self.records, |record| record.has_image = true)
+            .map_err(error::step("write down the container"))?;
+        let image = self.store.create(Request {
+            id: &file_name(&spec.handle),
+            layers: &layers,
+            quota,
+            ids: ids.as_ref(),
+        });
+        let image = image.map_err(error::step("make the root file system"))?;
+        if let warren_container_rootfs::image::Quota::Accounting { bytes } = image.quota {
+            let bytes = bytes.to_string();
+            self.log.error(
+                "the disk limit is only counted, not enforced: the file system has no quota",
+                &[("handle", &spec.handle), ("bytes", &bytes)],
+            );
+        }
+        Ok(Root {
+            path: image.rootfs,
+            environment: source.environment().to_vec(),
+        })
+    }
+
+    fn source(
+        &self,
+        reference: &Reference,
+        credentials: Option<&Credentials>,
+    ) -> Result<Box<dyn Source>, Error> {
+        match reference {
+            Reference::Path(path) if path.join("index.json").is_file() => layout(path, None),
+            Reference::Path(path) if path.is_dir() => {
+                let what = format!("look at the image {}", path.display());
+                let directory = Directory::new(path).map_err(error::step(&what))?;
+                Ok(Box::new(directory))
+            }
+            Reference::Path(path) => {
+                let tar = LocalTar::new(path);
+                let what = format!("open the image {}", path.display());
+                Ok(Box::new(tar.map_err(error::step(&what))?))
+            }
+            Reference::OciLayout { directory, tag } => layout(directory, tag.as_deref()),
+            other => {
+                let opened = self.config.sources.open(other, credentials);
+                opened.map_err(|source| {
+                    let source: &dyn std::error::Error = source.as_ref();
+                    let text = warren_lib_errchain::chain(source);
+                    Error::Plain(format!("open the image: {text}"))
+                })
+            }
+        }
+    }
+}
+
+fn layout(directory: &Path, tag: Option<&str>) -> Result<Box<dyn Source>, Error> {
+    let what = format!("open the image layout {}", directory.display());
+    let opened = OciLayout::open(directory, tag, &Platform::own());
+    Ok(Box::new(opened.map_err(error::step(&what))?))
+}
+
+/// What may be written to the root file system.
+fn quota(spec: &ContainerSpec, layers: &[Lease]) -> Result<Option<u64>, Error> {
+    let limit = spec.limits.disk.byte_hard;
+    if limit == 0 {
+        return Ok(None);
+    }
+    if spec.limits.disk.scope == DiskLimitScope::EXCLUSIVE {
+        return Ok(Some(limit));
+    }
+    let mut size = 0_u64;
+    for layer in layers {
+        let info = layer.info().map_err(error::step("look at the image"))?;
+        size = size.saturating_add(info.bytes);
+    }
+    match limit.checked_sub(size) {
+        Some(left @ 1..) => Ok(Some(left)),
+        _ => Err(Error::Plain(format!(
+            "make the root file system: the image has {size} bytes, the disk limit is {limit}"
+        ))),
+    }
+}

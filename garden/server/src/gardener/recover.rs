@@ -1,0 +1,197 @@
+//! Opening the backend: everything is found again, and what is half made is removed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use warren_container_network::apply::Kernel;
+use warren_container_network::link::Rtnetlink;
+use warren_container_network::{Network, foreign, host, sysctl};
+use warren_container_rootfs::store::{Options, Store};
+use warren_container_shim::Depot;
+use warren_lib_errchain::chain;
+use warren_wire_garden::Error;
+
+use super::container::Container;
+use super::image::Owners;
+use super::plan::{Action, Found, plan};
+use super::state::{Phase, Record, Records, file_name};
+use super::{Gardener, error, groups};
+use crate::config::Config;
+use crate::log::Log;
+
+/// How often a container that cannot be removed is tried again at the start.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Gardener {
+    /// Opens all parts, in the network, mount and cgroup namespaces of the calling process.
+    ///
+    /// # Errors
+    /// A part that cannot be opened. Containers that cannot be removed are no error: they are
+    /// listed as half made, and can be destroyed.
+    pub fn open(config: Config, log: Log) -> Result<Self, Error> {
+        let groups = groups::Base::open(&config.group, &log)?;
+        let options = Options {
+            alternatives: config.store_alternatives.clone(),
+            ..Options::default()
+        };
+        let store =
+            Store::open(&config.store, &options).map_err(error::step("open the image store"))?;
+        let chosen = format!("{:?}", store.report().chosen);
+        log.info("image store", &[("driver", &chosen)]);
+        let depot = Depot::open(&config.depot, config.program.clone())
+            .map_err(error::step("open the depot"))?;
+        let records = Records::open(&config.state).map_err(error::step("open the state"))?;
+        let network = open_network(&config, &log)?;
+        let owners = Owners::new();
+        let gardener = Self {
+            config,
+            log,
+            store,
+            network,
+            depot,
+            records,
+            groups,
+            owners,
+            containers: RwLock::new(BTreeMap::new()),
+            grace: Arc::new(Notify::new()),
+        };
+        gardener.restore()?;
+        Ok(gardener)
+    }
+
+    fn restore(&self) -> Result<(), Error> {
+        let records = self.records.load().map_err(error::step("read the state"))?;
+        let depot = self.depot.list().map_err(error::step("list the depot"))?;
+        let images = self.store.list().map_err(error::step("list images"))?;
+        let found = Found {
+            records: records
+                .iter()
+                .map(|record| (record.handle.clone(), record.phase, record.has_image))
+                .collect(),
+            depot: depot.iter().map(|found| found.handle.clone()).collect(),
+            networks: self
+                .network
+                .list()
+                .into_iter()
+                .map(|record| record.handle)
+                .collect(),
+            images: images.into_iter().collect(),
+        };
+        let mut records: BTreeMap<String, Record> = records
+            .into_iter()
+            .map(|record| (record.handle.clone(), record))
+            .collect();
+        for action in plan(&found, file_name, self.config.destroy_on_start) {
+            match action {
+                Action::Keep(handle) => {
+                    if let Some(record) = records.remove(&handle) {
+                        self.keep(record);
+                    }
+                }
+                Action::Remove(handle, reason) => {
+                    self.log.info(
+                        "removing what is left of a container",
+                        &[("handle", &handle), ("because", reason)],
+                    );
+                    self.clear(&handle, records.remove(&handle));
+                }
+                Action::RemoveImage(id) => {
+                    self.log
+                        .info("removing an image nobody has", &[("image", &id)]);
+                    if let Err(error) = self.store.destroy(&id) {
+                        let text = chain(&error);
+                        self.log
+                            .error("image not removed", &[("image", &id), ("error", &text)]);
+                    }
+                }
+            }
+        }
+        let kept = self.all().len().to_string();
+        self.log.info("containers found", &[("count", &kept)]);
+        Ok(())
+    }
+
+    fn keep(&self, record: Record) {
+        let handle = record.handle.clone();
+        self.all_mut()
+            .insert(handle, Arc::new(Container::new(record)));
+    }
+
+    fn clear(&self, handle: &str, record: Option<Record>) {
+        for attempt in 1..=TRIES {
+            let Err(error) = self.remove_everywhere(handle) else {
+                return;
+            };
+            let text = error.to_string();
+            self.log.error(
+                "container not removed",
+                &[("handle", handle), ("error", &text)],
+            );
+            if attempt < TRIES {
+                std::thread::sleep(PAUSE);
+            }
+        }
+        // Kept as half made, so that a client can destroy it.
+        if let Some(mut record) = record {
+            record.phase = Phase::Creating;
+            self.keep(record);
+        }
+    }
+}
+
+fn open_network(config: &Config, log: &Log) -> Result<Network, Error> {
+    let ipv6 = config.network.ipv6.is_some();
+    let changed = sysctl::enable_forwarding(Path::new("/proc/sys"), ipv6)
+        .map_err(error::step("let packets be forwarded"))?;
+    for change in changed {
+        let path = change.path.display().to_string();
+        log.info(
+            "switched forwarding on",
+            &[("path", &path), ("was", &change.was)],
+        );
+    }
+    let tag = config.network.tag;
+    let drops = warren_sys_nft::Nft::open()
+        .and_then(|mut nft| foreign::forward_drops(&mut nft, tag))
+        .map_err(error::step("look at the firewall"))?;
+    for drop in drops {
+        let (what, remedy) = (drop.to_string(), drop.remedy(tag));
+        log.error(
+            "containers cannot reach beyond this host",
+            &[("because", &what), ("remedy", &remedy)],
+        );
+    }
+    let mut settings = config.network.clone();
+    if settings.external.is_empty() {
+        // Without a default route ports cannot be mapped, and whoever tries is told so.
+        settings.external.extend(host::external_address().ok());
+    }
+    settings.mtu = match (config.mtu, settings.external.first()) {
+        (Some(mtu), _) => mtu,
+        (None, Some(external)) => {
+            let found = Rtnetlink::open().and_then(|mut links| host::mtu(&mut links, *external));
+            // An external address that is not this host's own has no link.
+            found.unwrap_or(settings.mtu)
+        }
+        (None, None) => settings.mtu,
+    };
+    let kernel = Kernel::open().map_err(error::step("connect to the kernel's network"))?;
+    let directory = config.state.join("network");
+    let (network, recovered) = Network::open(settings, &directory, Box::new(kernel))
+        .map_err(error::step("open the network"))?;
+    for handle in recovered.removed {
+        log.info("removed a half made network", &[("handle", &handle)]);
+    }
+    for (handle, error) in recovered.failed {
+        let text = chain(&error);
+        log.error(
+            "network not removed",
+            &[("handle", &handle), ("error", &text)],
+        );
+    }
+    Ok(network)
+}

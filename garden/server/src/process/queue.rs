@@ -1,0 +1,231 @@
+//! One output of one attachment.
+//!
+//! While somebody fetches, nothing is lost: a full queue holds the sender back, as a pipe would.
+//! While nobody does, what is beyond [`ROOM`] is dropped, so that an output nobody wants stops
+//! nothing. (A client that wants it opens the socket right after the first line of control.)
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+/// Bytes that a queue holds before it holds back or drops.
+pub const ROOM: usize = 1 << 20;
+
+/// One output, from its first byte to its end.
+#[derive(Debug, Default)]
+pub struct Queue {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pieces: VecDeque<Vec<u8>>,
+    bytes: usize,
+    taken: u64,
+    dropped: u64,
+    has_ended: bool,
+    readers: usize,
+}
+
+/// Somebody who fetches.
+pub struct Reader<'q> {
+    queue: &'q Queue,
+}
+
+/// How far a queue is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes in it.
+    pub waiting: usize,
+    /// Bytes that were fetched.
+    pub taken: u64,
+    /// Bytes that were dropped because nobody fetched.
+    pub dropped: u64,
+    /// Whether somebody fetches.
+    pub is_read: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a piece; waits while the queue is full and somebody fetches.
+    pub async fn push(&self, piece: Vec<u8>) {
+        if piece.is_empty() {
+            return;
+        }
+        loop {
+            let changed = self.changed.notified();
+            {
+                let mut state = self.lock();
+                if state.bytes < ROOM {
+                    state.bytes += piece.len();
+                    state.pieces.push_back(piece);
+                    break;
+                }
+                if state.readers == 0 {
+                    state.dropped += piece.len() as u64;
+                    break;
+                }
+            }
+            changed.await;
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Nothing more will come.
+    pub fn end(&self) {
+        self.lock().has_ended = true;
+        self.changed.notify_waiters();
+    }
+
+    /// Begins to fetch.
+    pub fn read(&self) -> Reader<'_> {
+        self.lock().readers += 1;
+        Reader { queue: self }
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let state = self.lock();
+        Progress {
+            waiting: state.bytes,
+            taken: state.taken,
+            dropped: state.dropped,
+            is_read: state.readers > 0,
+        }
+    }
+
+    /// The next change of any kind, from this call on. Make it before looking at
+    /// [`Self::progress`].
+    pub fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+}
+
+impl Reader<'_> {
+    /// The next piece; none at the end.
+    pub async fn next(&mut self) -> Option<Vec<u8>> {
+        loop {
+            let changed = self.queue.changed.notified();
+            {
+                let mut state = self.queue.lock();
+                if let Some(piece) = state.pieces.pop_front() {
+                    return Some(piece);
+                }
+                if state.has_ended {
+                    return None;
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Says that so many bytes of a piece have reached the client; they counted as waiting until
+    /// now. The rest of the piece, if any, goes back for the next reader.
+    pub fn settle(&mut self, mut piece: Vec<u8>, sent: usize) {
+        {
+            let mut state = self.queue.lock();
+            let sent = sent.min(piece.len());
+            state.bytes = state.bytes.saturating_sub(sent);
+            state.taken += sent as u64;
+            piece.drain(..sent);
+            if !piece.is_empty() {
+                state.pieces.push_front(piece);
+            }
+        }
+        self.queue.changed.notify_waiters();
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        self.queue.lock().readers -= 1;
+        self.queue.changed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn without_a_reader_the_first_bytes_are_kept_and_the_rest_dropped() {
+        runtime().block_on(async {
+            let queue = Queue::default();
+            for _ in 0..40 {
+                queue.push(vec![7; ROOM / 32]).await;
+            }
+            queue.end();
+            let progress = queue.progress();
+            assert_eq!(progress.waiting, ROOM);
+            assert_eq!(progress.dropped, (ROOM / 32 * 8) as u64);
+            let mut reader = queue.read();
+            let mut bytes = 0;
+            while let Some(piece) = reader.next().await {
+                bytes += piece.len();
+                let length = piece.len();
+                reader.settle(piece, length);
+            }
+            assert_eq!(bytes, ROOM);
+            assert_eq!(queue.progress().waiting, 0);
+        });
+    }
+
+    #[test]
+    fn with_a_slow_reader_nothing_is_lost() {
+        runtime().block_on(async {
+            let queue = Arc::new(Queue::default());
+            let sender = Arc::clone(&queue);
+            let mut reader = queue.read();
+            let sent: u64 = 3 * ROOM as u64;
+            let task = tokio::spawn(async move {
+                for _ in 0..(sent / 1024) {
+                    sender.push(vec![1; 1024]).await;
+                }
+                sender.end();
+            });
+            let mut received = 0;
+            while let Some(piece) = reader.next().await {
+                received += piece.len() as u64;
+                let length = piece.len();
+                reader.settle(piece, length);
+                if received.is_multiple_of(64 * 1024) {
+                    tokio::task::yield_now().await;
+                }
+            }
+            task.await.unwrap();
+            assert_eq!(received, sent);
+            assert_eq!(queue.progress().dropped, 0);
+        });
+    }
+
+    #[test]
+    fn what_a_dead_reader_could_not_send_is_left_for_the_next() {
+        runtime().block_on(async {
+            let queue = Queue::default();
+            queue.push(b"hello".to_vec()).await;
+            queue.end();
+            let mut first = queue.read();
+            let piece = first.next().await.unwrap();
+            first.settle(piece, 2);
+            drop(first);
+            let mut second = queue.read();
+            assert_eq!(second.next().await.as_deref(), Some(b"llo".as_slice()));
+        });
+    }
+}

@@ -1,0 +1,173 @@
+//! A server from its start to its end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::RwLock;
+use tokio::time::timeout;
+use warren_wire_garden::error::text;
+
+use crate::api::Api;
+use crate::config::Config;
+use crate::debug::Debug;
+use crate::gardener::Gardener;
+use crate::http::connection::{Handler, Times};
+use crate::http::listen::{Bind, ListenError, Listener};
+
+/// How long calls that are being answered may go on at the end.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Threads that move bytes; what takes its time has others.
+const WORKERS: usize = 2;
+/// How long an idle thread for what takes its time is kept.
+const KEPT: Duration = Duration::from_secs(5);
+
+/// A server could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its threads.
+    #[error("cannot start the server's threads")]
+    Runtime(#[source] io::Error),
+    /// Signals.
+    #[error("cannot wait for signals")]
+    Signals(#[source] io::Error),
+    /// A socket.
+    #[error("cannot listen")]
+    Listen(#[from] ListenError),
+    /// The backend.
+    #[error("cannot open the backend")]
+    Backend(#[source] warren_wire_garden::Error),
+}
+
+/// A server that answers.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// Addresses of its TCP sockets, in the order of [`Config::binds`].
+    pub addresses: Vec<SocketAddr>,
+    /// Address of the debug socket.
+    pub debug: Option<SocketAddr>,
+}
+
+/// Runs a server until SIGTERM or SIGINT; `ready` is called once it answers. Containers live on.
+///
+/// # Errors
+/// [`Error`]; nothing is changed then but for what was found half made.
+pub fn serve(config: Config, ready: impl FnOnce(&Ready) + Send + 'static) -> Result<(), Error> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .thread_keep_alive(KEPT)
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    let outcome = runtime.block_on(run(config, ready));
+    // Conversations end with their sockets; processes go on.
+    Runtime::shutdown_background(runtime);
+    outcome
+}
+
+async fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    let mut listeners = Vec::new();
+    for bind in &config.binds {
+        listeners.push(Listener::open(bind).await?);
+    }
+    let debug = match config.debug {
+        None => None,
+        Some(address) => Some(Listener::open(&Bind::Tcp { address, tls: None }).await?),
+    };
+    let told = Ready {
+        addresses: listeners.iter().filter_map(Listener::address).collect(),
+        debug: debug.as_ref().and_then(Listener::address),
+    };
+    let log = config.log.clone();
+    for flag in &config.without_effect {
+        log.error("this flag changes nothing here", &[("flag", flag)]);
+    }
+    let opening = {
+        let log = log.clone();
+        tokio::task::spawn_blocking(move || Gardener::open(config, log))
+    };
+    let gardener = match opening.await {
+        Ok(opened) => Arc::new(opened.map_err(Error::Backend)?),
+        Err(broken) => return Err(Error::Runtime(io::Error::other(broken))),
+    };
+    let busy = Arc::new(RwLock::new(()));
+    let mut serving = Vec::new();
+    let api = Arc::new(Api::new(Arc::clone(&gardener)));
+    for listener in listeners {
+        serving.push(spawn(listener, Arc::clone(&api), &busy));
+    }
+    if let Some(listener) = debug {
+        let debug = Arc::new(Debug::new(Arc::clone(&gardener)));
+        serving.push(spawn(listener, debug, &busy));
+    }
+    let reaper = tokio::spawn(reap(Arc::clone(&gardener)));
+    log.info("serving", &[]);
+    ready(&told);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    log.info("ending; containers live on", &[]);
+    reaper.abort();
+    for task in serving {
+        task.abort();
+        // Dropping the listener removes its socket.
+        let _aborted = task.await;
+    }
+    let Ok(_nobody) = timeout(PATIENCE, busy.write()).await else {
+        log.error(
+            "calls were cut off; what they half made is removed at the next start",
+            &[],
+        );
+        return Ok(());
+    };
+    let leaving = tokio::task::spawn_blocking(move || gardener.leave());
+    let _done = leaving.await;
+    Ok(())
+}
+
+fn spawn(
+    listener: Listener,
+    handler: Arc<impl Handler>,
+    busy: &Arc<RwLock<()>>,
+) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(listener.serve(handler, Arc::clone(busy), Times::default()))
+}
+
+/// Destroys containers whose grace time is over.
+async fn reap(gardener: Arc<Gardener>) {
+    let changed = Arc::clone(gardener.grace());
+    loop {
+        let changed = changed.notified();
+        let (over, next) = gardener.expired();
+        for handle in over {
+            let gardener = Arc::clone(&gardener);
+            let destroying = tokio::task::spawn_blocking(move || {
+                gardener
+                    .log()
+                    .info("grace time is over", &[("handle", &handle)]);
+                match gardener.destroy(&handle) {
+                    Err(error) if error.to_string() != text::BEING_DESTROYED => {
+                        let error = error.to_string();
+                        let values = [("handle", handle.as_str()), ("error", error.as_str())];
+                        gardener.log().error("container not destroyed", &values);
+                    }
+                    _ => {}
+                }
+            });
+            let _done = destroying.await;
+        }
+        match next {
+            None => changed.await,
+            Some(when) => {
+                let left = when.saturating_duration_since(Instant::now());
+                let _whichever = timeout(left, changed).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! A real server on the running kernel, spoken to over its wire.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test reports failure by panicking"
+)]
+
+mod client;
+mod errors;
+mod files;
+mod lifecycle;
+mod limits;
+mod network;
+mod processes;
+mod restart;
+mod world;
