@@ -1,5 +1,6 @@
 //! The `warren` executable: parse the command line, run one verb, report.
 
+mod early;
 mod failure;
 mod output;
 mod verb;
@@ -33,13 +34,19 @@ struct CommandLine {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = early::dispatch() {
+        return code;
+    }
     let arguments = under_stock_name(std::env::args_os().collect());
     let parsed = CommandLine::command()
-        .try_get_matches_from(arguments)
+        .try_get_matches_from(&arguments)
         .and_then(|matches| CommandLine::from_arg_matches(&matches));
     let command_line = match parsed {
         Ok(command_line) => command_line,
-        Err(error) => error.exit(),
+        Err(error) => match verb::report_refused_line(&arguments, &error) {
+            Some(code) => return code,
+            None => error.exit(),
+        },
     };
     let format = if command_line.json {
         Format::Json
@@ -57,6 +64,8 @@ fn under_stock_name(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let called = arguments.first().map(Path::new).and_then(Path::file_name);
     let verb: &[&str] = match called.and_then(|name| name.to_str()) {
         Some("bosh-enable-monit-access") => &["firewall", "enable-monit-access"],
+        Some("grootfs") => &["rootfs", "plugin"],
+        Some("gaol") => &["container"],
         _ => return arguments,
     };
     arguments.splice(

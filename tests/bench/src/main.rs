@@ -9,6 +9,7 @@ mod connections;
 mod devicefilter;
 mod figures;
 mod firewall;
+mod rootfs;
 
 use std::process::ExitCode;
 
@@ -20,10 +21,12 @@ fn main() -> ExitCode {
             firewall::bench();
             connections::bench();
             devicefilter::bench();
+            rootfs::bench();
         }
         ["firewall"] => firewall::bench(),
         ["connections"] => connections::bench(),
         ["devicefilter"] => devicefilter::bench(),
+        ["rootfs"] => rootfs::bench(),
         ["inside", "firewall", runs] => firewall::inside(runs),
         ["inside", "connections", load, place, seconds] => {
             connections::inside(load, place, seconds)
@@ -32,7 +35,7 @@ fn main() -> ExitCode {
         // One of the harness's actors is this executable, too.
         ["serve", ..] => return warren_tests_harness::serve::main(),
         _ => {
-            eprintln!("usage: warren-bench [firewall|connections|devicefilter]");
+            eprintln!("usage: warren-bench [firewall|connections|devicefilter|rootfs]");
             return ExitCode::from(2);
         }
     }

@@ -1,0 +1,123 @@
+//! The executable as pid 1 of a container: it stays, reaps, takes next to nothing and ends when it
+//! is killed.
+//!
+//! Needs root and `unshare` and `nsenter` (Debian: util-linux).
+#![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const WARREN: &str = env!("CARGO_BIN_EXE_warren");
+
+/// Waits until `found` finds something.
+fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "never came: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let text = text.unwrap_or_default();
+    text.split_whitespace()
+        .map(|pid| pid.parse().unwrap())
+        .collect()
+}
+
+fn status(pid: u32, field: &str) -> String {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(field))
+        .unwrap();
+    line.trim_matches([':', '\t', ' ']).to_owned()
+}
+
+/// A pid namespace with the executable as its init.
+struct Namespace {
+    unshare: Child,
+    init: u32,
+}
+
+impl Namespace {
+    fn new() -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let init = place.path().join("garden-init");
+        symlink(WARREN, &init).unwrap();
+        let unshare = Command::new("unshare")
+            .args(["--pid", "--fork", "--kill-child"])
+            .arg(&init)
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = unshare.id();
+        let init = eventually("init", || {
+            let child = children(pid).first().copied()?;
+            // Executed and waiting, not merely forked.
+            let is_waiting = fs::read_to_string(format!("/proc/{child}/wchan")).is_ok();
+            (is_waiting && status(child, "Name") == "garden-init").then_some(child)
+        });
+        Self { unshare, init }
+    }
+
+    fn run(&self, line: &str) {
+        let status = Command::new("nsenter")
+            .args([
+                "--target",
+                &self.init.to_string(),
+                "--pid",
+                "--",
+                "sh",
+                "-c",
+                line,
+            ])
+            .status();
+        assert!(status.unwrap().success(), "{line}");
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // Its own child; the kernel ends the namespace with it.
+        let _ = self.unshare.kill();
+        let _ = self.unshare.wait();
+    }
+}
+
+#[test]
+fn orphans_are_reaped() {
+    let namespace = Namespace::new();
+    // The shell ends first, so the sleeps become init's.
+    namespace.run("for i in 1 2 3; do sleep 0.3 & done; sleep 1000 &");
+    eventually("four orphans", || {
+        (children(namespace.init).len() == 4).then_some(())
+    });
+    let left = eventually("the end of three", || {
+        let left = children(namespace.init);
+        (left.len() == 1).then_some(left)
+    });
+    // No zombie: the one that is left runs.
+    assert!(status(left[0], "State").starts_with('S'));
+}
+
+#[test]
+fn it_is_small_and_does_not_end_by_itself() {
+    let namespace = Namespace::new();
+    namespace.run("kill -TERM 1; kill -INT 1; kill -HUP 1; kill -USR1 1; true");
+    let own: u64 = status(namespace.init, "RssAnon")
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
+    // Nearly all of it is what the loader relocates in a static executable that may be anywhere.
+    assert!(own < 2048, "{own} KiB of memory of its own");
+    assert_eq!(status(namespace.init, "Threads"), "1");
+    assert!(!status(namespace.init, "State").starts_with('Z'));
+    namespace.run("true");
+}

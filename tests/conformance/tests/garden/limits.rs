@@ -1,0 +1,111 @@
+//! Limits: in force, and read back.
+
+use warren_tests_conformance::garden::{Server, shell};
+use warren_wire_garden::process::ProcessSpec;
+
+const MIB: u64 = 1024 * 1024;
+
+#[test]
+fn memory_is_limited_counted_and_told() {
+    let server = Server::new();
+    let mut spec = server.spec("");
+    spec.limits.memory.limit_in_bytes = 64 * MIB;
+    let container = server.create(&spec);
+    let client = server.client();
+    let limit = client.memory_limits(container.handle()).unwrap();
+    assert_eq!(limit.limit_in_bytes, 64 * MIB);
+    let fill = |megabytes: u64| {
+        let script = format!("dd if=/dev/zero of=/dev/shm/x bs=1M count={megabytes} 2>&1");
+        let status = container.sh(&script).status;
+        container.sh("rm -f /dev/shm/x");
+        status
+    };
+    assert_eq!(fill(50), 0);
+    assert_ne!(fill(80), 0);
+    let metrics = client.metrics(container.handle()).unwrap();
+    assert!(metrics.memory_stat.total_usage_toward_limit > 0);
+    assert!(metrics.pid_stat.current > 0 && metrics.age.0 > 0);
+    let info = client.info(container.handle()).unwrap();
+    assert_eq!(info.events, ["oom"]);
+}
+
+#[test]
+fn processes_are_limited() {
+    let server = Server::new();
+    let mut spec = server.spec("");
+    spec.limits.pid.max = 20;
+    let container = server.create(&spec);
+    let bomb = "i=0; while [ $i -lt 40 ]; do sleep 5 & i=$((i+1)); done; wait";
+    let ran = container.run(&shell("root", bomb));
+    assert!(ran.stderr.contains("fork"), "{ran:?}");
+    let metrics = server.client().metrics(container.handle()).unwrap();
+    assert_eq!(metrics.pid_stat.max, 20);
+    let free = server.container();
+    let metrics = server.client().metrics(free.handle()).unwrap();
+    assert_eq!(metrics.pid_stat.max, 0);
+}
+
+#[test]
+fn cpu_shares_are_told_and_the_rest_reads_empty() {
+    let server = Server::new();
+    let mut spec = server.spec("");
+    spec.limits.cpu.limit_in_shares = 512;
+    let container = server.create(&spec);
+    let client = server.client();
+    assert!(
+        client
+            .cpu_limits(container.handle())
+            .unwrap()
+            .limit_in_shares
+            > 0
+    );
+    assert_eq!(
+        client.disk_limits(container.handle()).unwrap(),
+        Default::default()
+    );
+    assert_eq!(
+        client.bandwidth_limits(container.handle()).unwrap(),
+        Default::default()
+    );
+    container.run(&ProcessSpec {
+        ..shell("root", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done")
+    });
+    assert!(client.metrics(container.handle()).unwrap().cpu_stat.usage > 0);
+}
+
+#[test]
+fn a_disk_limit_is_told_of_and_usage_is_counted() {
+    let server = Server::new();
+    let container = server.container();
+    let client = server.client();
+    let disk = || client.metrics(container.handle()).unwrap().disk_stat;
+    let before = disk();
+    container.says("dd if=/dev/zero of=/big bs=1M count=10 2>/dev/null && sync");
+    let after = disk();
+    let grown = after.exclusive_bytes_used - before.exclusive_bytes_used;
+    assert!(
+        (9 * MIB..=11 * MIB).contains(&grown),
+        "{before:?} {after:?}"
+    );
+    assert!(after.total_bytes_used > after.exclusive_bytes_used);
+}
+
+#[test]
+fn metrics_of_many_come_at_once() {
+    let server = Server::new();
+    let (one, two) = (server.container(), server.container());
+    let answer = server
+        .client()
+        .bulk_metrics(&[one.handle(), two.handle(), "nobody"])
+        .unwrap();
+    for handle in [one.handle(), two.handle()] {
+        assert!(answer[handle].metrics.pid_stat.current > 0);
+        assert!(answer[handle].err.is_none());
+    }
+    assert!(answer["nobody"].err.is_some());
+    let info = server
+        .client()
+        .bulk_info(&[one.handle(), two.handle()])
+        .unwrap();
+    assert_eq!(info.len(), 2);
+}
