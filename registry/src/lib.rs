@@ -30,6 +30,7 @@
 
 mod auth;
 mod blob;
+pub mod challenge;
 mod error;
 mod http;
 mod image;

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use warren_container_rootfs::layer::Digest;
 use warren_container_rootfs::source::MOST_BYTES;
 
-use crate::auth::{Challenge, bearer};
+use crate::auth::bearer;
+use crate::challenge::Challenge;
 use crate::http::{Answer, Client, Headers, document, shown};
 use crate::retry::retried;
 use crate::{Credentials, Error, Settings};

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::Credentials;
-use crate::auth::{Challenge, schemes};
+use crate::challenge::{Challenge, schemes};
 use crate::http::shown;
 use crate::name::{ImageName, InvalidName, Pin};
 

@@ -1,7 +1,9 @@
-//! What settings take from the host: its external address and the MTU behind it.
+//! What settings take from the host: its external address, the MTU behind it, and the networks that
+//! containers' addresses must not be taken from.
 
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
+use crate::address::Subnet;
 use crate::link::{self, Rtnetlink};
 use crate::settings::MOST_MTU;
 
@@ -31,4 +33,21 @@ pub fn mtu(links: &mut Rtnetlink, external: IpAddr) -> Result<u32, link::Error> 
     found
         .map(|link| link.mtu.min(MOST_MTU))
         .ok_or_else(|| link::Error::NoLink(format!("with the address {external}")))
+}
+
+/// The IPv4 networks that the host is in or has a route to, but for "everywhere".
+///
+/// # Errors
+/// [`link::Error`].
+pub fn networks(links: &mut Rtnetlink) -> Result<Vec<Subnet>, link::Error> {
+    let addresses = links.addresses()?;
+    let addresses = addresses.iter().map(|each| (each.address, each.bits));
+    let routes = links.routes()?;
+    let routes = routes.iter().filter_map(|route| route.to);
+    let network = |(address, bits): (IpAddr, u8)| match address {
+        // A single address takes the smallest network that a container can have.
+        IpAddr::V4(address) => Subnet::containing(address, bits.min(30)),
+        IpAddr::V6(_) => None,
+    };
+    Ok(addresses.chain(routes).filter_map(network).collect())
 }

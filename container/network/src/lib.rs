@@ -6,7 +6,7 @@
 //!
 //! | what | pure | acts |
 //! |---|---|---|
-//! | who has what | [`subnet`], [`port`], [`record`] | [`state`] |
+//! | who has what | [`pool`], [`subnet`], [`port`], [`record`] | [`state`] |
 //! | links and rules | [`plan`], [`netout`], `ruleset` | [`link`], [`apply`] |
 //! | files in the container | [`files`] | |
 //! | the host around it | | [`host`], [`sysctl`], [`foreign`] |
@@ -24,6 +24,7 @@ pub mod link;
 pub mod netout;
 mod network;
 pub mod plan;
+pub mod pool;
 pub mod port;
 pub mod record;
 mod ruleset;

@@ -17,7 +17,7 @@ use warren_sys_netlink as netlink;
 use warren_sys_netlink::{MessageBuilder, ParseError, Protocol, Socket};
 use warren_sys_process::namespaces::{self, Kind};
 
-pub use decode::{Address, LinkInfo, Route, Traffic};
+pub use decode::{Address, LinkInfo, Route, Traffic, addresses, links, routes};
 pub use encode::{Bridge, Change, Mac, Veth};
 
 /// An rtnetlink operation failed.

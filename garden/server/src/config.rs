@@ -85,6 +85,8 @@ pub struct Config {
     pub cpu_entitlement_per_share: Option<f64>,
     /// The network of all containers. Without an external address the host's is found out.
     pub network: warren_container_network::Settings,
+    /// Whether the network's pool was asked for. If not, one is chosen that overlaps nothing.
+    pub pool_is_given: bool,
     /// Largest packet; none finds it out.
     pub mtu: Option<u32>,
     /// Name servers of containers; none takes the host's.
@@ -194,6 +196,7 @@ impl Config {
                 .fraction("cpu-entitlement-per-share")
                 .filter(|fraction| *fraction > 0.0),
             network: network(settings, &tag)?,
+            pool_is_given: settings.is_given("network-pool"),
             mtu: settings
                 .number("mtu")
                 .and_then(|mtu| u32::try_from(mtu).ok())

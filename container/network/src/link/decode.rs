@@ -88,7 +88,11 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     chunk.map_or(0, |chunk| u32::from_ne_bytes(*chunk))
 }
 
-pub(super) fn links(messages: &[Message]) -> Result<Vec<LinkInfo>, ParseError> {
+/// Links out of the kernel's answers; messages about anything else are passed over.
+///
+/// # Errors
+/// [`ParseError`].
+pub fn links(messages: &[Message]) -> Result<Vec<LinkInfo>, ParseError> {
     let new = messages.iter().filter(|m| m.kind == message::NEW_LINK);
     new.map(link_info).collect()
 }
@@ -145,7 +149,11 @@ fn ip(family: u8, attribute: Attribute<'_>) -> Result<Option<IpAddr>, ParseError
     }
 }
 
-pub(super) fn addresses(messages: &[Message]) -> Result<Vec<Address>, ParseError> {
+/// Addresses out of the kernel's answers; messages about anything else are passed over.
+///
+/// # Errors
+/// [`ParseError`].
+pub fn addresses(messages: &[Message]) -> Result<Vec<Address>, ParseError> {
     let mut found = Vec::new();
     for each in messages.iter().filter(|m| m.kind == message::NEW_ADDRESS) {
         let (header, attributes) = header::<8>(each)?;
@@ -167,7 +175,11 @@ pub(super) fn addresses(messages: &[Message]) -> Result<Vec<Address>, ParseError
     Ok(found)
 }
 
-pub(super) fn routes(messages: &[Message]) -> Result<Vec<Route>, ParseError> {
+/// Routes of the main table out of the kernel's answers; messages about anything else are passed over.
+///
+/// # Errors
+/// [`ParseError`].
+pub fn routes(messages: &[Message]) -> Result<Vec<Route>, ParseError> {
     let mut found = Vec::new();
     for each in messages.iter().filter(|m| m.kind == message::NEW_ROUTE) {
         let (header, attributes) = header::<12>(each)?;

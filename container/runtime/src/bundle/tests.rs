@@ -1,3 +1,5 @@
+//! The bundles of the usual containers, as snapshots, and what the rules promise.
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

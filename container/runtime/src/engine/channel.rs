@@ -3,7 +3,7 @@
 //! A pair of sockets that keep messages whole, closed when the child executes its program:
 //!
 //! ```text
-//! keeper ── go ──────────────────────────► child   ids mapped, in its groups
+//! keeper ── go ──────────────────────────► child   ids mapped
 //! keeper ◄──────────── ready + descriptor ─ child   set up (init: waits)
 //! keeper ── start ───────────────────────► init
 //! keeper ◄──────────────── end of stream ── child   program executed, or dead
@@ -53,8 +53,6 @@ pub(super) enum Message {
 pub(super) enum Refusal {
     /// A step.
     Step(Failure),
-    /// The group has controllers enabled for groups below it.
-    GroupBusy,
     /// No such program.
     NotFound,
     /// The program cannot be executed.

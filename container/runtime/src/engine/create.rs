@@ -1,7 +1,7 @@
 //! The keeper's part in making a container.
 //!
 //! ```text
-//! clone binds ─► groups ─► fork into new namespaces ─► v1 groups, id maps ─► "go"
+//! clone binds ─► groups ─► fork into new namespaces ─► id maps ─► "go"
 //!   ─► "ready" ─► open init's namespaces
 //! ```
 //!
@@ -122,18 +122,19 @@ fn fork_init(
         .filter(|kind| *kind != Kind::Cgroup)
         .collect();
     let group = groups.init.v2.as_ref().map(AsFd::as_fd);
-    let (init, in_group) = match fork::fork_into(&at_birth, group)? {
-        (Fork::Child, _) => {
+    let init = match fork::fork_into(&at_birth, group)? {
+        (Fork::Child, born_in_v2) => {
             drop(channel);
             let _never = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                init::run(bundle, filter, sources, &theirs)
+                let groups = (&groups.init, born_in_v2);
+                init::run(bundle, filter, sources, groups, &theirs)
             }));
             fork::exit(101)
         }
-        (Fork::Parent(pid), in_group) => (pid, in_group),
+        (Fork::Parent(pid), _) => pid,
     };
     drop((theirs, sources));
-    let led = lead(bundle, kinds, groups, init, in_group, &channel);
+    let led = lead(bundle, kinds, init, &channel);
     match led {
         Ok((namespaces, terminals)) => Ok(Made {
             init,
@@ -151,9 +152,7 @@ fn fork_init(
 fn lead(
     bundle: &Spec,
     kinds: &[Kind],
-    groups: &Groups,
     init: Pid,
-    in_group: bool,
     channel: &Channel,
 ) -> Result<(Vec<(Kind, File)>, OwnedFd), Error> {
     let keeper = |step: &'static str, object: &'static str| {
@@ -161,13 +160,6 @@ fn lead(
             Error::Keeper(Failure::because(step, object, e))
         }
     };
-    let moving = keeper("move", "the first process into its groups");
-    for group in &groups.init.v1 {
-        group.add(init).map_err(|e| moving(&e))?;
-    }
-    if let Some(group) = groups.init.v2.as_ref().filter(|_| !in_group) {
-        group.add(init).map_err(|e| moving(&e))?;
-    }
     let task = Path::new("/proc").join(init.as_raw_nonzero().to_string());
     if bundle.linux.has_namespace("user") {
         write_map(&task.join("uid_map"), &bundle.linux.uid_mappings)?;

@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, OpenTreeFlags, open_tree};
 use rustix::process::{DumpableBehavior, chdir, set_dumpable_behavior, setsid, umask};
+use warren_sys_cgroup::GroupSet;
 use warren_sys_mount::detached;
 use warren_sys_process::lifecycle::die_with_parent;
 use warren_sys_process::namespaces::{self, Kind};
@@ -20,13 +21,21 @@ use super::error::Failure;
 use super::identity;
 use super::mounts::{Prepared, Sources, prepare};
 use super::seccomp::Filter;
-use super::{devices, root, target};
+use super::{devices, join, root, target};
 use crate::oci::Spec;
 use crate::users::User;
 
 /// Runs in the child and never returns.
-pub(super) fn run(bundle: &Spec, filter: &Filter, sources: Sources, channel: &Channel) -> ! {
-    let Err(refusal) = become_init(bundle, filter, sources, channel);
+pub(super) fn run(
+    bundle: &Spec,
+    filter: &Filter,
+    sources: Sources,
+    (groups, born_in_v2): (&GroupSet, bool),
+    channel: &Channel,
+) -> ! {
+    // Before anything else: nothing of the container is ever outside its filter and limits.
+    let joined = join::groups(groups, born_in_v2).map_err(Refusal::from);
+    let Err(refusal) = joined.and_then(|()| become_init(bundle, filter, sources, channel));
     channel.send(&Message::Failed(refusal), None);
     fork::exit(1)
 }

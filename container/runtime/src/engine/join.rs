@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{Pid, getpid, umask};
-use warren_sys_cgroup::Cgroup;
+use rustix::process::{getpid, umask};
+use warren_sys_cgroup::{Cgroup, GroupSet};
 use warren_sys_process::fork::{self, Fork};
 use warren_sys_process::namespaces::{self, Kind};
 
@@ -17,20 +17,19 @@ use super::{identity, target};
 use crate::oci::outside;
 use crate::users::{self, LookupError, User};
 
-/// Moves the calling process into the container's groups, or into `instead` in cgroup v2.
-pub(super) fn groups(container: &Container, instead: Option<&Cgroup>) -> Result<(), Refusal> {
-    let me: Pid = getpid();
-    let groups = &container.groups.init;
+/// Moves the calling process into the groups; in that of cgroup v2 it may be since its birth.
+///
+/// A process of one thread that moves itself by the `tasks` file of v1 is spared the lock over all
+/// of the machine's forks and exits, for which the kernel waits until every CPU has passed by: some
+/// ten milliseconds.
+pub(super) fn groups(groups: &GroupSet, born_in_v2: bool) -> Result<(), Failure> {
     let failed = |e| Failure::because("join", "the container's control groups", &e);
     for group in &groups.v1 {
-        group.add(me).map_err(failed)?;
+        group.write("tasks", "0").map_err(failed)?;
     }
-    let Some(group) = instead.or(groups.v2.as_ref()) else {
-        return Ok(());
-    };
-    match group.add(me) {
-        Err(e) if e.errno() == Some(Errno::BUSY) && instead.is_none() => Err(Refusal::GroupBusy),
-        result => result.map_err(|e| failed(e).into()),
+    match groups.v2.as_ref().filter(|_| !born_in_v2) {
+        Some(group) => group.add(getpid()).map_err(failed),
+        None => Ok(()),
     }
 }
 
@@ -68,24 +67,37 @@ pub(super) fn user_namespace(container: &Container) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Forks a child that is born in the container's pid namespace.
-pub(super) fn fork_in_pid_namespace(container: &Container) -> Result<Fork, SpawnError> {
+/// Forks a child that is born in the container's pid namespace and, if the kernel can, in `group`;
+/// the second value tells whether it is.
+pub(super) fn fork_inside(
+    container: &Container,
+    group: Option<&Cgroup>,
+) -> Result<(Fork, bool), Refused> {
     let mut kinds = container.namespaces.iter();
     if let Some((kind, file)) = kinds.find(|(kind, _)| *kind == Kind::Pid) {
-        join(*kind, file).map_err(SpawnError::Step)?;
+        join(*kind, file).map_err(|failure| Refused::Other(SpawnError::Step(failure)))?;
     }
-    let forked = fork::fork();
-    if matches!(forked, Ok(Fork::Child)) {
-        return Ok(Fork::Child);
+    let forked = fork::fork_into(&[], group.map(AsFd::as_fd));
+    if let Ok((Fork::Child, born_in_group)) = forked {
+        return Ok((Fork::Child, born_in_group));
     }
     // The keeper's other children are its own; if this fails, so will the next fork.
     let own = namespaces::open(Path::new("/proc/self"), Kind::Pid);
     let _restored = own.and_then(|own| namespaces::enter(own.as_fd(), Kind::Pid));
     forked.map_err(|error| match error {
+        fork::Error::Fork(Errno::BUSY) => Refused::GroupBusy,
         // The pid namespace has no first process any more.
-        fork::Error::Fork(Errno::NOMEM) => SpawnError::NotRunning,
-        error => SpawnError::Fork(error),
+        fork::Error::Fork(Errno::NOMEM) => Refused::Other(SpawnError::NotRunning),
+        error => Refused::Other(SpawnError::Fork(error)),
     })
+}
+
+/// Why there is no child.
+pub(super) enum Refused {
+    /// A manager inside has enabled controllers in the group.
+    GroupBusy,
+    /// Another reason.
+    Other(SpawnError),
 }
 
 fn join(kind: Kind, file: &std::fs::File) -> Result<(), Failure> {

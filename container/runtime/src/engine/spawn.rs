@@ -16,6 +16,7 @@ use super::channel::{Channel, Message, PATIENCE, Received, Refusal};
 use super::container::{Container, Inside, Stdio};
 use super::create::end;
 use super::error::{Failure, SpawnError};
+use super::join::Refused;
 use super::{identity, join, rlimits};
 use crate::bundle::environment;
 use crate::spec::ProcessSpec;
@@ -27,8 +28,8 @@ pub(super) fn program(
     process: &ProcessSpec,
     stdio: Stdio,
 ) -> Result<Pid, SpawnError> {
-    let child = |channel: &Channel, instead: Option<&Cgroup>| {
-        let Err(refusal) = execute(container, process, &stdio, channel, instead);
+    let child = |channel: &Channel, born_in_v2: bool| {
+        let Err(refusal) = execute(container, process, &stdio, channel, born_in_v2);
         refusal
     };
     in_child(container, child, true, &process.path)
@@ -42,8 +43,8 @@ pub(super) fn work(
     work: impl FnOnce(&Inside) -> i32,
 ) -> Result<Pid, SpawnError> {
     let mut work = Some(work);
-    let child = |channel: &Channel, instead: Option<&Cgroup>| {
-        match go_inside(container, user, directory, instead) {
+    let child = |channel: &Channel, born_in_v2: bool| {
+        match go_inside(container, user, directory, born_in_v2) {
             Ok(inside) => {
                 channel.send(&Message::Ready, None);
                 // There is one child that comes here, and it does so once.
@@ -59,42 +60,42 @@ pub(super) fn work(
 /// Forks a child for `run`, which either says that it is ready or returns why not.
 fn in_child(
     container: &Container,
-    mut run: impl FnMut(&Channel, Option<&Cgroup>) -> Refusal,
+    mut run: impl FnMut(&Channel, bool) -> Refusal,
     until_executed: bool,
     path: &str,
 ) -> Result<Pid, SpawnError> {
-    let mut instead = None;
-    loop {
-        let (channel, theirs) =
-            Channel::pair().map_err(|e| SpawnError::Step(Failure::new("make", "a socket", e)))?;
-        let pid = match join::fork_in_pid_namespace(container)? {
-            Fork::Child => {
-                drop(channel);
-                let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                    run(&theirs, instead.as_ref())
-                }));
-                if let Ok(refusal) = ended {
-                    theirs.send(&Message::Failed(refusal), None);
-                }
-                fork::exit(101)
+    let (channel, theirs) =
+        Channel::pair().map_err(|e| SpawnError::Step(Failure::new("make", "a socket", e)))?;
+    let group = container.groups.init.v2.as_ref();
+    let forked = match join::fork_inside(container, group) {
+        Err(Refused::GroupBusy) => join::fork_inside(container, Some(&group_of_init(container)?)),
+        forked => forked,
+    };
+    let pid = match forked {
+        Ok((Fork::Child, born_in_v2)) => {
+            drop(channel);
+            let ended =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&theirs, born_in_v2)));
+            if let Ok(refusal) = ended {
+                theirs.send(&Message::Failed(refusal), None);
             }
-            Fork::Parent(pid) => pid,
-        };
-        drop(theirs);
-        let refusal = match follow(&channel, until_executed) {
-            Ok(None) => return Ok(pid),
-            Ok(Some(refusal)) => refusal,
-            Err(error) => {
-                end(pid);
-                return Err(error);
-            }
-        };
-        end(pid);
-        match refusal {
-            Refusal::GroupBusy if instead.is_none() => instead = Some(group_of_init(container)?),
-            other => return Err(error_of(other, path)),
+            fork::exit(101)
         }
-    }
+        Ok((Fork::Parent(pid), _)) => pid,
+        Err(Refused::GroupBusy) => {
+            let failure = Failure::new("join", "the group of pid 1", Errno::BUSY);
+            return Err(SpawnError::Step(failure));
+        }
+        Err(Refused::Other(error)) => return Err(error),
+    };
+    drop(theirs);
+    let error = match follow(&channel, until_executed) {
+        Ok(None) => return Ok(pid),
+        Ok(Some(refusal)) => error_of(refusal, path),
+        Err(error) => error,
+    };
+    end(pid);
+    Err(error)
 }
 
 /// Waits until the child is under way, or has said why not.
@@ -127,9 +128,6 @@ fn error_of(refusal: Refusal, path: &str) -> SpawnError {
     let path = || path.to_owned();
     match refusal {
         Refusal::Step(failure) => SpawnError::Step(failure),
-        Refusal::GroupBusy => {
-            SpawnError::Step(Failure::new("join", "the group of pid 1", Errno::BUSY))
-        }
         Refusal::NotFound => SpawnError::NotFound { path: path() },
         Refusal::NotExecutable(errno) => SpawnError::NotExecutable {
             path: path(),
@@ -161,9 +159,9 @@ fn execute(
     process: &ProcessSpec,
     stdio: &Stdio,
     channel: &Channel,
-    instead: Option<&Cgroup>,
+    born_in_v2: bool,
 ) -> Result<Infallible, Refusal> {
-    join::groups(container, instead)?;
+    join::groups(&container.groups.init, born_in_v2)?;
     rlimits::raise(&process.rlimits)?;
     let user = join::namespaces_but_users(container, &process.user)?;
     join::own_stdio(container, stdio, &user)?;
@@ -196,9 +194,9 @@ fn go_inside(
     container: &Container,
     user: &str,
     directory: Option<&Path>,
-    instead: Option<&Cgroup>,
+    born_in_v2: bool,
 ) -> Result<Inside, Refusal> {
-    join::groups(container, instead)?;
+    join::groups(&container.groups.init, born_in_v2)?;
     let user = join::namespaces_but_users(container, user)?;
     join::user_namespace(container)?;
     let begin = match directory {

@@ -11,7 +11,7 @@
 //! | Where is a group, told so that another process finds it? | [`Place`] |
 //! | Make, limit, filter | [`make`] |
 //! | What is used, which limits hold? | [`metrics`] |
-//! | Kill all inside and remove, without a shim | [`destroy`] |
+//! | Kill all inside and remove, without a shim | [`destroy()`] |
 
 mod destroy;
 pub mod make;

@@ -1,3 +1,5 @@
+//! Users of every form, and files that are not what they should be.
+
 use std::os::fd::AsFd;
 
 use proptest::prelude::*;

@@ -294,12 +294,8 @@ impl<E: Engine> Shim<E> {
 
     /// When there is something to do though nothing happens.
     fn deadline(&self) -> Option<Instant> {
-        let rings = self
-            .processes
-            .values()
-            .flat_map(|process| &process.rings)
-            .filter_map(|ring| ring.deadline());
-        rings
+        let readers = self.processes.values().filter_map(Process::deadline);
+        readers
             .chain(self.stop.as_ref().map(Stop::next))
             .chain(self.kill)
             .chain(self.paused)
@@ -308,9 +304,7 @@ impl<E: Engine> Shim<E> {
 
     fn tick(&mut self, now: Instant) {
         for process in self.processes.values_mut() {
-            for ring in &mut process.rings {
-                ring.expire(now);
-            }
+            process.expire(now);
         }
         self.step_stop(now);
         self.step_kill(now);

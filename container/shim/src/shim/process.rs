@@ -156,6 +156,24 @@ impl Process {
         self.exit.is_some() && self.outputs.iter().all(Option::is_none)
     }
 
+    /// Moves on sessions that keep the process waiting for too long. When the process has closed its
+    /// output nobody waits, and a reader may take all the time it likes.
+    pub fn expire(&mut self, now: Instant) {
+        for (output, ring) in self.outputs.iter().zip(&mut self.rings) {
+            if output.is_some() {
+                ring.expire(now);
+            }
+        }
+    }
+
+    /// When that has something to do.
+    pub fn deadline(&self) -> Option<Instant> {
+        let open = self.outputs.iter().zip(&self.rings);
+        open.filter(|(output, _)| output.is_some())
+            .filter_map(|(_, ring)| ring.deadline())
+            .min()
+    }
+
     /// Whether more input may be queued.
     pub fn takes_input(&self) -> bool {
         self.queue.len() < INPUT

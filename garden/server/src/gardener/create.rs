@@ -112,7 +112,12 @@ impl Gardener {
             file("resolv.conf", b""),
             file("hostname", hostname.as_bytes()),
         ];
-        let wanted = self.wanted(spec, root.path, root.environment);
+        let mut wanted = self.wanted(spec, root.path, root.environment);
+        if spec.privileged {
+            // Before the client's binds, none of which is near it.
+            let place = self.nested.make(handle, &wanted.binds)?;
+            wanted.binds.splice(..0, place);
+        }
         let created = self
             .depot
             .create(&wanted, &files)

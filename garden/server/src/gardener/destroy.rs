@@ -83,12 +83,15 @@ impl Gardener {
         if let Err(error) = self.depot.destroy(handle) {
             failures.push(format!("remove its processes: {}", chain(&error)));
         }
-        if let Err(error) = self.network.destroy(handle) {
+        if let Err(error) = self.network.destroy_soon(handle) {
             failures.push(format!("remove its network: {}", chain(&error)));
         }
         // While processes live in it, its root cannot be unmounted for good.
         if let Err(error) = self.store.destroy(&file_name(handle)) {
             failures.push(format!("remove its root file system: {}", chain(&error)));
+        }
+        if let Err(error) = self.nested.remove(handle) {
+            failures.push(format!("remove the images inside it: {error}"));
         }
         if !failures.is_empty() {
             return Err(Error::Plain(failures.join("; ")));

@@ -11,6 +11,8 @@
 //! | `create`, `destroy` | from nothing to a container and back |
 //! | [`image`], `directory` | from what a client calls an image to a root file system |
 //! | `network` | Garden's rules and mappings in the words of `container/network` |
+//! | `nested` | where a server inside a container keeps its images |
+//! | `pool` | which addresses containers get where nobody says |
 //! | `info`, `metrics`, `capacity` | what is told |
 //! | `properties` | keys and values, and the ones the server sets |
 //! | `process`, `files` | processes, and archives in and out |
@@ -36,8 +38,10 @@ pub mod groups;
 pub mod image;
 mod info;
 mod metrics;
+mod nested;
 mod network;
 pub mod plan;
+mod pool;
 mod process;
 mod properties;
 mod recover;
@@ -72,6 +76,7 @@ pub struct Gardener {
     records: Records,
     groups: groups::Base,
     owners: Owners,
+    nested: nested::Nested,
     containers: RwLock<BTreeMap<String, Arc<Container>>>,
     /// Told when a grace time may run out sooner than was thought.
     grace: Arc<Notify>,

@@ -18,7 +18,7 @@ use super::container::Container;
 use super::image::Owners;
 use super::plan::{Action, Found, plan};
 use super::state::{Phase, Record, Records, file_name};
-use super::{Gardener, error, groups};
+use super::{Gardener, error, groups, nested, pool};
 use crate::config::Config;
 use crate::log::Log;
 
@@ -47,6 +47,7 @@ impl Gardener {
         let records = Records::open(&config.state).map_err(error::step("open the state"))?;
         let network = open_network(&config, &log)?;
         let owners = Owners::new();
+        let nested = nested::Nested::new(&store);
         let gardener = Self {
             config,
             log,
@@ -56,6 +57,7 @@ impl Gardener {
             records,
             groups,
             owners,
+            nested,
             containers: RwLock::new(BTreeMap::new()),
             grace: Arc::new(Notify::new()),
         };
@@ -110,7 +112,13 @@ impl Gardener {
                 }
             }
         }
-        let kept = self.all().len().to_string();
+        let kept: Vec<String> = self.all().keys().cloned().collect();
+        if let Err(error) = self.nested.keep_only(&kept) {
+            let text = error.to_string();
+            self.log
+                .error("images inside containers not removed", &[("error", &text)]);
+        }
+        let kept = kept.len().to_string();
         self.log.info("containers found", &[("count", &kept)]);
         Ok(())
     }
@@ -166,6 +174,9 @@ fn open_network(config: &Config, log: &Log) -> Result<Network, Error> {
         );
     }
     let mut settings = config.network.clone();
+    if !config.pool_is_given {
+        settings.pool = pool::find(&config.state, settings.pool, log)?;
+    }
     if settings.external.is_empty() {
         // Without a default route ports cannot be mapped, and whoever tries is told so.
         settings.external.extend(host::external_address().ok());
@@ -179,10 +190,13 @@ fn open_network(config: &Config, log: &Log) -> Result<Network, Error> {
         }
         (None, None) => settings.mtu,
     };
-    let kernel = Kernel::open().map_err(error::step("connect to the kernel's network"))?;
+    let kernel = || Kernel::open().map_err(error::step("connect to the kernel's network"));
     let directory = config.state.join("network");
-    let (network, recovered) = Network::open(settings, &directory, Box::new(kernel))
+    let (mut network, recovered) = Network::open(settings, &directory, Box::new(kernel()?))
         .map_err(error::step("open the network"))?;
+    network
+        .remove_in_background(Box::new(kernel()?))
+        .map_err(error::step("start the thread that removes networks"))?;
     for handle in recovered.removed {
         log.info("removed a half made network", &[("handle", &handle)]);
     }

@@ -76,3 +76,17 @@ fn a_reader_that_dies_frees_the_process() {
     let outcome = other.wait().unwrap();
     assert_eq!(outcome.exit, Exit::Status(2));
 }
+
+#[test]
+fn a_reader_may_take_its_time_when_nobody_waits_for_it() {
+    let world = World::new();
+    // More than the socket holds, so that the ring is full to the brim and the pipe empty.
+    let session = world.shell(&format!("head -c {CAPACITY} /dev/zero; exit 2"));
+    eventually("the process ends", || {
+        world.depot.processes(HANDLE).unwrap()[0].exit.is_some()
+    });
+    std::thread::sleep(PATIENCE + Duration::from_secs(1));
+    let outcome = session.wait().unwrap();
+    assert_eq!((outcome.stdout.len(), outcome.lost), (CAPACITY, 0));
+    assert_eq!(outcome.exit, Exit::Status(2));
+}
