@@ -76,6 +76,8 @@ pub struct Container {
     pub(super) terminals: OwnedFd,
     pub(super) bundle: Spec,
     pub(super) filter: Filter,
+    /// What processes get if init's cannot be lowered.
+    pub(super) oom_score: Option<i32>,
 }
 
 impl Container {

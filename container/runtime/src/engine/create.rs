@@ -25,6 +25,7 @@ use super::container::{Container, Options};
 use super::error::{Error, Failure};
 use super::init;
 use super::mounts::Sources;
+use super::oom;
 use super::seccomp::Filter;
 use crate::groups::{self, Groups, make::make};
 use crate::oci::{IdMapping, Spec, outside};
@@ -61,9 +62,18 @@ pub(super) fn create(bundle: &Spec, options: &Options) -> Result<Container, Erro
         .add_groups(bundle, &groups.init)
         .map_err(Error::Keeper)
         .and_then(|()| fork_init(bundle, &kinds, &filter, sources, &groups));
+    let made = made.and_then(|made| match oom::protect(made.init) {
+        Ok(oom_score) => Ok((made, oom_score)),
+        Err(error) => {
+            end(made.init);
+            let failure = Failure::because("read", "init's OOM score", &error);
+            Err(Error::Keeper(failure))
+        }
+    });
     match made {
-        Ok(made) => Ok(Container {
+        Ok((made, oom_score)) => Ok(Container {
             init: made.init,
+            oom_score,
             groups,
             channel: Some(made.channel),
             namespaces: made.namespaces,

@@ -19,6 +19,7 @@ mod identity;
 mod init;
 mod join;
 mod mounts;
+mod oom;
 mod rlimits;
 mod root;
 mod seccomp;
@@ -28,4 +29,5 @@ mod terminal;
 
 pub use container::{Container, Inside, Options, Stdio};
 pub use error::{Error, Failure, SpawnError};
+pub use seccomp::{ConfineError, confine};
 pub use terminal::{Terminal, resize};

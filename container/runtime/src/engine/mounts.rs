@@ -161,14 +161,16 @@ fn bind(mount: &Mount, less_privileged: bool) -> Result<OwnedFd, Failure> {
 fn kernel(mount: &Mount) -> Result<OwnedFd, Failure> {
     let kind = mount.kind.as_deref().unwrap_or("none");
     let options = Options::parse(&mount.options);
-    let data: Vec<(&str, Option<&str>)> = options
+    let named = options
         .data
         .iter()
         .map(|option| match option.split_once('=') {
             Some((key, value)) => (key, Some(value)),
             None => (option.as_str(), None),
-        })
-        .collect();
+        });
+    // What tables of mounts show in their first column.
+    let data: Vec<(&str, Option<&str>)> =
+        [("source", Some(kind))].into_iter().chain(named).collect();
     detached(kind, &data, options.attributes).map_err(|error| {
         let failure = Failure::because("mount", mount.destination.display(), &error);
         match (error.source, kind) {
@@ -194,7 +196,7 @@ fn cgroups(
     // In a cgroup namespace of its own this leaves the options of the machine's tree alone, and
     // its root is the container's group.
     let unified = || {
-        detached("cgroup2", &[], options.attributes)
+        detached("cgroup2", &[("source", Some("cgroup"))], options.attributes)
             .map_err(|error| Failure::because("mount", at.display(), &error))
     };
     if v1.is_empty() {

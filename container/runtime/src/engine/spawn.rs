@@ -17,7 +17,7 @@ use super::container::{Container, Inside, Stdio};
 use super::create::end;
 use super::error::{Failure, SpawnError};
 use super::join::Refused;
-use super::{identity, join, rlimits};
+use super::{identity, join, oom, rlimits};
 use crate::bundle::environment;
 use crate::spec::ProcessSpec;
 use crate::users::LookupError;
@@ -162,6 +162,8 @@ fn execute(
     born_in_v2: bool,
 ) -> Result<Infallible, Refusal> {
     join::groups(&container.groups.init, born_in_v2)?;
+    oom::offer(container.oom_score)
+        .map_err(|error| Failure::because("set", "the OOM score", &error))?;
     rlimits::raise(&process.rlimits)?;
     let user = join::namespaces_but_users(container, &process.user)?;
     join::own_stdio(container, stdio, &user)?;

@@ -120,7 +120,9 @@ fn a_record_of_another_process_kills_nobody() {
     let world = World::new();
     world.container("h");
     kill(shim_of(&world.depot, "h"));
-    // A process that has got the shim's number since: ours, with another start time.
+    // A process that has got the shim's number since: ours, with another start time, which the
+    // kernel counts in hundredths of a second.
+    std::thread::sleep(std::time::Duration::from_millis(50));
     let mut innocent = Command::new("sleep").arg("600").spawn().unwrap();
     let path = world.depot.path("h").join("shim.json");
     let mut record: serde_json::Value =
