@@ -9,6 +9,7 @@ mod connections;
 mod devicefilter;
 mod figures;
 mod firewall;
+mod garden;
 mod rootfs;
 
 use std::process::ExitCode;
@@ -22,11 +23,13 @@ fn main() -> ExitCode {
             connections::bench();
             devicefilter::bench();
             rootfs::bench();
+            garden::bench();
         }
         ["firewall"] => firewall::bench(),
         ["connections"] => connections::bench(),
         ["devicefilter"] => devicefilter::bench(),
         ["rootfs"] => rootfs::bench(),
+        ["garden"] => garden::bench(),
         ["inside", "firewall", runs] => firewall::inside(runs),
         ["inside", "connections", load, place, seconds] => {
             connections::inside(load, place, seconds)
@@ -35,7 +38,7 @@ fn main() -> ExitCode {
         // One of the harness's actors is this executable, too.
         ["serve", ..] => return warren_tests_harness::serve::main(),
         _ => {
-            eprintln!("usage: warren-bench [firewall|connections|devicefilter|rootfs]");
+            eprintln!("usage: warren-bench [firewall|connections|devicefilter|rootfs|garden]");
             return ExitCode::from(2);
         }
     }

@@ -1,0 +1,17 @@
+//! Containers through Garden, beside runtimes that are given a bare bundle.
+//!
+//! Ours is asked over its unix socket by one client, as a CPI would: a container with a network, a
+//! root file system and an init; a process in it; its end. The peers' containers have neither
+//! network nor an init of their own.
+
+mod alive;
+mod cycle;
+mod peers;
+mod streams;
+
+/// All of it.
+pub fn bench() {
+    cycle::bench();
+    alive::bench();
+    streams::bench();
+}

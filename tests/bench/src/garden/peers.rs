@@ -1,0 +1,142 @@
+//! Other runtimes, given the same root file system.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use warren_tests_conformance::garden::Server;
+
+/// Runs a program that must succeed.
+///
+/// # Panics
+/// If it does not.
+pub fn must(command: &mut Command) {
+    match command.stdin(Stdio::null()).output() {
+        Ok(output) if output.status.success() => {}
+        Ok(output) => panic!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => panic!("{command:?}: {error}"),
+    }
+}
+
+/// A bundle for OCI runtimes.
+pub struct Peers {
+    bundle: TempDir,
+}
+
+impl Peers {
+    /// Made by `runc spec`, which is what its manual says, for `/bin/true`.
+    pub fn new(server: &Server) -> Self {
+        let bundle = match tempfile::tempdir() {
+            Ok(bundle) => bundle,
+            Err(error) => panic!("cannot make a directory: {error}"),
+        };
+        let rootfs = bundle.path().join("rootfs");
+        must(
+            Command::new("cp")
+                .arg("-a")
+                .arg(server.rootfs.root())
+                .arg(rootfs),
+        );
+        must(Command::new("runc").arg("spec").current_dir(bundle.path()));
+        let config = bundle.path().join("config.json");
+        let edited = std::fs::read_to_string(&config).map(|text| {
+            text.replace("\"terminal\": true", "\"terminal\": false")
+                .replace("\"sh\"", "\"/bin/true\"")
+        });
+        if let Err(error) = edited.and_then(|text| std::fs::write(&config, text)) {
+            panic!("cannot write {}: {error}", config.display());
+        }
+        Self { bundle }
+    }
+
+    /// crun refuses a hybrid host whose cgroup v2 has a controller, so it does not get to see that.
+    pub fn crun(&self) {
+        let script = "umount /sys/fs/cgroup/unified 2>/dev/null; exec crun run warren-bench-crun";
+        must(
+            Command::new("unshare")
+                .args(["--mount", "sh", "-c", script])
+                .current_dir(self.bundle.path()),
+        );
+    }
+
+    /// runc.
+    pub fn runc(&self) {
+        must(
+            Command::new("runc")
+                .args(["run", "warren-bench-runc"])
+                .current_dir(self.bundle.path()),
+        );
+    }
+}
+
+/// A Docker daemon of the benchmark's own, without a network.
+pub struct Docker {
+    root: TempDir,
+    daemon: Child,
+}
+
+impl Docker {
+    /// Starts it and gives it the image.
+    pub fn start(server: &Server) -> Self {
+        let root = match tempfile::tempdir() {
+            Ok(root) => root,
+            Err(error) => panic!("cannot make a directory: {error}"),
+        };
+        let at = |name: &str| root.path().join(name).display().to_string();
+        let daemon = Command::new("unshare")
+            .args(["--mount", "--net", "--kill-child", "--fork", "dockerd"])
+            .arg(format!("--data-root={}", at("data")))
+            .arg(format!("--exec-root={}", at("exec")))
+            .arg(format!("--pidfile={}", at("pid")))
+            .arg(format!("--host=unix://{}", at("socket")))
+            .args(["--bridge=none", "--iptables=false", "--ip6tables=false"])
+            .arg("--ip-forward=false")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let daemon = match daemon {
+            Ok(daemon) => daemon,
+            Err(error) => panic!("cannot start dockerd (Debian package docker.io): {error}"),
+        };
+        let docker = Self { root, daemon };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !docker
+            .command(&["version"])
+            .output()
+            .is_ok_and(|o| o.status.success())
+        {
+            assert!(Instant::now() < deadline, "dockerd does not start");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let image: PathBuf = server.rootfs.path();
+        must(docker.command(&["import"]).arg(image).arg("bench:1"));
+        docker
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let socket = self.root.path().join("socket");
+        let mut command = Command::new("/usr/bin/docker");
+        command
+            .arg("--host")
+            .arg(format!("unix://{}", socket.display()))
+            .args(arguments);
+        command
+    }
+
+    /// One container.
+    pub fn run(&self) {
+        must(&mut self.command(&["run", "--rm", "--network", "none", "bench:1", "/bin/true"]));
+    }
+}
+
+impl Drop for Docker {
+    fn drop(&mut self) {
+        let pid = std::fs::read_to_string(self.root.path().join("pid")).unwrap_or_default();
+        must(Command::new("kill").arg(pid.trim()));
+        if let Err(error) = self.daemon.wait() {
+            eprintln!("dockerd: {error}");
+        }
+    }
+}
