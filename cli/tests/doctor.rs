@@ -280,3 +280,126 @@ fn in_a_deeper_cgroup_levels_are_measured_and_their_meaning_told() {
     );
     assert_ne!(finding(&ran, "cgroup-child")["status"], "fail", "{ran:#?}");
 }
+
+/// What containers need, as far as this machine has it.
+const CONTAINERS: &str = "container-namespaces,container-ids,container-mounts,container-rootfs,\
+                          container-seccomp,container-capabilities,container-links,container-nat,\
+                          ip-forward,foreign-drops,network-pool,headroom,garden-server";
+
+#[test]
+fn all_that_containers_need_is_here() {
+    let ran = shell(
+        &["unshare", "-n"],
+        &format!("exec $WARREN doctor --json --only {CONTAINERS}"),
+    );
+    for found in checks(&ran) {
+        let status = found["status"].as_str().unwrap();
+        assert!(matches!(status, "pass" | "warn"), "{found}");
+        if found["name"] != "container-capabilities" {
+            assert_eq!(status, "pass", "{found}");
+        }
+    }
+    let nat = evidence(&finding(&ran, "container-nat"));
+    assert!(nat.contains("forwarded and masqueraded"), "{nat}");
+}
+
+#[test]
+fn a_hidden_proc_and_a_missing_capability_cost_what_is_told() {
+    // As outer runtimes hide parts of it.
+    let hidden = shell(
+        &["unshare", "-m"],
+        "mount -t tmpfs none /proc/acpi || mount -t tmpfs none /proc/scsi || \
+         mount -t tmpfs none /proc/fs; exec $WARREN doctor --json --only \
+         container-mounts",
+    );
+    let mounts = finding(&hidden, "container-mounts");
+    assert_eq!(mounts["status"], "warn", "{mounts}");
+    assert!(evidence(&mounts).contains("proc for /proc"), "{mounts}");
+    let poor = shell(
+        &["setpriv", "--bounding-set", "-net_raw"],
+        "exec $WARREN doctor --json --only container-capabilities",
+    );
+    let found = finding(&poor, "container-capabilities");
+    assert_eq!(found["status"], "warn");
+    assert!(
+        evidence(&found).contains("lacks CAP_NET_RAW: no ping"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_pool_in_use_is_passed_over_and_a_closed_forward_chain_told() {
+    let ran = shell(
+        &["unshare", "-n"],
+        "ip link add there type veth peer name here && ip addr add 10.254.1.1/24 dev here && \
+         nft 'add table ip theirs; add chain ip theirs FORWARD { type filter hook forward priority \
+         0; policy drop; }' && exec $WARREN doctor --json --only network-pool,foreign-drops",
+    );
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    let pool = finding(&ran, "network-pool");
+    // Another one is taken.
+    assert_eq!(pool["status"], "pass", "{pool}");
+    let text = evidence(&pool);
+    assert!(text.contains("takes 10.254.4.0/22"), "{text}");
+    assert!(text.contains("10.254.1.0/24 is in use here"), "{text}");
+    let drops = finding(&ran, "foreign-drops");
+    assert_eq!(drops["status"], "warn", "{drops}");
+    assert!(
+        drops["remedy"]
+            .as_str()
+            .unwrap()
+            .contains("iptables -I FORWARD")
+    );
+}
+
+#[test]
+fn a_route_over_all_pools_is_in_the_way() {
+    let ran = shell(
+        &["unshare", "-n"],
+        "ip link set lo up && ip route add 10.0.0.0/8 dev lo && exec $WARREN doctor --json --only \
+         network-pool",
+    );
+    let pool = finding(&ran, "network-pool");
+    assert_eq!(pool["status"], "warn", "{pool}");
+    assert!(evidence(&pool).contains("10.0.0.0/8 is in use"), "{pool}");
+}
+
+#[test]
+fn the_store_that_is_asked_about_is_tried_and_left_as_it_was() {
+    let place = tempfile::tempdir().unwrap();
+    let store = place.path().join("not/there/yet");
+    let ran = warren(&[
+        "doctor",
+        "--json",
+        "--only",
+        "container-rootfs",
+        "--store",
+        store.to_str().unwrap(),
+    ]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    let text = evidence(&finding(&ran, "container-rootfs"));
+    assert!(text.starts_with(store.to_str().unwrap()), "{text}");
+    assert!(text.contains("\ncopy: works"), "{text}");
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_listens_at_the_usual_place_is_asked() {
+    let ask = |target: &str| {
+        let line =
+            format!("WARREN_GARDEN={target} exec $WARREN doctor --json --only garden-server");
+        finding(
+            &shell(&["env", "-u", "GAOL_TARGET"], &line),
+            "garden-server",
+        )
+    };
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let hangs = free.local_addr().unwrap().to_string();
+    let found = ask(&hangs);
+    assert_eq!(found["status"], "warn", "{found}");
+    assert!(evidence(&found).contains("does not answer"), "{found}");
+    drop(free);
+    let found = ask(&hangs);
+    assert_eq!(found["status"], "pass", "{found}");
+    assert!(evidence(&found).starts_with("no server at"), "{found}");
+}

@@ -107,6 +107,8 @@ impl FromStr for ImageName {
             None if !repository.contains('/') => format!("library/{repository}"),
             _ => repository.to_owned(),
         };
+        // With what was put before it, it may be too long.
+        checked_repository(&repository)?;
         let tag = checked_tag(tag.unwrap_or("latest"))?;
         Ok(Self {
             registry,

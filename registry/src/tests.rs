@@ -56,6 +56,11 @@ fn what_is_no_name_is_refused_without_telling_passwords() {
         refused("h.example/B"),
         InvalidName::Repository { .. }
     ));
+    // What Docker Hub's own get before their names counts too.
+    assert!(matches!(
+        refused(&"b".repeat(250)),
+        InvalidName::Repository { .. }
+    ));
     assert!(matches!(refused("b: "), InvalidName::Tag { .. }));
     assert!(matches!(refused("b@sha256:12"), InvalidName::Digest(_)));
     assert!(matches!(

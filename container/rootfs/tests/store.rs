@@ -296,6 +296,35 @@ fn images_are_mounted_again_after_a_restart() {
 }
 
 #[test]
+fn a_volatile_image_says_so_and_is_mounted_again_all_the_same() {
+    let top = tempfile::tempdir().unwrap();
+    let root = top.path().join("store");
+    let options = Options {
+        volatile: true,
+        ..Options::default()
+    };
+    in_private_mounts(|| {
+        let store = Store::open(&root, &options).unwrap();
+        let image = store
+            .create(request("a", &[layer(&store, &base())]))
+            .unwrap();
+        fs::write(image.rootfs.join("mine"), b"kept").unwrap();
+        let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+        let rootfs = image.rootfs.display().to_string();
+        let line = mounts.lines().find(|line| line.contains(&rootfs)).unwrap();
+        assert!(line.contains("volatile"), "{line}");
+    });
+    in_private_mounts(|| {
+        let store = Store::open(&root, &options).unwrap();
+        let image = store.mount("a", None).unwrap();
+        assert_eq!(fs::read(image.rootfs.join("mine")).unwrap(), b"kept");
+        store.destroy("a").unwrap();
+        store.collect().unwrap();
+        nothing_left(&root);
+    });
+}
+
+#[test]
 fn destroying_a_copy_spares_what_is_mounted_in_it() {
     let top = tempfile::tempdir().unwrap();
     in_private_mounts(|| {

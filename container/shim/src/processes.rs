@@ -25,6 +25,8 @@ const EXIT: &str = "exit.json";
 #[derive(Serialize, Deserialize)]
 struct Kept {
     id: String,
+    #[serde(default)]
+    own_root: Option<serde_json::Value>,
     #[serde(flatten)]
     rest: serde_json::Map<String, serde_json::Value>,
 }
@@ -47,6 +49,9 @@ pub(crate) fn begin(container: &Path, id: &str, spec: &ProcessSpec) -> std::io::
         ..spec.clone()
     };
     kept.env = Vec::new();
+    if let Some(own) = &mut kept.own_root {
+        own.env = Vec::new();
+    }
     crate::files::replace(&directory.join(PROCESS), &kept, 0o600)
 }
 
@@ -87,6 +92,7 @@ pub(crate) fn read(container: &Path) -> Vec<Process> {
             Some(Process {
                 id: kept.id,
                 pid: 0,
+                own_root: kept.own_root.is_some(),
                 exit: exit.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
             })
         })

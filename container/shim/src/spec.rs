@@ -2,5 +2,5 @@
 
 pub use warren_container_runtime::groups::{Place, V1Place};
 pub use warren_container_runtime::spec::{
-    Bind, CgroupSpec, ContainerSpec, Limits, ProcessSpec, Resource, Terminal,
+    Bind, CgroupSpec, ContainerSpec, Limits, OwnRoot, ProcessSpec, Resource, Terminal,
 };

@@ -21,6 +21,11 @@ pub enum Request {
         /// Its id.
         id: String,
     },
+    /// Wait for a process's end, but not for its output's. `Ok` is an [`Exit`].
+    Wait {
+        /// Its id.
+        id: String,
+    },
     /// Send a signal to the one process, not to its children. `Ok` is empty.
     Signal {
         /// Its id.
@@ -101,6 +106,9 @@ pub struct Process {
     pub pid: i32,
     /// How it ended.
     pub exit: Option<Exit>,
+    /// Whether it has a root directory of its own.
+    #[serde(default)]
+    pub own_root: bool,
 }
 
 /// Why a request was not done.

@@ -106,6 +106,7 @@ async fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Error> {
         serving.push(spawn(listener, debug, &busy));
     }
     let reaper = tokio::spawn(reap(Arc::clone(&gardener)));
+    let burying = tokio::spawn(bury(Arc::clone(&gardener)));
     log.info("serving", &[]);
     ready(&told);
     tokio::select! {
@@ -114,6 +115,7 @@ async fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Error> {
     }
     log.info("ending; containers live on", &[]);
     reaper.abort();
+    burying.abort();
     for task in serving {
         task.abort();
         // Dropping the listener removes its socket.
@@ -137,6 +139,21 @@ fn spawn(
     busy: &Arc<RwLock<()>>,
 ) -> tokio::task::JoinHandle<()> {
     tokio::spawn(listener.serve(handler, Arc::clone(busy), Times::default()))
+}
+
+/// Clears away what processes with a root file system of their own leave when they end.
+async fn bury(gardener: Arc<Gardener>) {
+    let Some(mut watches) = gardener.watches() else {
+        return;
+    };
+    while let Some(mut watch) = watches.recv().await {
+        let gardener = Arc::clone(&gardener);
+        tokio::spawn(async move {
+            watch.ended().await;
+            let burying = tokio::task::spawn_blocking(move || gardener.bury(&watch));
+            let _done = burying.await;
+        });
+    }
 }
 
 /// Destroys containers whose grace time is over.

@@ -9,9 +9,16 @@ mod cycle;
 mod peers;
 mod streams;
 
-/// All of it.
-pub fn bench() {
-    cycle::bench();
-    alive::bench();
-    streams::bench();
+/// All of it, or one part.
+pub fn bench(part: Option<&str>) {
+    let parts: [(&str, fn()); 3] = [
+        ("cycle", cycle::bench),
+        ("alive", alive::bench),
+        ("streams", streams::bench),
+    ];
+    for (name, bench) in parts {
+        if part.is_none_or(|part| part == name) {
+            bench();
+        }
+    }
 }

@@ -23,13 +23,14 @@ fn main() -> ExitCode {
             connections::bench();
             devicefilter::bench();
             rootfs::bench();
-            garden::bench();
+            garden::bench(None);
         }
         ["firewall"] => firewall::bench(),
         ["connections"] => connections::bench(),
         ["devicefilter"] => devicefilter::bench(),
         ["rootfs"] => rootfs::bench(),
-        ["garden"] => garden::bench(),
+        ["garden"] => garden::bench(None),
+        ["garden", part @ ("cycle" | "alive" | "streams")] => garden::bench(Some(part)),
         ["inside", "firewall", runs] => firewall::inside(runs),
         ["inside", "connections", load, place, seconds] => {
             connections::inside(load, place, seconds)
@@ -38,7 +39,9 @@ fn main() -> ExitCode {
         // One of the harness's actors is this executable, too.
         ["serve", ..] => return warren_tests_harness::serve::main(),
         _ => {
-            eprintln!("usage: warren-bench [firewall|connections|devicefilter|rootfs|garden]");
+            eprintln!(
+                "usage: warren-bench [firewall|connections|devicefilter|rootfs|garden [cycle|alive|streams]]"
+            );
             return ExitCode::from(2);
         }
     }

@@ -4,10 +4,17 @@
 //! crates it depends on. So each is built on first use, into the target directory
 //! and profile of the running test, which costs a fraction of a second when
 //! nothing changed.
+//!
+//! Where there is no cargo, such as in a virtual machine, [`DIRECTORY`] says where
+//! they are: `warren`, `warren-test-actor`, and `PACKAGE-NAME` for a test.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+
+/// The environment variable that names a directory with all of them; nothing is
+/// built then.
+pub const DIRECTORY: &str = "WARREN_TEST_PROGRAMS";
 
 /// The executable of an actor.
 ///
@@ -32,6 +39,9 @@ pub fn warren() -> &'static Path {
 /// # Panics
 /// If it cannot be built.
 pub fn test(package: &str, name: &str) -> PathBuf {
+    if let Some(built) = already_built(&format!("{package}-{name}")) {
+        return built;
+    }
     let arguments = ["test", "--no-run", "--message-format", "json"];
     let target = ["--package", package, "--test", name];
     let output = cargo(&[&arguments[..], &target].concat(), name);
@@ -108,7 +118,14 @@ fn layout(running: &Path) -> Layout {
     }
 }
 
+fn already_built(name: &str) -> Option<PathBuf> {
+    std::env::var_os(DIRECTORY).map(|directory| Path::new(&directory).join(name))
+}
+
 fn build(package: &str, name: &str) -> PathBuf {
+    if let Some(built) = already_built(name) {
+        return built;
+    }
     cargo(&["build", "--package", package, "--bin", name], name);
     layout(&this_test()).executables.join(name)
 }

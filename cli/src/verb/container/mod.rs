@@ -31,6 +31,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::output::{Format, Report, show};
 use target::Garden;
+pub use target::usual_client;
 
 /// What to do, and where.
 #[derive(clap::Args)]

@@ -31,6 +31,11 @@ impl Garden {
     }
 }
 
+/// The server that is meant where no flag says which.
+pub fn usual_client() -> Client {
+    Garden::find(None).client
+}
+
 /// The failure of a step, with what to do about it.
 pub(super) fn failed(step: impl Display) -> impl FnOnce(Error) -> Failure {
     move |error| {

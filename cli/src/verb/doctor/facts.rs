@@ -1,15 +1,16 @@
 //! What several checks ask for: found out once, when first asked.
 
 use std::cell::OnceCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use warren_container_runtime::host::Host;
 use warren_firewall::level::{self, Level};
 use warren_lib_errchain::chain;
 use warren_sys_cgroup::{Identity, Layout, Located, Namespace, Process, ProcessCgroups, locate};
 use warren_sys_nft::Nft;
 use warren_sys_process::capabilities::{self, CapabilitySet};
 
-use super::checks::{nft, store};
+use super::checks::{container_network, nft, store};
 
 type Cell<T> = OnceCell<Result<T, String>>;
 
@@ -25,6 +26,9 @@ pub struct Facts {
     level: Cell<Level>,
     nft: OnceCell<nft::Probe>,
     stores: OnceCell<Vec<store::Store>>,
+    host: Cell<Host>,
+    network: OnceCell<container_network::Probe>,
+    store: PathBuf,
 }
 
 fn ask<T, E: std::error::Error>(
@@ -37,6 +41,29 @@ fn ask<T, E: std::error::Error>(
 }
 
 impl Facts {
+    /// Nothing yet; with the directory of images that is asked about.
+    pub fn new(store: PathBuf) -> Self {
+        Self {
+            store,
+            ..Self::default()
+        }
+    }
+
+    /// The directory that images would be kept in.
+    pub fn store(&self) -> &Path {
+        &self.store
+    }
+
+    /// What the engine asks the machine before it plans a container.
+    pub fn host(&self) -> Result<&Host, String> {
+        ask(&self.host, Host::discover)
+    }
+
+    /// A container's network, tried.
+    pub fn network(&self) -> &container_network::Probe {
+        self.network.get_or_init(container_network::probe)
+    }
+
     /// Capabilities in force.
     pub fn effective(&self) -> Result<CapabilitySet, String> {
         ask(&self.effective, capabilities::effective).copied()

@@ -2,8 +2,11 @@
 
 mod check;
 mod checks;
+mod child;
 mod facts;
 mod report;
+
+use std::path::PathBuf;
 
 use check::Check;
 use checks::ALL;
@@ -29,6 +32,14 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
 
+    /// The directory of images that container-rootfs is about
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/var/lib/warren/garden/store"
+    )]
+    store: PathBuf,
+
     /// List the checks and do none
     #[arg(long, conflicts_with = "only")]
     list: bool,
@@ -42,7 +53,7 @@ impl Arguments {
             return Ok(exit::GOOD);
         }
         let chosen = chosen(&self.only)?;
-        let facts = Facts::default();
+        let facts = Facts::new(self.store);
         let checked = chosen.into_iter().map(|check| Checked {
             name: check.name,
             finding: (check.run)(&facts),

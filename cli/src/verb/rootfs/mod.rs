@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::output::Format;
 
 pub use plugin::report_refused_line;
+pub use probe::rung_name;
 
 /// What to do.
 #[derive(clap::Subcommand)]

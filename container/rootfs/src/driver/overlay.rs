@@ -33,6 +33,9 @@ pub(crate) struct Overlay {
     pub work: PathBuf,
     pub userxattr: bool,
     pub redirect_dir: bool,
+    /// Nothing is synced, not even when it is unmounted: see
+    /// [`Options::volatile`](crate::store::Options::volatile).
+    pub volatile: bool,
 }
 
 /// Paths short and plain enough for options; descriptors that must stay open for those that are
@@ -127,7 +130,16 @@ fn by_descriptor(overlay: &Overlay, paths: &Paths) -> Result<OwnedFd, Failure> {
     if overlay.userxattr {
         rustix::mount::fsconfig_set_flag(context.as_fd(), "userxattr").map_err(refused)?;
     }
-    fsconfig_create(context.as_fd()).map_err(refused)?;
+    if overlay.volatile {
+        rustix::mount::fsconfig_set_flag(context.as_fd(), "volatile").map_err(refused)?;
+    }
+    fsconfig_create(context.as_fd()).map_err(|errno| match message(&context) {
+        // Before Linux 6.5 an overlay's options are only collected until here, and nothing is said
+        // about the one that is not known.
+        None if errno == Errno::INVAL => Failure::Unknown,
+        Some(words) => Failure::Refused(Error::at(Step::Mount)(errno).with(words)),
+        None => refused(errno),
+    })?;
     let attributes = MountAttrFlags::empty();
     fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(refused)
 }
@@ -144,6 +156,9 @@ fn by_string(overlay: &Overlay, paths: &Paths, target: &Path) -> Result<(), Erro
     }
     if overlay.userxattr {
         options += ",userxattr";
+    }
+    if overlay.volatile {
+        options += ",volatile";
     }
     let error = Error::at(Step::Mount);
     if options.len() > LONGEST_OPTIONS {

@@ -131,6 +131,7 @@ impl Probe<'_> {
             work: make(upper_in.join("work"))?,
             userxattr: self.userxattr,
             redirect_dir: true,
+            volatile: false,
         })
     }
 

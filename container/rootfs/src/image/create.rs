@@ -270,10 +270,16 @@ impl Store {
             work: upper_in.join("work"),
             userxattr: self.report().userxattr,
             redirect_dir: self.report().redirect_dir,
+            volatile: self.volatile && kept.rung != Rung::FuseOverlay,
             lower,
         };
         if let Some(top) = layers.last() {
             make_upper(&overlay.upper, &top.diff(), ids)?;
+        }
+        if overlay.volatile && overlay.work.exists() {
+            // The kernel's mark that what is in the upper layer may not have reached the disk,
+            // which matters to whoever comes after a crash of the machine: not here.
+            crate::store::work::remove(&overlay.work).map_err(io("remove", &overlay.work))?;
         }
         make(&overlay.work, 0o700)?;
         Ok(overlay)

@@ -116,7 +116,7 @@ impl Store {
     }
 
     /// Unmounts what is mounted inside the trash.
-    fn unmount_in_trash(&self, id: &str) -> Result<(), Error> {
+    pub(crate) fn unmount_in_trash(&self, id: &str) -> Result<(), Error> {
         let trash = self.trash();
         let table = MountTable::read(Path::new("/proc"), "thread-self").map_err(|source| {
             Error::Damaged {

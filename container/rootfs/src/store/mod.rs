@@ -67,6 +67,11 @@ pub struct Options {
     pub rung: Option<driver::Rung>,
     /// Bounds of every layer.
     pub limits: Limits,
+    /// What is written to root file systems need not survive a crash of the machine, which ends
+    /// their containers in any case. Without this the kernel writes the whole file system under an
+    /// overlay to disk when the overlay is unmounted, and at each fsync(2) inside. Layers are synced
+    /// all the same.
+    pub volatile: bool,
 }
 
 /// What opening found and removed.
@@ -87,6 +92,7 @@ pub struct Store {
     id: String,
     report: Report,
     limits: Limits,
+    pub(crate) volatile: bool,
     swept: Swept,
 }
 
@@ -111,6 +117,7 @@ impl Store {
             id,
             report,
             limits: options.limits,
+            volatile: options.volatile,
             swept: Swept::default(),
         };
         store.swept = store.sweep()?;
@@ -183,7 +190,11 @@ impl Store {
         let mut trash = 0;
         for entry in std::fs::read_dir(&bin).map_err(io("list", &bin))? {
             let path = entry.map_err(io("list", &bin))?.path();
-            work::remove(&path).map_err(io("remove", &path))?;
+            if work::remove(&path).is_err() {
+                // Somebody was killed between moving it here and unmounting what is in it.
+                self.unmount_in_trash("trash")?;
+                work::remove(&path).map_err(io("remove", &path))?;
+            }
             trash += 1;
         }
         Ok(Swept {

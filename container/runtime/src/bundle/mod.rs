@@ -11,6 +11,9 @@
 //! | [`masked`] | eight paths | none |
 //! | [`environment`], [`resources`] | the same | the same |
 //!
+//! A process with a root directory of its own gets a bundle made out of the container's:
+//! [`own_root`].
+//!
 //! A container whose binds include `/sys/fs/cgroup` sees the host's groups as the host does: it
 //! gets exactly that bind, and no cgroup namespace.
 
@@ -21,6 +24,7 @@ pub mod ids;
 pub mod masked;
 pub mod mounts;
 pub mod namespaces;
+pub mod own_root;
 pub mod resources;
 pub mod seccomp;
 pub mod syscalls;

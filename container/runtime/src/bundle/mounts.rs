@@ -3,11 +3,13 @@
 //!
 //! Options are those of runc's default where Garden says nothing. A bind keeps the flags of its
 //! source (`nodev`, `noexec`, ...), and says nothing about propagation: a bind of a shared mount in
-//! a privileged container stays its peer, so that what the host mounts below it later appears.
+//! a privileged container stays its peer, so that what the host mounts below it later appears. A bind
+//! shows one file system; only the host's groups come with all that is mounted below them, which on
+//! a hybrid host is every single hierarchy.
 
 use std::path::Path;
 
-use super::{CGROUPS, binds_cgroups};
+use super::{CGROUPS, binds_cgroups, is_same_path};
 use crate::oci::Mount;
 use crate::spec::{ContainerSpec, INIT_PATH};
 
@@ -38,9 +40,7 @@ pub fn list(spec: &ContainerSpec) -> Vec<Mount> {
         kernel("/proc", "proc", &["nosuid", "noexec", "nodev"]),
     ];
     if !binds_cgroups(spec) {
-        let access = if spec.privileged { "rw" } else { "ro" };
-        let options = ["nosuid", "noexec", "nodev", access];
-        mounts.push(kernel(CGROUPS, "cgroup", &options));
+        mounts.push(cgroups(spec.privileged));
     }
     mounts.push(bind(&spec.init, Path::new(INIT_PATH), false));
     for each in &spec.binds {
@@ -59,6 +59,13 @@ pub fn list(spec: &ContainerSpec) -> Vec<Mount> {
     mounts
 }
 
+/// The groups that are seen, writable or not.
+pub(super) fn cgroups(writable: bool) -> Mount {
+    let access = if writable { "rw" } else { "ro" };
+    let options = ["nosuid", "noexec", "nodev", access];
+    kernel(CGROUPS, "cgroup", &options)
+}
+
 fn kernel(destination: &str, kind: &str, options: &[&str]) -> Mount {
     Mount {
         destination: destination.into(),
@@ -68,12 +75,16 @@ fn kernel(destination: &str, kind: &str, options: &[&str]) -> Mount {
     }
 }
 
-fn bind(source: &Path, destination: &Path, writable: bool) -> Mount {
+pub(super) fn bind(source: &Path, destination: &Path, writable: bool) -> Mount {
     let access = if writable { "rw" } else { "ro" };
+    let depth = match is_same_path(destination, Path::new(CGROUPS)) {
+        true => "rbind",
+        false => "bind",
+    };
     Mount {
         destination: destination.to_owned(),
         kind: Some("bind".to_owned()),
         source: Some(source.to_owned()),
-        options: vec!["bind".to_owned(), access.to_owned()],
+        options: vec![depth.to_owned(), access.to_owned()],
     }
 }

@@ -12,8 +12,8 @@ use super::channel::Channel;
 use super::create::create;
 use super::error::{Error, SpawnError};
 use super::seccomp::Filter;
-use super::spawn;
 use super::terminal::Terminal;
+use super::{own_root, spawn};
 use crate::groups::{Groups, Place};
 use crate::oci::Spec;
 use crate::spec::{ContainerSpec, ProcessSpec};
@@ -52,6 +52,15 @@ pub enum Stdio {
     Terminal(OwnedFd),
 }
 
+/// A process that has groups of its own, which go only when somebody destroys them.
+#[derive(Debug)]
+pub struct Spawned {
+    /// It.
+    pub pid: Pid,
+    /// Its groups; it and all it starts are in them or below.
+    pub groups: GroupSet,
+}
+
 /// What code that runs inside a container is told: see [`Container::within`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inside {
@@ -68,6 +77,8 @@ pub struct Inside {
 pub struct Container {
     pub(super) init: Pid,
     pub(super) groups: Groups,
+    /// The groups in which its own were made.
+    pub(super) parent: Place,
     /// To init, until it has executed its program.
     pub(super) channel: Option<Channel>,
     /// Of init, in the order in which they are joined.
@@ -163,6 +174,20 @@ impl Container {
     /// [`SpawnError`]; then the child is dead and has been waited for.
     pub fn spawn(&self, process: &ProcessSpec, stdio: Stdio) -> Result<Pid, SpawnError> {
         spawn::program(self, process, stdio)
+    }
+
+    /// Starts a process with a root directory of its own, as [`ProcessSpec::own_root`] wants it,
+    /// which must be there. Its environment is that of its image and its own; it begins in `/` if
+    /// nothing else is said.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; then the child is dead and has been waited for, and its groups are gone.
+    pub fn spawn_with_root(
+        &self,
+        process: &ProcessSpec,
+        stdio: Stdio,
+    ) -> Result<Spawned, SpawnError> {
+        own_root::program(self, process, stdio)
     }
 
     /// Runs `work` inside the container in a child, as a user and with what that user may do, in

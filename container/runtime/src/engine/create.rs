@@ -75,6 +75,7 @@ pub(super) fn create(bundle: &Spec, options: &Options) -> Result<Container, Erro
             init: made.init,
             oom_score,
             groups,
+            parent: options.parent.clone(),
             channel: Some(made.channel),
             namespaces: made.namespaces,
             terminals: made.terminals,
@@ -228,7 +229,7 @@ fn kinds(bundle: &Spec) -> Result<Vec<Kind>, Error> {
 }
 
 /// Who the container's root is outside; `None` if it is who we are.
-fn owner(bundle: &Spec) -> Result<Option<(Uid, Gid)>, Error> {
+pub(super) fn owner(bundle: &Spec) -> Result<Option<(Uid, Gid)>, Error> {
     let linux = &bundle.linux;
     if linux.uid_mappings.is_empty() && linux.gid_mappings.is_empty() {
         return Ok(None);

@@ -160,6 +160,9 @@ pub enum SpawnError {
     /// No child.
     #[error("cannot make a process for the container")]
     Fork(#[source] warren_sys_process::fork::Error),
+    /// The groups of a process that has its own.
+    #[error("cannot make the process's control groups")]
+    Groups(#[source] Box<MakeError>),
     /// Another step.
     #[error("cannot start the process")]
     Step(#[source] Failure),

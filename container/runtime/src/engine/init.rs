@@ -105,12 +105,29 @@ fn set_up(bundle: &Spec, sources: Sources) -> Result<OwnedFd, Failure> {
         rustix::system::sethostname(bundle.hostname.as_bytes())
             .map_err(failed("set", "the host name"))?;
     }
-    let (new_root, mut mounts) = prepare(bundle, sources)?;
-    let is = |path: &'static str| move |each: &Prepared| each.destination == Path::new(path);
-    if let Some(proc) = mounts.iter().find(|each| is("/proc")(each)) {
+    let (new_root, mounts) = prepare(bundle, sources)?;
+    if let Some(proc) = mounts.iter().find(|each| is(each, "/proc")) {
         set_parameters(bundle, proc)?;
     }
-    let dev = mounts.iter().position(is("/dev"));
+    let terminals = settle(bundle, new_root, mounts)?;
+    stdio_from_null()?;
+    let directory = &bundle.process.cwd;
+    chdir(directory).map_err(|e| Failure::new("enter", directory, e))?;
+    Ok(terminals)
+}
+
+pub(super) fn is(mount: &Prepared, path: &str) -> bool {
+    mount.destination == Path::new(path)
+}
+
+/// Makes this root the calling process's, with these mounts in it, in a mount namespace of its own.
+/// The answer is the root of its devpts.
+pub(super) fn settle(
+    bundle: &Spec,
+    new_root: OwnedFd,
+    mut mounts: Vec<Prepared>,
+) -> Result<OwnedFd, Failure> {
+    let dev = mounts.iter().position(|each| is(each, "/dev"));
     if let Some(at) = dev {
         let tree = mounts.get(at).map(|dev| dev.tree.as_fd());
         let binds = match tree {
@@ -133,9 +150,6 @@ fn set_up(bundle: &Spec, sources: Sources) -> Result<OwnedFd, Failure> {
     for path in &bundle.linux.readonly_paths {
         make_read_only(path)?;
     }
-    stdio_from_null()?;
-    let directory = &bundle.process.cwd;
-    chdir(directory).map_err(|e| Failure::new("enter", directory, e))?;
     terminals.ok_or_else(|| {
         Failure::new("find", "/dev/pts", Errno::NOENT).hint("the bundle does not mount it")
     })

@@ -1,6 +1,6 @@
 //! A child that goes into a container: its groups, its namespaces, its user.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags};
@@ -45,7 +45,12 @@ pub(super) fn namespaces_but_users(container: &Container, user: &str) -> Result<
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::openat(CWD, "/", flags, Mode::empty())
         .map_err(|e| Failure::new("open", "the container's root", e))?;
-    users::lookup(root.as_fd(), user).map_err(|error| match error {
+    lookup(root.as_fd(), user)
+}
+
+/// Finds the user by the files below a root directory.
+pub(super) fn lookup(root: BorrowedFd<'_>, user: &str) -> Result<User, Refusal> {
+    users::lookup(root, user).map_err(|error| match error {
         LookupError::NoUser(name) => Refusal::NoUser(name),
         LookupError::NoGroup(name) => Refusal::NoGroup(name),
         LookupError::File { file, source } => {
@@ -100,7 +105,7 @@ pub(super) enum Refused {
     Other(SpawnError),
 }
 
-fn join(kind: Kind, file: &std::fs::File) -> Result<(), Failure> {
+pub(super) fn join(kind: Kind, file: &std::fs::File) -> Result<(), Failure> {
     namespaces::enter(file.as_fd(), kind)
         .map_err(|e| Failure::because("join", "the container's namespaces", &e))
 }

@@ -20,6 +20,7 @@ mod init;
 mod join;
 mod mounts;
 mod oom;
+mod own_root;
 mod rlimits;
 mod root;
 mod seccomp;
@@ -27,7 +28,7 @@ mod spawn;
 mod target;
 mod terminal;
 
-pub use container::{Container, Inside, Options, Stdio};
+pub use container::{Container, Inside, Options, Spawned, Stdio};
 pub use error::{Error, Failure, SpawnError};
 pub use seccomp::{ConfineError, confine};
 pub use terminal::{Terminal, resize};

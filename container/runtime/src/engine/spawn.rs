@@ -20,7 +20,7 @@ use super::join::Refused;
 use super::{identity, join, oom, rlimits};
 use crate::bundle::environment;
 use crate::spec::ProcessSpec;
-use crate::users::LookupError;
+use crate::users::{LookupError, User};
 
 /// Starts a process; see [`Container::spawn`].
 pub(super) fn program(
@@ -32,7 +32,8 @@ pub(super) fn program(
         let Err(refusal) = execute(container, process, &stdio, channel, born_in_v2);
         refusal
     };
-    in_child(container, child, true, &process.path)
+    let group = container.groups.init.v2.as_ref();
+    in_child(container, group, child, true, &process.path)
 }
 
 /// Runs code; see [`Container::within`].
@@ -54,19 +55,21 @@ pub(super) fn work(
             Err(refusal) => refusal,
         }
     };
-    in_child(container, child, false, "")
+    let group = container.groups.init.v2.as_ref();
+    in_child(container, group, child, false, "")
 }
 
-/// Forks a child for `run`, which either says that it is ready or returns why not.
-fn in_child(
+/// Forks a child for `run`, in a group of cgroup v2, which either says that it is ready or returns
+/// why not.
+pub(super) fn in_child(
     container: &Container,
+    group: Option<&Cgroup>,
     mut run: impl FnMut(&Channel, bool) -> Refusal,
     until_executed: bool,
     path: &str,
 ) -> Result<Pid, SpawnError> {
     let (channel, theirs) =
         Channel::pair().map_err(|e| SpawnError::Step(Failure::new("make", "a socket", e)))?;
-    let group = container.groups.init.v2.as_ref();
     let forked = match join::fork_inside(container, group) {
         Err(Refused::GroupBusy) => join::fork_inside(container, Some(&group_of_init(container)?)),
         forked => forked,
@@ -168,13 +171,26 @@ fn execute(
     let user = join::namespaces_but_users(container, &process.user)?;
     join::own_stdio(container, stdio, &user)?;
     join::user_namespace(container)?;
-    let merged = environment::merge(&[&container.bundle.process.env, &process.env]);
-    let environment = environment::complete(merged, &user);
-    let directory = join::directory(&user, process.dir.as_deref())?;
+    let inherited = &container.bundle.process.env;
+    become_program(container, process, inherited, &user, stdio, channel)
+}
+
+/// In the child, which is where the program is to be: becomes it.
+pub(super) fn become_program(
+    container: &Container,
+    process: &ProcessSpec,
+    inherited: &[String],
+    user: &User,
+    stdio: &Stdio,
+    channel: &Channel,
+) -> Result<Infallible, Refusal> {
+    let merged = environment::merge(&[inherited, &process.env]);
+    let environment = environment::complete(merged, user);
+    let directory = join::directory(user, process.dir.as_deref())?;
     connect(stdio)?;
     umask(Mode::from_raw_mode(0o022));
     let entered = join::enter(&directory);
-    identity::assume(&container.bundle, &container.filter, &user)?;
+    identity::assume(&container.bundle, &container.filter, user)?;
     if entered.is_err() {
         join::enter(&directory)?;
     }

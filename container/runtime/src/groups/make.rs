@@ -116,6 +116,29 @@ pub fn make(
     }
 }
 
+/// Makes the groups `name` in these, with no limits but theirs, owned by `owner`.
+///
+/// # Errors
+/// [`MakeError`]; then none is left.
+pub fn beside_init(
+    container: &Groups,
+    name: &str,
+    owner: Option<(Uid, Gid)>,
+) -> Result<GroupSet, MakeError> {
+    let place = container.place.child(name);
+    if container.outer.child(name).is_ok() {
+        destroy(&place, REMOVE).map_err(MakeError::Left)?;
+    }
+    let made = container.outer.create(name).map_err(MakeError::Create)?;
+    if let (Some(v2), Some((uid, gid))) = (&made.v2, owner)
+        && let Err(error) = v2.delegate(uid, gid)
+    {
+        let _secondary = destroy(&place, REMOVE);
+        return Err(MakeError::Delegate(error));
+    }
+    Ok(made)
+}
+
 fn in_use(group: &Cgroup) -> bool {
     group.state().is_ok_and(|state| state.populated)
 }

@@ -12,7 +12,7 @@ use warren_sys_devicefilter::DeviceRule;
 
 use crate::groups::Place;
 
-pub use process::{ProcessSpec, RLIMITS, Resource, Terminal};
+pub use process::{OwnRoot, ProcessSpec, RLIMITS, Resource, Terminal};
 
 /// Longest host name the kernel takes is 64; Garden's is cut to the last 49 bytes of the handle.
 const HOSTNAME_LENGTH: usize = 49;

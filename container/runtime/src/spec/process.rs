@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Bind, Limits};
+
 /// A process as it is wanted in a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +34,30 @@ pub struct ProcessSpec {
     /// Present if it wants a terminal.
     #[serde(default)]
     pub terminal: Option<Terminal>,
+    /// Present if it wants a root directory of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_root: Option<OwnRoot>,
+}
+
+/// A root directory for one process, and with it a mount namespace, a control group and a cgroup
+/// namespace. All other namespaces are the container's, and so are its capabilities, its filters
+/// and the files that name and address it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnRoot {
+    /// The root directory on the host: mounted, and owned by the container's users.
+    pub rootfs: PathBuf,
+    /// Environment of its image, instead of the container's.
+    #[serde(default)]
+    pub env: Vec<String>,
+    /// Directories and files of the host, instead of the container's.
+    #[serde(default)]
+    pub binds: Vec<Bind>,
+    /// What it may use beside the container; `None` shares the container's limits.
+    #[serde(default)]
+    pub limits: Option<Limits>,
+    /// Name of its control group: in the container's own, or beside that if it has limits.
+    pub cgroup: String,
 }
 
 /// Size of a terminal. 0 stands for the default, 80 columns by 24 rows.

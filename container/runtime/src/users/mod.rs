@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use parse::{Entry, groups, users};
+use parse::{Entry, groups, id, users};
 
 /// Longest file that is read.
 const MAX_FILE: u64 = 16 << 20;
@@ -118,15 +118,6 @@ pub fn resolve(text: &str, passwd: &str, group: &str) -> Result<User, LookupErro
         home: PathBuf::from(entry.home),
         name: name.to_owned(),
     })
-}
-
-/// An id as a decimal number. The last of them means "none" to the kernel.
-fn id(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits
-        .then(|| text.parse().ok())
-        .flatten()
-        .filter(|id| *id != u32::MAX)
 }
 
 /// The text of a file; empty if there is none.

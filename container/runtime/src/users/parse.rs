@@ -1,4 +1,5 @@
-//! The lines of `passwd` and `group`. A line that is none is passed over.
+//! The lines of `passwd` and `group`. A line that is none is passed over, and so is one with the id
+//! 4294967295: to the kernel it means "leave it", and a process would keep the id of root.
 
 /// A line of `passwd`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +41,8 @@ pub(super) fn users(passwd: &str) -> impl Iterator<Item = Entry<'_>> {
     passwd.lines().filter_map(|line| {
         let mut fields = line.trim_end().split(':');
         let name = fields.next().filter(|name| !name.is_empty())?;
-        let uid = fields.nth(1)?.parse().ok()?;
-        let gid = fields.next()?.parse().ok()?;
+        let uid = id(fields.nth(1)?)?;
+        let gid = id(fields.next()?)?;
         let home = fields.nth(1).filter(|home| !home.is_empty());
         Some(Entry {
             name,
@@ -57,11 +58,20 @@ pub(super) fn groups(group: &str) -> impl Iterator<Item = Group<'_>> {
     group.lines().filter_map(|line| {
         let mut fields = line.trim_end().split(':');
         let name = fields.next().filter(|name| !name.is_empty())?;
-        let gid = fields.nth(1)?.parse().ok()?;
+        let gid = id(fields.nth(1)?)?;
         Some(Group {
             name,
             gid,
             members: fields.next().unwrap_or_default(),
         })
     })
+}
+
+/// An id as a decimal number; the last of them is none.
+pub(super) fn id(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits
+        .then(|| text.parse().ok())
+        .flatten()
+        .filter(|id| *id != u32::MAX)
 }

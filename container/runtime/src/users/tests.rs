@@ -104,6 +104,18 @@ fn files_are_read_beneath_the_root_and_only_if_ordinary() {
     assert!(matches!(error, LookupError::File { .. }), "{error}");
 }
 
+#[test]
+fn an_id_that_means_none_to_the_kernel_is_nobodys() {
+    let passwd = "odd:x:4294967295:1::/:\nworse:x:1:4294967295::/:\nok:x:5:6::/:\n";
+    let group = "odd:x:4294967295:ok\nadm:x:4:ok\n";
+    for user in ["odd", "worse", "4294967295"] {
+        let refused = resolve(user, passwd, group).unwrap_err();
+        assert!(matches!(refused, LookupError::NoUser(_)), "{user}");
+    }
+    assert!(resolve("ok:odd", passwd, group).is_err());
+    assert_eq!(resolve("ok", passwd, group).unwrap().groups, [4]);
+}
+
 proptest! {
     #[test]
     fn junk_gives_an_answer(text in ".{0,20}", passwd in "(.{0,30}\n){0,5}", group in "(.{0,30}\n){0,5}") {

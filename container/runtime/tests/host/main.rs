@@ -14,6 +14,7 @@ mod bench;
 mod cgroups;
 mod init;
 mod isolation;
+mod own_root;
 mod privileged;
 mod process;
 mod refused;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         users::TESTS,
         terminal::TESTS,
         within::TESTS,
+        own_root::TESTS,
         refused::TESTS,
     ];
     let mut failed = Vec::new();

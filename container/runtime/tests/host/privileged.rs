@@ -117,8 +117,20 @@ fn the_hosts_groups_are_bound_if_asked_for() {
         container.says("readlink /proc/self/ns/cgroup"),
         own.display().to_string()
     );
-    let mounts = container.says("grep -c ' /sys/fs/cgroup' /proc/mounts");
-    assert_eq!(mounts, "1");
+    let mounts = container.says("grep ' /sys/fs/cgroup' /proc/mounts | cut -d' ' -f2,3");
+    let all = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let all: Vec<String> = all
+        .lines()
+        .map(|line| {
+            line.split(' ')
+                .skip(1)
+                .take(2)
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .filter(|line| line.starts_with("/sys/fs/cgroup"))
+        .collect();
+    assert_eq!(mounts.lines().collect::<Vec<_>>(), all);
     let path = container.says("grep ^0:: /proc/self/cgroup | cut -d: -f3");
     assert_eq!(Some(path), world.place.child("bound").child("init").v2);
 }

@@ -172,14 +172,25 @@ impl Running {
             stdout: theirs_out,
             stderr: theirs_err,
         };
-        let pid = self.container.spawn(process, stdio)?;
+        let (pid, groups) = match process.own_root {
+            None => (self.container.spawn(process, stdio)?, None),
+            Some(_) => {
+                let spawned = self.container.spawn_with_root(process, stdio)?;
+                (spawned.pid, Some(spawned.groups))
+            }
+        };
         let stdout = read(out);
         let stderr = read(err);
-        Ok(Output {
+        let output = Output {
             status: wait(pid),
             stdout,
             stderr,
-        })
+        };
+        if let Some(groups) = groups {
+            groups.kill(SOON).unwrap();
+            groups.remove(SOON).unwrap();
+        }
+        Ok(output)
     }
 
     /// Starts a shell command and leaves it running.

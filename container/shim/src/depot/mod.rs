@@ -24,6 +24,7 @@ mod talk;
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 pub use create::{ConfigFile, Created};
@@ -95,6 +96,12 @@ impl Depot {
         self.session(handle, &process.id, &request)
     }
 
+    /// Whether the container runs, or has run, a process of this id.
+    #[must_use]
+    pub fn has_process(&self, handle: &str, id: &str) -> bool {
+        crate::processes::exists(&self.path(handle), id)
+    }
+
     /// Joins a process: its output from now on, and its end, which may have been long ago.
     ///
     /// # Errors
@@ -102,6 +109,16 @@ impl Depot {
     /// [`Error::ContainerNotFound`].
     pub fn attach(&self, handle: &str, id: &str) -> Result<Session, Error> {
         self.session(handle, id, &Request::Attach { id: id.to_owned() })
+    }
+
+    /// A connection on which something comes, if only its end, when the process has ended; what it
+    /// has written may still be on its way.
+    ///
+    /// # Errors
+    /// As [`Depot::attach`].
+    pub fn watch(&self, handle: &str, id: &str) -> Result<UnixStream, Error> {
+        let request = Request::Wait { id: id.to_owned() };
+        self.converse(handle, id, &request)?.into_socket()
     }
 
     /// Sends a signal to one process. One that has ended is left alone, without an error.

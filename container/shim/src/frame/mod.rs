@@ -23,12 +23,14 @@
 //! Numbers are little endian. Any input decodes to frames or to an [`Error`], and no length that a
 //! peer claims is allocated before its bytes have come.
 
+mod archive;
 mod blocking;
 #[cfg(test)]
 mod tests;
 
 use crate::exit::Exit;
 
+pub use archive::ArchiveReader;
 pub use blocking::{ReadError, read, write};
 
 /// The longest payload, in bytes.

@@ -1,14 +1,16 @@
 //! An archive on its way into or out of the container: a child inside packs or unpacks, a pipe
-//! carries the bytes, another what went wrong.
+//! carries what went wrong, and another the bytes that come out. Those that go in are read from the
+//! client's connection by the child itself.
 //!
 //! ```text
-//!   client ── Data ──► connection ──► pipe ──► child: extract, sync ──┐
-//!   client ◄── Ok or Failed ◄────────── complaint, exit status ◄──────┘
+//!   client ── Data, End ──────────────► child: extract, sync ──┐
+//!   client ◄── Ok or Failed ◄──── complaint, exit status ◄─────┘
 //! ```
 
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use rustix::event::epoll::EventFlags;
@@ -24,6 +26,7 @@ use super::engine::Engine;
 use super::poller::{Poller, Token, Watched};
 use super::process::nonblocking;
 use crate::exit::Exit;
+use crate::frame::ArchiveReader;
 use crate::wire::{Failure, FailureKind};
 
 /// How much of a complaint is kept, in bytes.
@@ -35,39 +38,35 @@ pub(super) struct Job {
     pub connection: u32,
     /// Into the container, or out of it.
     inwards: bool,
+    /// Of an archive that comes out.
     pipe: Option<Watched<OwnedFd>>,
-    /// What has come and the pipe has not taken.
-    queue: Vec<u8>,
-    written: usize,
     complaint: Option<Watched<OwnedFd>>,
     text: Vec<u8>,
     child: Option<Watched<OwnedFd>>,
     exit: Option<Exit>,
-    /// The client has sent all of it.
-    pub complete: bool,
 }
 
 /// How it came out.
 pub(super) type Outcome = Result<(), Failure>;
 
 impl Job {
-    /// Begins to unpack.
+    /// Begins to unpack what comes on the client's connection, of which nobody else reads then.
     pub fn unpack(
         engine: &impl Engine,
         key: u32,
         connection: u32,
+        socket: &UnixStream,
         user: &str,
         destination: &Path,
     ) -> Result<Self, Failure> {
-        let (theirs, ours) = pipe()?;
         let (complaint, complain) = pipe()?;
         let pid = engine.within(user, Some(destination), || {
-            if close_all_but(&[theirs.as_fd(), complain.as_fd()]).is_err() {
+            if close_all_but(&[socket.as_fd(), complain.as_fd()]).is_err() {
                 return 1;
             }
-            tell(&complain, unpack_here(&theirs))
+            tell(&complain, unpack_here(socket))
         })?;
-        Self::new(key, connection, true, ours, complaint, pid)
+        Self::new(key, connection, true, None, complaint, pid)
     }
 
     /// Begins to pack.
@@ -93,72 +92,37 @@ impl Job {
                 });
             tell(&complain, packed)
         })?;
-        Self::new(key, connection, false, ours, complaint, pid)
+        Self::new(key, connection, false, Some(ours), complaint, pid)
     }
 
     fn new(
         key: u32,
         connection: u32,
         inwards: bool,
-        pipe: OwnedFd,
+        pipe: Option<OwnedFd>,
         complaint: OwnedFd,
         pid: Pid,
     ) -> Result<Self, Failure> {
-        let prepared = nonblocking(&pipe)
+        let prepared = pipe
+            .as_ref()
+            .map_or(Ok(()), nonblocking)
             .and_then(|()| nonblocking(&complaint))
             .and_then(|()| pidfd_open(pid, PidfdFlags::empty()));
         let child = prepared.map_err(|errno| super::engine::other(&errno))?;
         Ok(Self {
             connection,
             inwards,
-            pipe: Some(Watched::new(pipe, Token::Archive(key))),
-            queue: Vec::new(),
-            written: 0,
+            pipe: pipe.map(|pipe| Watched::new(pipe, Token::Archive(key))),
             complaint: Some(Watched::new(complaint, Token::Complaint(key))),
             text: Vec::new(),
             child: Some(Watched::new(child, Token::ArchiveEnded(key))),
             exit: None,
-            complete: false,
         })
-    }
-
-    /// Whether more of the archive may be put.
-    pub fn takes(&self) -> bool {
-        self.queue.is_empty() && !self.complete
-    }
-
-    /// A piece of the archive. What comes after the child has seen enough is dropped.
-    pub fn put(&mut self, bytes: Vec<u8>, poller: &Poller) {
-        if self.pipe.is_some() {
-            self.queue = bytes;
-            self.written = 0;
-            self.write(poller);
-        }
-    }
-
-    /// Gives the pipe what it takes; closes it after the last byte.
-    pub fn write(&mut self, poller: &Poller) {
-        while let (Some(fd), Some(rest)) = (&self.pipe, self.queue.get(self.written..)) {
-            if rest.is_empty() {
-                break;
-            }
-            match rustix::io::write(fd, rest) {
-                Ok(written) => self.written += written,
-                Err(Errno::AGAIN) => return,
-                Err(Errno::INTR) => {}
-                Err(_) => self.close_pipe(poller),
-            }
-        }
-        self.queue = Vec::new();
-        self.written = 0;
-        if self.complete {
-            self.close_pipe(poller);
-        }
     }
 
     /// Reads a piece of the archive; `None` if there is none now.
     pub fn read(&mut self, poller: &Poller) -> Option<Vec<u8>> {
-        let fd = self.pipe.as_ref().filter(|_| !self.inwards)?;
+        let fd = self.pipe.as_ref()?;
         let mut piece = vec![0; 4 * PIECE];
         match rustix::io::read(fd, &mut piece[..]) {
             Ok(read) if read > 0 => {
@@ -220,12 +184,11 @@ impl Job {
     /// the pipe is empty as well.
     pub fn outcome(&self) -> Option<Outcome> {
         let exit = self.exit.filter(|_| self.complaint.is_none())?;
-        if !self.inwards && self.pipe.is_some() {
+        if self.pipe.is_some() {
             return None;
         }
         if exit == Exit::Status(0) {
-            // All that the client sends has to be taken before it is answered.
-            return (!self.inwards || self.complete).then_some(Ok(()));
+            return Some(Ok(()));
         }
         let text = String::from_utf8_lossy(&self.text).into_owned();
         let message = match (text.is_empty(), exit) {
@@ -236,12 +199,11 @@ impl Job {
         Some(Err(Failure::new(FailureKind::Stream, message)))
     }
 
-    /// The client is gone: what has come is all there is, and nobody wants the rest.
+    /// The client is gone: nobody wants the rest. One that unpacks notices by itself.
     pub fn abandon(&mut self, poller: &Poller) {
         if let (false, Some(child)) = (self.inwards, &self.child) {
             let _may_have_ended = rustix::process::pidfd_send_signal(child, Signal::KILL);
         }
-        self.complete = true;
         self.connection = 0;
         self.close_pipe(poller);
     }
@@ -255,12 +217,7 @@ impl Job {
             poller.set(fd, Some(EventFlags::IN))?;
         }
         if let Some(fd) = &mut self.pipe {
-            let interest = if self.inwards {
-                (!self.queue.is_empty()).then_some(EventFlags::OUT)
-            } else {
-                wanted.then_some(EventFlags::IN)
-            };
-            poller.set(fd, interest)?;
+            poller.set(fd, wanted.then_some(EventFlags::IN))?;
         }
         Ok(())
     }
@@ -281,16 +238,19 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), Failure> {
 }
 
 /// In the child: unpacks into the working directory, and has it on disk before that is said.
-fn unpack_here(from: &OwnedFd) -> Result<(), String> {
+fn unpack_here(from: &UnixStream) -> Result<(), String> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let here = rustix::fs::openat(CWD, c".", flags, Mode::empty())
         .map_err(|errno| format!("cannot open the destination: {errno}"))?;
-    let pipe = from.try_clone().map_err(|error| error.to_string())?;
+    let socket = from.try_clone().map_err(|error| error.to_string())?;
+    let mut archive = ArchiveReader::new(socket.into());
     // The only way to read it is to set it.
     let umask = rustix::process::umask(Mode::empty());
     rustix::process::umask(umask);
-    warren_container_stream::extract(File::from(pipe), here.as_fd(), umask.bits())
+    warren_container_stream::extract(&mut archive, here.as_fd(), umask.bits())
         .map_err(|error| chain(&error))?;
+    // What follows the archive's own end counts for nothing, but the client sends it.
+    archive.finish().map_err(|error| error.to_string())?;
     rustix::fs::syncfs(&here).map_err(|errno| format!("cannot sync the destination: {errno}"))
 }
 

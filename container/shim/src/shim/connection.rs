@@ -101,6 +101,11 @@ impl Connection {
         drop(poller.forget(self.socket));
     }
 
+    /// The socket itself, for a child that reads on.
+    pub fn socket(&self) -> &UnixStream {
+        self.socket.get()
+    }
+
     /// Reads once what there is.
     pub fn read(&mut self) {
         let mut piece = [0; PIECE];

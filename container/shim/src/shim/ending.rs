@@ -2,25 +2,26 @@
 
 use std::time::Instant;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 use super::connection::Role;
-use super::engine::Engine;
-use super::stop::Step;
+use super::engine::{Engine, pids};
+use super::stop::{Step, Stop};
 use super::{Shim, other_text};
 use crate::wire::{Failure, Phase};
 
 impl<E: Engine> Shim<E> {
     /// Goes on with a stop.
     pub(super) fn step_stop(&mut self, now: Instant) {
-        let Some(stop) = &mut self.stop else { return };
-        if now < stop.next() && self.phase != Phase::Dead {
+        let due = self.stop.as_ref().map(Stop::next);
+        if due.is_none_or(|due| now < due && self.phase != Phase::Dead) {
             return;
         }
         let members = match self.phase {
             Phase::Dead => Ok(Vec::new()),
-            _ => self.engine.members(),
+            _ => self.members(),
         };
+        let Some(stop) = &mut self.stop else { return };
         let outcome = match members {
             Err(failure) => Err(failure),
             Ok(members) => match stop.step(members.len(), now) {
@@ -47,6 +48,21 @@ impl<E: Engine> Shim<E> {
         for key in std::mem::take(&mut self.stoppers) {
             self.conclude(key, &outcome);
         }
+    }
+
+    /// All processes but init, with those that have groups elsewhere.
+    fn members(&self) -> Result<Vec<Pid>, Failure> {
+        let mut all = self.engine.members()?;
+        for groups in self
+            .processes
+            .values()
+            .filter_map(|each| each.groups.as_ref())
+        {
+            all.extend(pids(groups)?.into_iter().filter_map(Pid::from_raw));
+        }
+        all.sort_unstable_by_key(|pid| pid.as_raw_nonzero());
+        all.dedup();
+        Ok(all)
     }
 
     /// Looks whether everything is dead.

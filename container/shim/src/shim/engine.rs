@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::process::{Pid, Signal};
-use warren_container_runtime::engine::{Container, SpawnError, Stdio};
+use warren_container_runtime::engine::{Container, SpawnError, Spawned, Stdio};
 use warren_container_runtime::users::LookupError;
 use warren_lib_errchain::chain;
 use warren_sys_cgroup::GroupSet;
@@ -26,6 +26,8 @@ pub(crate) trait Engine {
     fn terminal(&self, size: Terminal) -> Result<(OwnedFd, OwnedFd), Failure>;
     /// Starts a process; it has executed its program.
     fn spawn(&self, process: &ProcessSpec, stdio: Stdio) -> Result<Pid, Failure>;
+    /// Starts a process with a root directory of its own.
+    fn spawn_with_root(&self, process: &ProcessSpec, stdio: Stdio) -> Result<Spawned, Failure>;
     /// Runs `work` inside, as a user, in its home or in a directory that is made for it.
     fn within(
         &self,
@@ -64,6 +66,10 @@ impl Engine for Container {
         Container::spawn(self, process, stdio).map_err(|error| refused(&error))
     }
 
+    fn spawn_with_root(&self, process: &ProcessSpec, stdio: Stdio) -> Result<Spawned, Failure> {
+        Container::spawn_with_root(self, process, stdio).map_err(|error| refused(&error))
+    }
+
     fn within(
         &self,
         user: &str,
@@ -88,14 +94,7 @@ impl Engine for Container {
     }
 
     fn kill(&self) -> Result<(), Failure> {
-        let at_once = self.groups().v2.as_ref();
-        if at_once.is_some_and(|group| group.write("cgroup.kill", "1").is_ok()) {
-            return Ok(());
-        }
-        for pid in pids(self.groups())?.into_iter().filter_map(Pid::from_raw) {
-            let _may_have_ended = rustix::process::kill_process(pid, Signal::KILL);
-        }
-        Ok(())
+        kill(self.groups())
     }
 
     fn watch_memory(&self) -> Result<Option<Memory>, Failure> {
@@ -107,8 +106,20 @@ impl Engine for Container {
     }
 }
 
+/// Sends SIGKILL to everything in and below the groups, without waiting.
+pub(super) fn kill(groups: &GroupSet) -> Result<(), Failure> {
+    let at_once = groups.v2.as_ref();
+    if at_once.is_some_and(|group| group.write("cgroup.kill", "1").is_ok()) {
+        return Ok(());
+    }
+    for pid in pids(groups)?.into_iter().filter_map(Pid::from_raw) {
+        let _may_have_ended = rustix::process::kill_process(pid, Signal::KILL);
+    }
+    Ok(())
+}
+
 /// Everything in and below the groups: in v2 if there is one, else in the v1 ones together.
-fn pids(groups: &GroupSet) -> Result<Vec<i32>, Failure> {
+pub(super) fn pids(groups: &GroupSet) -> Result<Vec<i32>, Failure> {
     let found = match &groups.v2 {
         Some(group) => group.procs_below(),
         None => {

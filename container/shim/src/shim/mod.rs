@@ -194,15 +194,11 @@ impl<E: Engine> Shim<E> {
             Token::Memory => self.out_of_memory(),
             Token::Archive(key) => {
                 // Reading is done where it is known that the client takes more.
-                if let Some(job) = self.jobs.get_mut(&key) {
-                    if flags.contains(EventFlags::OUT) || flags.contains(EventFlags::ERR) {
-                        job.write(&self.poller);
-                    }
-                    if let Some(piece) = job.read(&self.poller)
-                        && let Some(connection) = self.connections.get_mut(&job.connection)
-                    {
-                        connection.send(&crate::frame::Frame::Data(piece));
-                    }
+                if let Some(job) = self.jobs.get_mut(&key)
+                    && let Some(piece) = job.read(&self.poller)
+                    && let Some(connection) = self.connections.get_mut(&job.connection)
+                {
+                    connection.send(&crate::frame::Frame::Data(piece));
                 }
             }
             Token::Complaint(key) => {
@@ -248,6 +244,20 @@ impl<E: Engine> Shim<E> {
         };
         if let Err(error) = crate::processes::end(&self.directory, &process.id, exit) {
             log(&format!("cannot keep how {:?} ended: {error}", process.id));
+        }
+        // Its root goes with it, so what it has started goes too.
+        if let Some(groups) = process.groups.take()
+            && let Err(failure) = engine::kill(&groups)
+        {
+            let (id, text) = (&process.id, failure.message);
+            log(&format!("cannot kill what {id:?} has left: {text}"));
+        }
+        for waiter in std::mem::take(&mut process.waiters) {
+            if let Some(connection) = self.connections.get_mut(&waiter) {
+                connection.answer(&exit);
+                connection.role = connection::Role::Leaving;
+                connection.flush();
+            }
         }
     }
 

@@ -15,6 +15,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open};
 use rustix::termios::{LocalModes, SpecialCodeIndex, tcgetattr};
 use warren_container_runtime::engine::Stdio;
+use warren_sys_cgroup::GroupSet;
 
 use super::connection::PIECE;
 use super::poller::{Poller, Token, Watched};
@@ -93,6 +94,10 @@ pub(super) struct Process {
     slave: Option<OwnedFd>,
     pub rings: [Ring; 2],
     pub sessions: Vec<u32>,
+    /// Those of a process with a root directory of its own.
+    pub groups: Option<GroupSet>,
+    /// Who waits for its end.
+    pub waiters: Vec<u32>,
 }
 
 /// Both outputs with their places.
@@ -132,6 +137,8 @@ impl Process {
             slave,
             rings: [Ring::new(), Ring::new()],
             sessions: Vec::new(),
+            groups: None,
+            waiters: Vec::new(),
         })
     }
 

@@ -46,6 +46,7 @@ impl<E: Engine> Shim<E> {
             }
             Request::Run { process } => self.run(key, connection, *process)?,
             Request::Attach { id } => self.attach(key, connection, id)?,
+            Request::Wait { id } => self.wait(key, connection, &id)?,
             Request::Signal { id, signal } => {
                 self.signal(&id, signal)?;
                 connection.answer(&());
@@ -68,7 +69,14 @@ impl<E: Engine> Shim<E> {
                 self.refuse_unless_running()?;
                 let job = self.key();
                 let destination = Path::new(&destination);
-                let made = Job::unpack(&self.engine, job, key, &user, destination);
+                let made = Job::unpack(
+                    &self.engine,
+                    job,
+                    key,
+                    connection.socket(),
+                    &user,
+                    destination,
+                );
                 let made = made.map_err(of_stream)?;
                 self.jobs.insert(job, made);
                 connection.role = Role::Unpacking { job };
@@ -133,8 +141,18 @@ impl<E: Engine> Shim<E> {
         .map_err(|errno| other(&errno))?;
         processes::begin(&self.directory, &spec.id, &spec).map_err(|error| other(&error))?;
         let number = self.key();
-        let made = self.engine.spawn(&spec, stdio).and_then(|pid| {
-            Process::new(number, spec.id.clone(), pid, ends).map_err(|errno| other(&errno))
+        let spawned = match spec.own_root {
+            None => self.engine.spawn(&spec, stdio).map(|pid| (pid, None)),
+            Some(_) => {
+                let spawned = self.engine.spawn_with_root(&spec, stdio);
+                spawned.map(|spawned| (spawned.pid, Some(spawned.groups)))
+            }
+        };
+        let made = spawned.and_then(|(pid, groups)| {
+            let made = Process::new(number, spec.id.clone(), pid, ends);
+            let mut process = made.map_err(|errno| other(&errno))?;
+            process.groups = groups;
+            Ok(process)
         });
         let mut process = match made {
             Ok(process) => process,
@@ -181,6 +199,22 @@ impl<E: Engine> Shim<E> {
         let ended = processes::ended(&self.directory, &id).ok_or_else(|| no_process(&id))?;
         connection.answer(&Started { id, pid: 0 });
         connection.send(&Frame::Exit(ended));
+        Ok(())
+    }
+
+    /// Answers at a process's end, which may have been long ago.
+    fn wait(&mut self, key: u32, connection: &mut Connection, id: &str) -> Result<(), Failure> {
+        let mut all = self.processes.values_mut();
+        match all.find(|each| each.id == id && each.exit.is_none()) {
+            Some(process) => {
+                process.waiters.push(key);
+                connection.role = Role::Waiting;
+            }
+            None => {
+                let ended = processes::ended(&self.directory, id).ok_or_else(|| no_process(id))?;
+                connection.answer(&ended);
+            }
+        }
         Ok(())
     }
 

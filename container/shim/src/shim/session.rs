@@ -102,7 +102,8 @@ impl<E: Engine> Shim<E> {
                 let process = self.processes.get(&process);
                 process.is_some_and(Process::takes_input)
             }
-            Role::Unpacking { job } => self.jobs.get(&job).is_some_and(|job| job.takes()),
+            // What it sends is read by the child that unpacks.
+            Role::Unpacking { .. } => false,
             Role::Packing { .. } | Role::Waiting | Role::Leaving => false,
         }
     }
@@ -134,12 +135,6 @@ impl<E: Engine> Shim<E> {
                     process.hang_up_input();
                 }
             }
-            Role::Unpacking { job } => {
-                if let Some(job) = self.jobs.get_mut(&job) {
-                    job.abandon(&self.poller);
-                }
-                connection.role = Role::Leaving;
-            }
             Role::Fresh => connection.role = Role::Leaving,
             _ => {}
         }
@@ -161,19 +156,6 @@ impl<E: Engine> Shim<E> {
                     Frame::Window { columns, rows } => process.resize(columns, rows),
                     // A number that is no signal's has nobody to be told to.
                     Frame::Signal(number) => drop(process.signal(number)),
-                    _ => self.confused(key, connection),
-                }
-            }
-            (Role::Unpacking { job }, frame) => {
-                let Some(job) = self.jobs.get_mut(&job) else {
-                    return;
-                };
-                match frame {
-                    Frame::Data(bytes) => job.put(bytes, &self.poller),
-                    Frame::End => {
-                        job.complete = true;
-                        job.write(&self.poller);
-                    }
                     _ => self.confused(key, connection),
                 }
             }

@@ -161,3 +161,27 @@ fn many_at_once() {
         assert_eq!(outcome.exit.code(), i32::try_from(i).unwrap());
     }
 }
+
+#[test]
+fn a_watch_tells_of_the_end_and_of_nothing_else() {
+    use std::io::Read;
+
+    let world = World::new();
+    let container = world.container("h");
+    let session = container.shell("echo out; read x; exit 3");
+    let depot = &world.depot;
+    let mut watch = depot.watch("h", &session.id).unwrap();
+    watch.set_nonblocking(true).unwrap();
+    let mut bytes = [0; 64];
+    let error = watch.read(&mut bytes).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    watch.set_nonblocking(false).unwrap();
+    session.send(&Frame::Stdin(b"go\n".to_vec())).unwrap();
+    assert!(watch.read(&mut bytes).unwrap() > 0);
+    let id = session.id.clone();
+    assert_eq!(session.wait().unwrap().exit, Exit::Status(3));
+    // One that has ended is told of at once, and so is one that nobody knows.
+    for id in [id.as_str(), "nobody"] {
+        assert!(depot.watch("h", id).unwrap().read(&mut bytes).unwrap() > 0);
+    }
+}

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::state::{Phase, Record, Records, StateError};
+use super::state::{Pea, Phase, Record, Records, StateError};
 
 /// A container.
 pub struct Container {
@@ -26,6 +26,8 @@ pub struct Container {
     /// Whether somebody is unmaking it.
     pub(super) is_going: AtomicBool,
     record: Mutex<Record>,
+    /// Whether the record has been removed; changed only while that is held.
+    is_gone: AtomicBool,
     clients: Mutex<Clients>,
 }
 
@@ -45,6 +47,7 @@ impl Container {
             lifecycle: Mutex::new(()),
             is_going: AtomicBool::new(false),
             record: Mutex::new(record),
+            is_gone: AtomicBool::new(false),
             clients: Mutex::new(Clients {
                 count: 0,
                 since: Instant::now(),
@@ -89,6 +92,11 @@ impl Container {
         change: impl FnOnce(&mut Record),
     ) -> Result<(), StateError> {
         let mut record = self.lock();
+        if self.is_gone.load(Ordering::Relaxed) {
+            return Err(StateError::Gone {
+                handle: self.handle.clone(),
+            });
+        }
         let mut changed = record.clone();
         change(&mut changed);
         if changed != *record {
@@ -96,6 +104,23 @@ impl Container {
             *record = changed;
         }
         Ok(())
+    }
+
+    /// Removes its record; from now on nothing can be written down any more.
+    ///
+    /// # Errors
+    /// [`StateError`]; then it can.
+    pub fn forget(&self, records: &Records) -> Result<(), StateError> {
+        let _record = self.lock();
+        records.remove(&self.handle)?;
+        self.is_gone.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// What is kept of a process with a root file system of its own, if it is one.
+    #[must_use]
+    pub fn pea(&self, id: &str) -> Option<Pea> {
+        self.lock().peas.get(id).cloned()
     }
 
     /// Whether it has these properties; a missing one is as good as an empty one.
@@ -169,6 +194,7 @@ mod tests {
             properties: BTreeMap::from([("a".to_owned(), "1".to_owned())]),
             cpu_shares: 0,
             has_image: false,
+            peas: BTreeMap::new(),
         }))
     }
 

@@ -71,6 +71,7 @@ impl Gardener {
             properties: spec.properties.clone(),
             cpu_shares: spec.limits.cpu.shares(),
             has_image: false,
+            peas: std::collections::BTreeMap::new(),
         }
     }
 

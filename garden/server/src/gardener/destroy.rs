@@ -48,7 +48,11 @@ impl Gardener {
     /// Removes whatever there is of a container, in memory too if all of it went.
     pub(super) fn remove_parts(&self, container: &Container) -> Result<(), Error> {
         let handle = container.handle.as_str();
-        self.remove_everywhere(handle)?;
+        let peas = container.record().peas;
+        self.remove_everywhere(handle, peas.keys())?;
+        container
+            .forget(&self.records)
+            .map_err(error::step("forget the container"))?;
         self.all_mut().remove(handle);
         self.collect_if_short();
         Ok(())
@@ -77,8 +81,13 @@ impl Gardener {
         }
     }
 
-    /// Removes whatever the parts have of that handle. All are attempted.
-    pub(super) fn remove_everywhere(&self, handle: &str) -> Result<(), Error> {
+    /// Removes whatever the parts have of that handle, and of its processes with a root file
+    /// system of their own. All are attempted. The record stays.
+    pub(super) fn remove_everywhere<'a>(
+        &self,
+        handle: &str,
+        peas: impl Iterator<Item = &'a String>,
+    ) -> Result<(), Error> {
         let mut failures = Vec::new();
         if let Err(error) = self.depot.destroy(handle) {
             failures.push(format!("remove its processes: {}", chain(&error)));
@@ -90,14 +99,18 @@ impl Gardener {
         if let Err(error) = self.store.destroy(&file_name(handle)) {
             failures.push(format!("remove its root file system: {}", chain(&error)));
         }
+        for id in peas {
+            if let Err(error) = self.remove_pea_parts(handle, id) {
+                failures.push(format!("remove what process {id:?} has: {error}"));
+            }
+        }
         if let Err(error) = self.nested.remove(handle) {
             failures.push(format!("remove the images inside it: {error}"));
         }
-        if !failures.is_empty() {
-            return Err(Error::Plain(failures.join("; ")));
+        if failures.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Plain(failures.join("; ")))
         }
-        self.records
-            .remove(handle)
-            .map_err(error::step("forget the container"))
     }
 }

@@ -73,6 +73,15 @@ impl Base {
         groups.remove(Duration::ZERO).map_err(error::step(what))
     }
 
+    /// The groups of a process in a container.
+    ///
+    /// # Errors
+    /// They are not there.
+    pub fn of_process(&self, container: &str, name: &str) -> Result<GroupSet, Error> {
+        let opened = self.place.child(container).child(name).open();
+        opened.map_err(error::step("open the process's control group"))
+    }
+
     /// A container's groups.
     ///
     /// # Errors

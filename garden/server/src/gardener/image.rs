@@ -12,7 +12,7 @@ use warren_container_runtime::host::Host;
 use warren_sys_process::mapped_namespace::mapped;
 use warren_sys_process::user_namespace::Map;
 use warren_wire_garden::Error;
-use warren_wire_garden::container::ContainerSpec;
+use warren_wire_garden::container::{ContainerSpec, ImageRef};
 use warren_wire_garden::error::text;
 use warren_wire_garden::limits::DiskLimitScope;
 
@@ -107,6 +107,16 @@ pub(super) struct Root {
     pub(super) environment: Vec<String>,
 }
 
+/// An image that is to become a root directory.
+struct Wanted<'a> {
+    /// What the client calls it.
+    uri: &'a str,
+    credentials: Option<Credentials>,
+    /// Its id in the store.
+    id: &'a str,
+    is_privileged: bool,
+}
+
 impl Gardener {
     /// Makes the container's root directory.
     pub(super) fn make_root(
@@ -116,11 +126,47 @@ impl Gardener {
     ) -> Result<Root, Error> {
         let uri = [&spec.image.uri, &spec.rootfs, &self.config.default_rootfs]
             .into_iter()
-            .find(|uri| !uri.is_empty())
-            .cloned()
-            .unwrap_or_default();
+            .find(|uri| !uri.is_empty());
+        let wanted = Wanted {
+            uri: uri.map_or("", String::as_str),
+            credentials: credentials(&spec.image),
+            id: &file_name(&spec.handle),
+            is_privileged: spec.privileged,
+        };
+        let begin = || {
+            // Written down first, so that a start that misses the image knows that there was one.
+            container
+                .update(&self.records, |record| record.has_image = true)
+                .map_err(error::step("write down the container"))
+        };
+        self.root(&wanted, |layers| quota(spec, layers), begin)
+    }
+
+    /// Makes the root directory of a process, which must have been written down.
+    pub(super) fn make_process_root(
+        &self,
+        image: &ImageRef,
+        id: &str,
+        is_privileged: bool,
+    ) -> Result<Root, Error> {
+        let wanted = Wanted {
+            uri: &image.uri,
+            credentials: credentials(image),
+            id,
+            is_privileged,
+        };
+        self.root(&wanted, |_| Ok(None), || Ok(()))
+    }
+
+    fn root(
+        &self,
+        wanted: &Wanted<'_>,
+        quota: impl FnOnce(&[Lease]) -> Result<Option<u64>, Error>,
+        begin: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<Root, Error> {
         // Garden's clients write the tag behind a hash.
-        let reference: Reference = uri
+        let reference: Reference = wanted
+            .uri
             .replacen('#', ":", 1)
             .parse()
             .map_err(|error: InvalidReference| error::step("read the image's name")(error))?;
@@ -130,27 +176,19 @@ impl Gardener {
                 environment: Vec::new(),
             });
         }
-        let named = spec.image.username.len() + spec.image.password.len() > 0;
-        let credentials = named.then(|| Credentials {
-            username: spec.image.username.clone(),
-            password: spec.image.password.clone(),
-        });
-        let source = self.source(&reference, credentials.as_ref())?;
+        let source = self.source(&reference, wanted.credentials.as_ref())?;
         let layers = self
             .store
             .fetch(source.as_ref())
             .map_err(error::step("fetch the image"))?;
-        let quota = quota(spec, &layers)?;
-        let ids = match spec.privileged {
+        let quota = quota(&layers)?;
+        let ids = match wanted.is_privileged {
             true => None,
             false => Some(self.owners.ids()?),
         };
-        // Written down first, so that a start that misses the image knows that there was one.
-        container
-            .update(&self.records, |record| record.has_image = true)
-            .map_err(error::step("write down the container"))?;
+        begin()?;
         let image = self.store.create(Request {
-            id: &file_name(&spec.handle),
+            id: wanted.id,
             layers: &layers,
             quota,
             ids: ids.as_ref(),
@@ -160,7 +198,7 @@ impl Gardener {
             let bytes = bytes.to_string();
             self.log.error(
                 "the disk limit is only counted, not enforced: the file system has no quota",
-                &[("handle", &spec.handle), ("bytes", &bytes)],
+                &[("image", wanted.id), ("bytes", &bytes)],
             );
         }
         Ok(Root {
@@ -197,6 +235,14 @@ impl Gardener {
             }
         }
     }
+}
+
+fn credentials(image: &ImageRef) -> Option<Credentials> {
+    let named = image.username.len() + image.password.len() > 0;
+    named.then(|| Credentials {
+        username: image.username.clone(),
+        password: image.password.clone(),
+    })
 }
 
 fn layout(directory: &Path, tag: Option<&str>) -> Result<Box<dyn Source>, Error> {

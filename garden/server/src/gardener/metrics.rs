@@ -6,13 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use warren_container_rootfs::store::Error as StoreError;
 use warren_container_runtime::groups::metrics as groups;
 use warren_lib_errchain::chain;
+use warren_sys_cgroup::GroupSet;
 use warren_wire_garden::Error;
 use warren_wire_garden::metrics::{
     BulkMetricsResponse, CpuStat, DiskStat, MemoryStat, Metrics, NetworkStat, PidStat,
 };
 use warren_wire_garden::number::Nanoseconds;
 
-use super::state::{Record, file_name};
+use super::state::{file_name, pea_name};
 use super::{Gardener, error};
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -25,13 +26,47 @@ impl Gardener {
     pub fn metrics(&self, handle: &str) -> Result<Metrics, Error> {
         let record = self.container(handle)?.record();
         let set = self.groups.of(&file_name(handle))?;
-        let failed = "read the container's control group";
-        let used = groups::read(&set).map_err(error::step(failed))?;
-        let limits = groups::limits(&set).map_err(error::step(failed))?;
+        let disk = match record.has_image {
+            true => self.disk(&file_name(handle))?,
+            false => DiskStat::default(),
+        };
+        let mut metrics = self.metrics_of(&set, disk, record.created, record.cpu_shares)?;
+        let traffic = self.network.traffic(handle).ok();
+        metrics.network_stat = traffic.map(|traffic| NetworkStat {
+            rx_bytes: traffic.received,
+            tx_bytes: traffic.sent,
+        });
+        Ok(metrics)
+    }
+
+    /// What a process with a root file system of its own uses; its network is its container's.
+    fn metrics_of_pea(&self, id: &str) -> Result<Metrics, Error> {
+        let (container, pea) =
+            self.container_of_pea(id)
+                .ok_or_else(|| Error::ContainerNotFound {
+                    handle: id.to_owned(),
+                })?;
+        let set = self.groups_of_pea(&container.handle, id)?;
+        // One that uses a directory as it is has no image.
+        let disk = self
+            .disk(&pea_name(&container.handle, id))
+            .unwrap_or_default();
+        self.metrics_of(&set, disk, pea.created, pea.cpu_shares)
+    }
+
+    fn metrics_of(
+        &self,
+        set: &GroupSet,
+        disk: DiskStat,
+        created: u64,
+        cpu_shares: u64,
+    ) -> Result<Metrics, Error> {
+        let failed = "read the control group";
+        let used = groups::read(set).map_err(error::step(failed))?;
+        let limits = groups::limits(set).map_err(error::step(failed))?;
         let nanoseconds =
             |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let age = age(&record);
-        let traffic = self.network.traffic(handle).ok();
+        let age = age(created);
         Ok(Metrics {
             memory_stat: memory(&used),
             cpu_stat: CpuStat {
@@ -39,35 +74,33 @@ impl Gardener {
                 user: nanoseconds(used.cpu.user),
                 system: nanoseconds(used.cpu.system),
             },
-            disk_stat: self.disk(&record)?,
-            network_stat: traffic.map(|traffic| NetworkStat {
-                rx_bytes: traffic.received,
-                tx_bytes: traffic.sent,
-            }),
+            disk_stat: disk,
+            network_stat: None,
             pid_stat: PidStat {
                 current: used.pids,
                 max: limits.pids.unwrap_or(0),
             },
             age: Nanoseconds(i64::try_from(age).unwrap_or(i64::MAX)),
-            cpu_entitlement: self.entitlement(record.cpu_shares, age),
+            cpu_entitlement: self.entitlement(cpu_shares, age),
         })
     }
 
-    /// What several use.
+    /// What several use: containers, and processes with a root file system of their own.
     #[must_use]
     pub fn bulk_metrics<'a>(&self, handles: impl Iterator<Item = &'a str>) -> BulkMetricsResponse {
         let mut all = BTreeMap::new();
         for handle in handles {
-            all.insert(handle.to_owned(), self.metrics(handle).into());
+            let metrics = match self.metrics(handle) {
+                Err(Error::ContainerNotFound { .. }) => self.metrics_of_pea(handle),
+                found => found,
+            };
+            all.insert(handle.to_owned(), metrics.into());
         }
         all
     }
 
-    fn disk(&self, record: &Record) -> Result<DiskStat, Error> {
-        if !record.has_image {
-            return Ok(DiskStat::default());
-        }
-        match self.store.stats(&file_name(&record.handle)) {
+    fn disk(&self, image: &str) -> Result<DiskStat, Error> {
+        match self.store.stats(image) {
             Ok(stats) => Ok(DiskStat {
                 total_bytes_used: stats.total,
                 exclusive_bytes_used: stats.exclusive,
@@ -96,10 +129,10 @@ impl Gardener {
     }
 }
 
-fn age(record: &Record) -> u64 {
+fn age(created: u64) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
-    now.saturating_sub(record.created)
+    now.saturating_sub(created)
 }
 
 /// `memory.stat` by the kernel's names, which are the wire's.

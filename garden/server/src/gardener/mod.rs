@@ -16,6 +16,7 @@
 //! | `info`, `metrics`, `capacity` | what is told |
 //! | `properties` | keys and values, and the ones the server sets |
 //! | `process`, `files` | processes, and archives in and out |
+//! | `peas` | processes with a root file system of their own |
 //! | [`groups`] | the control group that containers are below |
 //! | [`error`] | causes in one line, with the type that clients branch on |
 //!
@@ -40,6 +41,7 @@ mod info;
 mod metrics;
 mod nested;
 mod network;
+mod peas;
 pub mod plan;
 mod pool;
 mod process;
@@ -65,6 +67,7 @@ use state::Records;
 
 pub use container::InUse;
 pub use files::{InStream, OutStream};
+pub use peas::Watch;
 
 /// All containers of one server.
 pub struct Gardener {
@@ -77,6 +80,7 @@ pub struct Gardener {
     groups: groups::Base,
     owners: Owners,
     nested: nested::Nested,
+    watches: peas::Watches,
     containers: RwLock<BTreeMap<String, Arc<Container>>>,
     /// Told when a grace time may run out sooner than was thought.
     grace: Arc<Notify>,

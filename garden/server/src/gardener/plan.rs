@@ -19,6 +19,8 @@ pub struct Found {
     pub networks: BTreeSet<String>,
     /// Handles of images, as far as records know them, and names of others.
     pub images: BTreeSet<String>,
+    /// Names of images of processes that records know.
+    pub process_images: BTreeSet<String>,
 }
 
 /// What to do.
@@ -38,7 +40,7 @@ pub enum Action {
 pub fn plan(found: &Found, name: impl Fn(&str) -> String, remove_all: bool) -> Vec<Action> {
     let mut actions = Vec::new();
     let mut known = BTreeSet::new();
-    let mut images = BTreeSet::new();
+    let mut images = found.process_images.clone();
     for (handle, phase, has_image) in &found.records {
         let image = name(handle);
         let why_not = match phase {
@@ -97,7 +99,10 @@ mod tests {
                 "i-no-net",
                 "i-stray",
                 "i-stray-net",
+                "i-whole~p",
+                "i-whole~stray",
             ]),
+            process_images: set(&["i-whole~p"]),
         }
     }
 
@@ -132,7 +137,9 @@ mod tests {
             .iter()
             .filter(|action| matches!(action, Action::RemoveImage(_)))
             .collect();
-        assert_eq!(images, [&Action::RemoveImage("i-stray".to_owned())]);
+        let strays = ["i-stray", "i-whole~stray"];
+        let strays = strays.map(|image| Action::RemoveImage(image.to_owned()));
+        assert_eq!(images, strays.iter().collect::<Vec<_>>());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use warren_container_runtime::ProcessSpec as Wanted;
-use warren_container_runtime::spec::{Resource, Terminal};
+use warren_container_runtime::spec::{OwnRoot, Resource, Terminal};
 use warren_container_shim::Session;
 use warren_wire_garden::Error;
 use warren_wire_garden::process::{ProcessSpec, ResourceLimits};
@@ -15,13 +15,15 @@ impl Gardener {
     ///
     /// # Errors
     /// [`Error::ContainerNotFound`], [`Error::ExecutableNotFound`], a user or working directory
-    /// that cannot be, an id that is taken, and processes with an image of their own, which this
-    /// server does not run.
+    /// that cannot be, an id that is taken, an image of its own that cannot be had.
     pub fn run(&self, handle: &str, spec: ProcessSpec) -> Result<Session, Error> {
-        self.container(handle)?;
-        if spec.has_own_image() || spec.limits.is_some() {
+        let container = self.container(handle)?;
+        if spec.has_own_image() {
+            return self.run_pea(&container, spec);
+        }
+        if spec.limits.is_some() {
             return Err(Error::plain(
-                "processes with an image or limits of their own are not supported by this server",
+                "limits of a process are only possible with an image of its own",
             ));
         }
         if !spec.bind_mounts.is_empty() {
@@ -30,25 +32,8 @@ impl Gardener {
             ));
         }
         let user = spec.user.clone();
-        let id = match spec.id.as_str() {
-            "" => unique::uuid().map_err(error::step("make a process id"))?,
-            id => id.to_owned(),
-        };
-        let wanted = Wanted {
-            id,
-            path: spec.path,
-            args: spec.args,
-            env: spec.env,
-            dir: (!spec.dir.is_empty()).then(|| spec.dir.into()),
-            user: spec.user,
-            rlimits: rlimits(&spec.rlimits),
-            terminal: spec.tty.map(|tty| {
-                let (columns, rows) = tty.size();
-                Terminal { columns, rows }
-            }),
-        };
         self.depot
-            .run(handle, &wanted)
+            .run(handle, &wanted(spec, None)?)
             .map_err(error::depot("run process", &user))
     }
 
@@ -83,6 +68,28 @@ impl Gardener {
             .stop(handle, kill)
             .map_err(error::depot("stop container", ""))
     }
+}
+
+/// What is wanted of the engine.
+pub(super) fn wanted(spec: ProcessSpec, own_root: Option<OwnRoot>) -> Result<Wanted, Error> {
+    let id = match spec.id.as_str() {
+        "" => unique::uuid().map_err(error::step("make a process id"))?,
+        id => id.to_owned(),
+    };
+    Ok(Wanted {
+        id,
+        path: spec.path,
+        args: spec.args,
+        env: spec.env,
+        dir: (!spec.dir.is_empty()).then(|| spec.dir.into()),
+        user: spec.user,
+        rlimits: rlimits(&spec.rlimits),
+        terminal: spec.tty.map(|tty| {
+            let (columns, rows) = tty.size();
+            Terminal { columns, rows }
+        }),
+        own_root,
+    })
 }
 
 fn rlimits(limits: &ResourceLimits) -> BTreeMap<Resource, u64> {

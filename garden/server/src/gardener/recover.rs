@@ -17,8 +17,8 @@ use warren_wire_garden::Error;
 use super::container::Container;
 use super::image::Owners;
 use super::plan::{Action, Found, plan};
-use super::state::{Phase, Record, Records, file_name};
-use super::{Gardener, error, groups, nested, pool};
+use super::state::{Phase, Record, Records, file_name, pea_name};
+use super::{Gardener, error, groups, nested, peas, pool};
 use crate::config::Config;
 use crate::log::Log;
 
@@ -36,6 +36,7 @@ impl Gardener {
         let groups = groups::Base::open(&config.group, &log)?;
         let options = Options {
             alternatives: config.store_alternatives.clone(),
+            volatile: true,
             ..Options::default()
         };
         let store =
@@ -58,6 +59,7 @@ impl Gardener {
             groups,
             owners,
             nested,
+            watches: peas::Watches::default(),
             containers: RwLock::new(BTreeMap::new()),
             grace: Arc::new(Notify::new()),
         };
@@ -82,6 +84,10 @@ impl Gardener {
                 .map(|record| record.handle)
                 .collect(),
             images: images.into_iter().collect(),
+            process_images: records
+                .iter()
+                .flat_map(|record| record.peas.keys().map(|id| pea_name(&record.handle, id)))
+                .collect(),
         };
         let mut records: BTreeMap<String, Record> = records
             .into_iter()
@@ -125,13 +131,26 @@ impl Gardener {
 
     fn keep(&self, record: Record) {
         let handle = record.handle.clone();
-        self.all_mut()
-            .insert(handle, Arc::new(Container::new(record)));
+        let peas: Vec<String> = record.peas.keys().cloned().collect();
+        let container = Arc::new(Container::new(record));
+        self.all_mut().insert(handle, Arc::clone(&container));
+        if container.is_ready() {
+            for id in &peas {
+                self.watch_pea(&container, id);
+            }
+        }
     }
 
     fn clear(&self, handle: &str, record: Option<Record>) {
         for attempt in 1..=TRIES {
-            let Err(error) = self.remove_everywhere(handle) else {
+            let none = BTreeMap::new();
+            let peas = record.as_ref().map_or(&none, |record| &record.peas);
+            let removed = self.remove_everywhere(handle, peas.keys()).and_then(|()| {
+                self.records
+                    .remove(handle)
+                    .map_err(error::step("forget the container"))
+            });
+            let Err(error) = removed else {
                 return;
             };
             let text = error.to_string();

@@ -11,6 +11,7 @@
 //! part is gone. It is written beside and renamed, so that a killed server leaves the old or the
 //! new one. It is not synced: containers do not survive what only a disk would.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -49,6 +50,19 @@ pub struct Record {
     pub cpu_shares: u64,
     /// Whether its root file system is in the image store.
     pub has_image: bool,
+    /// Processes with a root file system of their own, by id: written down before the first part
+    /// of one is made, and removed after the last is gone.
+    #[serde(default)]
+    pub peas: BTreeMap<String, Pea>,
+}
+
+/// What is kept of a process with a root file system of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pea {
+    /// When it was asked for, nanoseconds since 1970.
+    pub created: u64,
+    /// CPU shares asked for.
+    pub cpu_shares: u64,
 }
 
 /// The record store failed.
@@ -63,6 +77,12 @@ pub enum StateError {
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
+    },
+    /// The container has been destroyed meanwhile.
+    #[error("{handle:?} has been destroyed")]
+    Gone {
+        /// Which.
+        handle: String,
     },
     /// A record that cannot be written as JSON.
     #[error("cannot encode the record of {handle:?}")]
@@ -92,6 +112,27 @@ pub fn file_name(handle: &str) -> String {
     } else {
         format!("sha256-{}", Digest::of(handle.as_bytes()).hex())
     }
+}
+
+/// Longest id of a process that is itself in the names of its image and groups, in bytes.
+const LONGEST_PROCESS: usize = 60;
+
+/// The name that stands for a process's id in the names of its image and groups.
+#[must_use]
+pub fn process_name(id: &str) -> String {
+    let name = file_name(id);
+    if name.len() <= LONGEST_PROCESS {
+        name
+    } else {
+        format!("sha256-{}", Digest::of(id.as_bytes()).hex())
+    }
+}
+
+/// The name of a process's image, and of its groups if it has limits. No container's name has a
+/// tilde.
+#[must_use]
+pub fn pea_name(handle: &str, id: &str) -> String {
+    format!("{}~{}", file_name(handle), process_name(id))
 }
 
 /// All records.
@@ -205,6 +246,7 @@ mod tests {
             properties: Properties::from([("k".to_owned(), "secret".to_owned())]),
             cpu_shares: 0,
             has_image: true,
+            peas: BTreeMap::new(),
         }
     }
 
@@ -250,5 +292,8 @@ mod tests {
             assert!(!file_name(handle).contains('/'));
         }
         assert_ne!(file_name("a/b"), file_name("a/c"));
+        // The image store takes 200 bytes.
+        assert!(pea_name(&"h".repeat(100), &"p".repeat(100)).len() <= 200);
+        assert_ne!(pea_name("a", "b/c"), pea_name("a", "b/d"));
     }
 }

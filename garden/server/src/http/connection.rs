@@ -19,8 +19,10 @@ use super::body::Body;
 use super::chunked;
 use super::head::{Head, MAX_HEAD};
 
-/// Room made for each read.
+/// Room made for a read at first: most requests are small.
 const READ: usize = 16 << 10;
+/// And at most, after reads that found more than they had room for.
+const LARGE_READ: usize = 256 << 10;
 /// How long a closing connection is read from, so that its answer arrives.
 const LINGER: Duration = Duration::from_secs(10);
 
@@ -75,6 +77,8 @@ pub struct Connection {
     io: Io,
     buffer: Vec<u8>,
     start: usize,
+    /// How much is read at once.
+    room: usize,
     pub(super) times: Times,
 }
 
@@ -93,6 +97,7 @@ impl Connection {
             io,
             buffer: Vec::new(),
             start: 0,
+            room: READ,
             times,
         }
     }
@@ -264,7 +269,12 @@ impl Connection {
             self.buffer.drain(..self.start);
             self.start = 0;
         }
-        self.buffer.reserve(READ);
-        self.io.read_buf(&mut self.buffer).await
+        self.buffer.reserve(self.room);
+        let room = self.buffer.capacity() - self.buffer.len();
+        let read = self.io.read_buf(&mut self.buffer).await?;
+        if read == room {
+            self.room = (self.room * 2).min(LARGE_READ);
+        }
+        Ok(read)
     }
 }

@@ -2,22 +2,36 @@
 //!
 //! While somebody fetches, nothing is lost: a full queue holds the sender back, as a pipe would.
 //! While nobody does, what is beyond [`ROOM`] is dropped, so that an output nobody wants stops
-//! nothing. (A client that wants it opens the socket right after the first line of control.)
+//! nothing. A client that wants it opens the socket right after the first line of control, so that
+//! at first a full queue waits for it for a moment ([`PATIENCE`]).
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+use tokio::time::{Instant, timeout_at};
 
 /// Bytes that a queue holds before it holds back or drops.
 pub const ROOM: usize = 1 << 20;
 
+/// How long after its beginning a full queue waits for somebody to fetch.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+
 /// One output, from its first byte to its end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Queue {
     state: Mutex<State>,
     changed: Notify,
+    /// Until when somebody may still come for the first bytes.
+    expected: Instant,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self::with_patience(PATIENCE)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -28,6 +42,7 @@ struct State {
     dropped: u64,
     has_ended: bool,
     readers: usize,
+    was_read: bool,
 }
 
 /// Somebody who fetches.
@@ -49,6 +64,15 @@ pub struct Progress {
 }
 
 impl Queue {
+    /// One that waits so long for somebody to fetch.
+    fn with_patience(patience: Duration) -> Self {
+        Self {
+            state: Mutex::default(),
+            changed: Notify::new(),
+            expected: Instant::now() + patience,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,12 +91,18 @@ impl Queue {
                     state.pieces.push_back(piece);
                     break;
                 }
-                if state.readers == 0 {
+                let is_expected = !state.was_read && Instant::now() < self.expected;
+                if state.readers == 0 && !is_expected {
                     state.dropped += piece.len() as u64;
                     break;
                 }
             }
-            changed.await;
+            // A reader that came keeps waking this one; without any the time runs out once.
+            if Instant::now() < self.expected {
+                let _whichever = timeout_at(self.expected, changed).await;
+            } else {
+                changed.await;
+            }
         }
         self.changed.notify_waiters();
     }
@@ -85,7 +115,11 @@ impl Queue {
 
     /// Begins to fetch.
     pub fn read(&self) -> Reader<'_> {
-        self.lock().readers += 1;
+        {
+            let mut state = self.lock();
+            state.readers += 1;
+            state.was_read = true;
+        }
         Reader { queue: self }
     }
 
@@ -166,7 +200,7 @@ mod tests {
     #[test]
     fn without_a_reader_the_first_bytes_are_kept_and_the_rest_dropped() {
         runtime().block_on(async {
-            let queue = Queue::default();
+            let queue = Queue::with_patience(Duration::ZERO);
             for _ in 0..40 {
                 queue.push(vec![7; ROOM / 32]).await;
             }
@@ -183,6 +217,32 @@ mod tests {
             }
             assert_eq!(bytes, ROOM);
             assert_eq!(queue.progress().waiting, 0);
+        });
+    }
+
+    #[test]
+    fn a_reader_that_comes_a_little_late_gets_everything() {
+        runtime().block_on(async {
+            let queue = Arc::new(Queue::with_patience(Duration::from_secs(60)));
+            let sender = Arc::clone(&queue);
+            let task = tokio::spawn(async move {
+                for _ in 0..40 {
+                    sender.push(vec![7; ROOM / 32]).await;
+                }
+                sender.end();
+            });
+            while queue.progress().waiting < ROOM {
+                tokio::task::yield_now().await;
+            }
+            let mut reader = queue.read();
+            let mut bytes = 0;
+            while let Some(piece) = reader.next().await {
+                bytes += piece.len();
+                let length = piece.len();
+                reader.settle(piece, length);
+            }
+            task.await.unwrap();
+            assert_eq!((bytes, queue.progress().dropped), (ROOM / 32 * 40, 0));
         });
     }
 

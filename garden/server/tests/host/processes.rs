@@ -253,7 +253,7 @@ fn what_cannot_be_run_is_said_with_its_type() {
     assert!(message.contains(expected), "{message}");
     let mut pea = shell("true");
     pea.image.uri = "/some/image".to_owned();
-    assert!(refused(&pea).2.contains("not supported"));
+    assert!(refused(&pea).2.contains("open the image /some/image"));
     let mut bound = shell("true");
     bound.bind_mounts.push(Default::default());
     assert!(refused(&bound).2.contains("image of its own"));

@@ -146,8 +146,16 @@ impl World {
         assert_eq!(left("depot"), Vec::<String>::new(), "{}", self.log());
         assert_eq!(left("state/containers"), Vec::<String>::new());
         assert_eq!(left("store/images"), Vec::<String>::new());
-        let links = self.sandbox.net().ip(&["-o", "link"]);
-        assert_eq!(links.lines().count(), 1, "{links}");
+        // Links go in the background.
+        let deadline = Instant::now() + std::time::Duration::from_secs(30);
+        loop {
+            let links = self.sandbox.net().ip(&["-o", "link"]);
+            if links.lines().count() == 1 {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{links}");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
         self.end("TERM");
         assert!(!self.log().contains("left behind"), "{}", self.log());
         let mounts = self.actor.read("/proc/self/mountinfo");

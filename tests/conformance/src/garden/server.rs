@@ -147,6 +147,21 @@ impl Server {
     /// If it does not.
     #[track_caller]
     pub fn start(&mut self) {
+        self.launch();
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(error) = self.client().ping() {
+            let is_over = Instant::now() > deadline || !self.is_alive();
+            assert!(!is_over, "no server: {error}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Starts it (again) without waiting for anything.
+    ///
+    /// # Panics
+    /// If there is no process.
+    #[track_caller]
+    pub fn launch(&mut self) {
         let at = |name: &str| self.directory().join(name).display().to_string();
         let warren = programs::warren().display().to_string();
         let mut argv = vec![warren, "serve".to_owned(), "garden".to_owned()];
@@ -177,12 +192,6 @@ impl Server {
         );
         let started = self.actor().run(&["sh", "-c", &script]).success();
         self.pid = Some(started.stdout.trim().to_owned());
-        let deadline = Instant::now() + PATIENCE;
-        while let Err(error) = self.client().ping() {
-            let is_over = Instant::now() > deadline || !self.is_alive();
-            assert!(!is_over, "no server: {error}\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
     }
 
     /// Whether its process is there.

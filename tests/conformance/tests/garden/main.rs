@@ -8,6 +8,7 @@ mod grace;
 mod lifecycle;
 mod limits;
 mod network;
+mod pea;
 mod process;
 mod properties;
 mod restart;

@@ -10,11 +10,14 @@ const LIMIT_MS: u64 = 150_000;
 
 /// Runs a test executable there, one test at a time, and wants all this many to pass.
 #[track_caller]
-fn pass(name: &str, arguments: &[&str], least: usize) {
+pub(crate) fn pass(name: &str, arguments: &[&str], least: usize) {
     let vm = Vm::shared();
     let _turn = turn::take();
     let executable = format!("/host/{name}");
-    let argv = [&[executable.as_str(), "--test-threads=1"], arguments].concat();
+    // No cargo is there to build what a test needs.
+    let programs = format!("{}=/host", warren_tests_harness::programs::DIRECTORY);
+    let argv = ["env", &programs, &executable, "--test-threads=1"];
+    let argv = [&argv, arguments].concat();
     let output = vm.actor().run_program(Program {
         argv: argv.into_iter().map(str::to_owned).collect(),
         env: Vec::new(),

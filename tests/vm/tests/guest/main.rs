@@ -4,5 +4,7 @@
 mod crates;
 mod doctor;
 mod firewall;
+mod garden;
 mod machine;
+mod systemd;
 mod turn;

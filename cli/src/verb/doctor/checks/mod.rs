@@ -2,10 +2,15 @@
 
 mod agent_firewall;
 mod capabilities;
+mod container_confinement;
+mod container_namespaces;
+pub mod container_network;
 mod controllers;
 mod descriptors;
 mod device_filter;
 mod device_nodes;
+mod garden;
+mod headroom;
 mod identity;
 mod idmap;
 mod kernel;
@@ -15,6 +20,7 @@ mod mounts;
 pub mod nft;
 mod overlay;
 mod proc;
+mod rootfs;
 pub mod store;
 mod user_namespaces;
 
@@ -66,6 +72,19 @@ pub const ALL: &[Check] = &[
     check("xfs-quota", "XFS and its quota, which are not needed", store::xfs),
     check("mount-propagation", "whether mounts spread from the root", proc::propagation),
     check("proc", "/proc is ours and a fresh one can be mounted", proc::fresh),
+    check("container-namespaces", "every kind of namespace can be made", container_namespaces::kinds),
+    check("container-ids", "the ids of unprivileged containers can be mapped", container_namespaces::ids_of_unprivileged),
+    check("container-mounts", "containers can mount proc, sysfs, devpts and the like", container_namespaces::mounts),
+    check("container-rootfs", "how root filesystems are made in the store", rootfs::ladder),
+    check("container-seccomp", "the system call filter of unprivileged containers loads", container_confinement::seccomp),
+    check("container-capabilities", "what root of a privileged container can do", container_confinement::privileged),
+    check("container-links", "bridges and veth pairs can be made", container_network::links),
+    check("container-nat", "a container's packet is forwarded and masqueraded", container_network::masquerade),
+    check("ip-forward", "forwarding is on in this network namespace, or can be", container_network::forwarding),
+    check("foreign-drops", "no table of others stops forwarded packets", container_network::foreign_drops),
+    check("network-pool", "the addresses of containers are nobody else's", container_network::pool),
+    check("headroom", "memory and processes left for containers", headroom::left_for_containers),
+    check("garden-server", "whether a Garden server answers at the usual place", garden::answers),
     check("descriptors", "standard descriptors are open and no others were inherited", descriptors::inherited),
     check("epoll", "epoll reports events", descriptors::epoll),
 ];

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use rustix::process::{Pid, Signal};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
-use warren_container_runtime::engine::{Stdio, resize};
+use warren_container_runtime::engine::{Spawned, Stdio, resize};
 
 use super::super::engine::{Engine, other};
 use super::super::memory::Memory;
@@ -89,6 +89,10 @@ impl Engine for Plain {
             .unwrap()
             .insert(child.id().try_into().unwrap());
         Ok(pid(&child))
+    }
+
+    fn spawn_with_root(&self, _: &ProcessSpec, _: Stdio) -> Result<Spawned, Failure> {
+        Err(Failure::new(FailureKind::Other, "there are no roots"))
     }
 
     fn within(&self, _: &str, _: Option<&Path>, _: impl FnOnce() -> i32) -> Result<Pid, Failure> {
