@@ -475,3 +475,21 @@ fn kill_at_any_point_leaves_a_store_that_is_whole() {
         );
     });
 }
+
+/// A process that is killed between moving an image away and unmounting what is in it.
+#[test]
+fn what_is_mounted_in_the_trash_does_not_keep_a_store_from_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    in_private_mounts(|| {
+        drop(open(&root, None));
+        let inside = root.join("trash/image/lower/0");
+        fs::create_dir_all(&inside).unwrap();
+        mount("tmpfs", &inside, "size=1m");
+        mount("tmpfs", &inside, "size=1m");
+        drop(open(&root, None));
+        assert_eq!(fs::read_dir(root.join("trash")).unwrap().count(), 0);
+        let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+        assert!(!mounts.contains("/trash/"), "{mounts}");
+    });
+}
