@@ -52,7 +52,8 @@ impl Peers {
 
     /// crun refuses a hybrid host whose cgroup v2 has a controller, so it does not get to see that.
     pub fn crun(&self) {
-        let script = "umount /sys/fs/cgroup/unified 2>/dev/null; exec crun run warren-bench-crun";
+        let script = "if umount /sys/fs/cgroup/unified 2>/dev/null; then \
+             mount -t tmpfs none /sys/fs/cgroup/unified; fi; exec crun run warren-bench-crun";
         must(
             Command::new("unshare")
                 .args(["--mount", "sh", "-c", script])
