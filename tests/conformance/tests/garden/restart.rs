@@ -1,5 +1,7 @@
 //! Servers come and go; containers stay.
 
+use std::time::{Duration, Instant};
+
 use warren_garden_client::Streams;
 use warren_tests_conformance::garden::{Server, Sink, shell};
 use warren_wire_garden::container::Properties;
@@ -52,12 +54,17 @@ fn containers_processes_ports_and_properties_survive_any_end_of_the_server() {
         ..Streams::default()
     };
     let attached = server.client().attach("kept", "p", streams).unwrap();
+    // What it says from now on comes here too.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !output.text().contains("line ") {
+        assert!(Instant::now() < deadline, "no output");
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let go = server
         .client()
         .run("kept", &shell("root", "touch /tmp/go"), Streams::default());
     assert_eq!(go.unwrap().wait().unwrap(), 0);
     assert_eq!(attached.wait().unwrap(), 9);
-    assert!(output.text().contains("line "), "{}", output.text());
     server.client().destroy("kept").unwrap();
 }
 
