@@ -1,5 +1,7 @@
 //! From nothing to a finished process and back.
 
+use std::time::Duration;
+
 use warren_garden_client::{Client, Error, Streams};
 use warren_tests_conformance::garden::Server;
 use warren_tests_conformance::said;
@@ -10,6 +12,7 @@ use super::peers::{Docker, Peers};
 use crate::figures::{Samples, table};
 
 const RUNS: usize = 40;
+const PAUSE: Duration = Duration::from_millis(150);
 
 /// Turns of ours and of the peers, then the steps of ours.
 pub fn bench() {
@@ -23,6 +26,8 @@ pub fn bench() {
         let [ours, privileged, crun, runc, dockers] = &mut samples;
         let is_warm = round >= 3;
         let each = |into: &mut Samples, work: &mut dyn FnMut()| {
+            // What the one before left to the kernel is no cost of this one.
+            std::thread::sleep(PAUSE);
             if is_warm {
                 into.time(work);
             } else {

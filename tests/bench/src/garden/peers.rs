@@ -1,5 +1,6 @@
 //! Other runtimes, given the same root file system.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -22,6 +23,9 @@ pub fn must(command: &mut Command) {
 /// A bundle for OCI runtimes.
 pub struct Peers {
     bundle: TempDir,
+    /// Keeps a mount namespace without cgroup v2: crun refuses a hybrid host whose cgroup v2 has a
+    /// controller, so it does not get to see that.
+    without_v2: Child,
 }
 
 impl Peers {
@@ -47,17 +51,33 @@ impl Peers {
         if let Err(error) = edited.and_then(|text| std::fs::write(&config, text)) {
             panic!("cannot write {}: {error}", config.display());
         }
-        Self { bundle }
+        let script = "if umount /sys/fs/cgroup/unified 2>/dev/null; then \
+             mount -t tmpfs none /sys/fs/cgroup/unified; fi; echo; exec sleep 3600";
+        let started = Command::new("unshare")
+            .args(["--mount", "sh", "-c", script])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut without_v2 = match started {
+            Ok(started) => started,
+            Err(error) => panic!("cannot start unshare: {error}"),
+        };
+        // It says when it has done its part.
+        if let Some(said) = &mut without_v2.stdout
+            && let Err(error) = said.read_exact(&mut [0])
+        {
+            panic!("no mount namespace for crun: {error}");
+        }
+        Self { bundle, without_v2 }
     }
 
-    /// crun refuses a hybrid host whose cgroup v2 has a controller, so it does not get to see that.
+    /// crun.
     pub fn crun(&self) {
-        let script = "if umount /sys/fs/cgroup/unified 2>/dev/null; then \
-             mount -t tmpfs none /sys/fs/cgroup/unified; fi; exec crun run warren-bench-crun";
         must(
-            Command::new("unshare")
-                .args(["--mount", "sh", "-c", script])
-                .current_dir(self.bundle.path()),
+            Command::new("nsenter")
+                .arg(format!("--mount=/proc/{}/ns/mnt", self.without_v2.id()))
+                .arg(format!("--wd={}", self.bundle.path().display()))
+                .args(["crun", "run", "warren-bench-crun"]),
         );
     }
 
@@ -68,6 +88,14 @@ impl Peers {
                 .args(["run", "warren-bench-runc"])
                 .current_dir(self.bundle.path()),
         );
+    }
+}
+
+impl Drop for Peers {
+    fn drop(&mut self) {
+        if let Err(error) = self.without_v2.kill().and_then(|()| self.without_v2.wait()) {
+            eprintln!("sleep: {error}");
+        }
     }
 }
 
