@@ -34,5 +34,5 @@ pub mod subnet;
 pub mod sysctl;
 
 pub use error::Error;
-pub use network::{MappingRequest, Network, Recovered, Spec};
+pub use network::{MappingRequest, Network, Recovered, Report, Spec};
 pub use settings::Settings;

@@ -6,6 +6,8 @@
 mod inner;
 mod leaving;
 
+pub use leaving::Report;
+
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -255,12 +257,17 @@ impl Network {
     }
 
     /// Starts the thread for [`Network::destroy_soon`]; `executor` is opened in the same network
-    /// namespace as the other. Dropping the value waits until what was begun is done.
+    /// namespace as the other. What could not be removed is reported, and tried again with the next
+    /// one that leaves, or at the next start. Dropping the value waits until what was begun is done.
     ///
     /// # Errors
     /// No thread could be started.
-    pub fn remove_in_background(&mut self, executor: Box<dyn Execute>) -> std::io::Result<()> {
-        self.remover = Some(leaving::Remover::start(&self.shared, executor)?);
+    pub fn remove_in_background(
+        &mut self,
+        executor: Box<dyn Execute>,
+        report: Report,
+    ) -> std::io::Result<()> {
+        self.remover = Some(leaving::Remover::start(&self.shared, executor, report)?);
         Ok(())
     }
 

@@ -6,30 +6,13 @@
 //! engines do, the child is forked and moves itself.
 #![expect(unsafe_code, reason = "fork and clone3 have no safe face")]
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
 
-/// `struct clone_args`, first version that has `cgroup` (uapi/linux/sched.h).
-#[repr(C)]
-#[derive(Default)]
-struct CloneArgs {
-    flags: u64,
-    pidfd: u64,
-    child_tid: u64,
-    parent_tid: u64,
-    exit_signal: u64,
-    stack: u64,
-    stack_size: u64,
-    tls: u64,
-    set_tid: u64,
-    set_tid_size: u64,
-    cgroup: u64,
-}
-
-const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+use crate::clone3::{clone3, last_errno};
 
 /// Why the child did not do its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,27 +61,8 @@ pub(crate) unsafe fn run(
 
 /// `Ok(None)` in the child.
 fn clone_into(cgroup: Option<BorrowedFd<'_>>) -> Result<Option<Pid>, Errno> {
-    let mut args = CloneArgs {
-        exit_signal: libc::SIGCHLD as u64,
-        ..CloneArgs::default()
-    };
-    if let Some(directory) = cgroup {
-        args.flags = CLONE_INTO_CGROUP;
-        args.cgroup = directory.as_raw_fd() as u64;
-    }
-    // SAFETY: `args` is a valid clone_args of the size passed; without CLONE_VM the
-    // child has its own copy of memory and returns on a copy of this stack.
-    let answer = unsafe {
-        libc::syscall(
-            libc::SYS_clone3,
-            &raw mut args,
-            std::mem::size_of::<CloneArgs>(),
-        )
-    };
-    match answer {
-        -1 => Err(last_errno()),
-        pid => Ok(Pid::from_raw(pid as i32)),
-    }
+    // SAFETY: what runs in the child keeps to the contract of `run`.
+    unsafe { clone3(0, cgroup) }.map(Pid::from_raw)
 }
 
 /// Forks; the child enters the cgroup itself, works and exits.
@@ -130,8 +94,4 @@ fn enter(cgroup: BorrowedFd<'_>) -> Result<(), Errno> {
 fn exit(code: i32) -> ! {
     // SAFETY: _exit only ends this process; no destructor of the copied parent runs.
     unsafe { libc::_exit(code) }
-}
-
-fn last_errno() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }

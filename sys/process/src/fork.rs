@@ -11,11 +11,12 @@
 //! | [`fork_into`] | in new namespaces, all owned by the new user namespace if there is one, and in a given cgroup v2 group |
 #![expect(unsafe_code, reason = "fork and clone have no safe face")]
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
 use rustix::process::Pid;
 
+use crate::clone3::{clone3, last_errno};
 use crate::namespaces::Kind;
 
 /// Where one is after a fork.
@@ -66,7 +67,8 @@ pub fn fork_into(kinds: &[Kind], group: Option<BorrowedFd<'_>>) -> Result<(Fork,
     single_thread()?;
     let flags = kinds.iter().fold(0_u64, |all, kind| all | flag(*kind));
     if let Some(group) = group {
-        match clone3(flags, Some(group)) {
+        // SAFETY: this is the only thread, so the child is a whole process.
+        match unsafe { clone3(flags, Some(group)) } {
             // Filtered, or a kernel without the field.
             Err(Errno::NOSYS | Errno::TOOBIG | Errno::INVAL) => {}
             Err(errno) => return Err(Error::Fork(errno)),
@@ -121,50 +123,6 @@ fn parent(pid: i32) -> Result<Fork, Error> {
         .ok_or(Error::Fork(Errno::CHILD))
 }
 
-/// `struct clone_args`, first version that has `cgroup` (uapi/linux/sched.h).
-#[repr(C)]
-#[derive(Default)]
-struct CloneArgs {
-    flags: u64,
-    pidfd: u64,
-    child_tid: u64,
-    parent_tid: u64,
-    exit_signal: u64,
-    stack: u64,
-    stack_size: u64,
-    tls: u64,
-    set_tid: u64,
-    set_tid_size: u64,
-    cgroup: u64,
-}
-
-const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
-
-fn clone3(flags: u64, group: Option<BorrowedFd<'_>>) -> Result<i32, Errno> {
-    let mut args = CloneArgs {
-        flags,
-        exit_signal: libc::SIGCHLD as u64,
-        ..CloneArgs::default()
-    };
-    if let Some(group) = group {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = group.as_raw_fd() as u64;
-    }
-    // SAFETY: `args` is a valid clone_args of the size passed; without CLONE_VM the child has its
-    // own copy of memory and returns on a copy of this stack; there is no other thread.
-    let answer = unsafe {
-        libc::syscall(
-            libc::SYS_clone3,
-            &raw mut args,
-            std::mem::size_of::<CloneArgs>(),
-        )
-    };
-    i32::try_from(answer)
-        .ok()
-        .filter(|pid| *pid >= 0)
-        .ok_or_else(last_errno)
-}
-
 /// The older call, which filters on `clone3` leave alone.
 fn clone(flags: u64) -> Result<i32, Errno> {
     let flags = flags | libc::SIGCHLD as u64;
@@ -175,10 +133,6 @@ fn clone(flags: u64) -> Result<i32, Errno> {
         .ok()
         .filter(|pid| *pid >= 0)
         .ok_or_else(last_errno)
-}
-
-fn last_errno() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
 #[cfg(test)]

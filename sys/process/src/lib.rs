@@ -5,6 +5,7 @@
 
 pub mod capabilities;
 mod child;
+mod clone3;
 pub mod descriptors;
 pub mod exec;
 pub mod fork;

@@ -22,7 +22,7 @@ use super::{Inner, Shared};
 use crate::apply::{self, Execute};
 use crate::error::Error;
 use crate::plan::{self, Names, Observed, Others, Step};
-use crate::record::Record;
+use crate::record::{Phase, Record};
 use crate::settings::Settings;
 use crate::subnet::Request;
 
@@ -30,7 +30,12 @@ use crate::subnet::Request;
 #[derive(Debug, Default)]
 pub(super) struct Leaving {
     ids: BTreeSet<String>,
+    /// Those that could not be removed: tried again with the next.
+    failed: BTreeSet<String>,
 }
+
+/// Is told of each container, by handle, whose network could not be removed in the background.
+pub type Report = Box<dyn Fn(&str, &Error) + Send>;
 
 impl Leaving {
     pub(super) fn is_empty(&self) -> bool {
@@ -72,6 +77,7 @@ impl Remover {
     pub(super) fn start(
         shared: &Arc<Shared>,
         mut executor: Box<dyn Execute>,
+        report: Report,
     ) -> std::io::Result<Self> {
         let is_ending = Arc::new(AtomicBool::new(false));
         let thread = {
@@ -79,7 +85,7 @@ impl Remover {
             let name = "network-remover".to_owned();
             std::thread::Builder::new()
                 .name(name)
-                .spawn(move || work(&shared, &is_ending, executor.as_mut()))?
+                .spawn(move || work(&shared, &is_ending, executor.as_mut(), &report))?
         };
         Ok(Self {
             shared: shared.clone(),
@@ -108,15 +114,23 @@ impl Drop for Remover {
     }
 }
 
-fn work(shared: &Shared, is_ending: &AtomicBool, executor: &mut dyn Execute) {
+fn work(shared: &Shared, is_ending: &AtomicBool, executor: &mut dyn Execute, report: &Report) {
     let mut inner = shared.lock();
     loop {
+        if !inner.leaving.ids.is_empty() {
+            let mut failed = std::mem::take(&mut inner.leaving.failed);
+            inner.leaving.ids.append(&mut failed);
+        }
         let batch: Vec<Record> = {
             let known = inner.leaving.ids.iter();
             let records = known.filter_map(|id| inner.records.get(id));
-            records.cloned().collect()
+            // One that failed may have been made anew since.
+            let leaving = records.filter(|record| record.phase == Phase::Removing);
+            leaving.cloned().collect()
         };
         if batch.is_empty() {
+            inner.leaving.ids.clear();
+            shared.changed.notify_all();
             if is_ending.load(Ordering::SeqCst) {
                 return;
             }
@@ -137,12 +151,23 @@ fn work(shared: &Shared, is_ending: &AtomicBool, executor: &mut dyn Execute) {
         drop(inner);
         let deleted = delete_links(&shared.settings, &leaving, executor);
         inner = shared.lock();
+        if let Err(error) = &deleted {
+            batch
+                .iter()
+                .for_each(|record| report(&record.handle, error));
+        }
         for record in &batch {
-            // A failure leaves the record, which says that it is to be removed: the next one to
-            // destroy it is told why it cannot be.
-            if deleted.is_ok() {
-                _ = inner.finish(shared, record);
+            let mut is_gone = deleted.is_ok();
+            if is_gone && let Err(error) = inner.finish(shared, record) {
+                report(&record.handle, &error);
+                is_gone = false;
             }
+            if !is_gone {
+                inner.leaving.failed.insert(record.id());
+            }
+        }
+        // All of the batch, and what needed nothing any more.
+        for record in &batch {
             inner.leaving.ids.remove(&record.id());
         }
         shared.changed.notify_all();

@@ -1,6 +1,7 @@
 //! Removal in the background: nobody meets what is leaving, and nothing stays.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use warren_container_network::record::Phase;
 use warren_container_network::{Error, MappingRequest, Spec};
@@ -21,12 +22,18 @@ fn spec() -> Spec {
     }
 }
 
+fn unexpected(handle: &str, error: &Error) {
+    panic!("{handle}: {error}");
+}
+
 #[test]
 fn the_same_container_comes_back_at_once() {
     let world = World::new();
     let mut network = world.network(World::settings());
     let kernel = Box::new(world.kernel());
-    network.remove_in_background(kernel).unwrap();
+    network
+        .remove_in_background(kernel, Box::new(unexpected))
+        .unwrap();
     let port = mirror(&world.neighbour, "0.0.0.0:0").port();
     for _ in 0..20 {
         let container = Container::new(&network, "c", &spec());
@@ -47,7 +54,7 @@ fn a_sibling_keeps_its_bridge_while_another_leaves() {
     let world = World::new();
     let mut network = world.network(World::settings());
     network
-        .remove_in_background(Box::new(world.kernel()))
+        .remove_in_background(Box::new(world.kernel()), Box::new(unexpected))
         .unwrap();
     let port = mirror(&world.neighbour, "0.0.0.0:0").port();
     let other = Spec {
@@ -73,12 +80,32 @@ fn a_removal_that_fails_in_the_background_can_be_repeated_and_a_restart_finishes
     let world = World::new();
     let mut network = world.network(World::settings());
     let (executor, left) = dying_executor(&world, true);
-    network.remove_in_background(Box::new(executor)).unwrap();
+    let reports = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&reports);
+    let report = move |handle: &str, _: &Error| {
+        assert_eq!(handle, "c");
+        count.fetch_add(1, Ordering::SeqCst);
+    };
+    network
+        .remove_in_background(Box::new(executor), Box::new(report))
+        .unwrap();
     let _container = Container::new(&network, "c", &spec());
     left.store(0, Ordering::SeqCst);
     assert!(network.destroy_soon("c").unwrap());
     network.settle();
     assert_eq!(network.get("c").unwrap().phase, Phase::Removing);
+    assert_eq!(reports.load(Ordering::SeqCst), 1);
+    // The next that leaves takes it along.
+    let other = Container::new(&network, "other", &Spec::default());
+    network.destroy_soon("other").unwrap();
+    network.settle();
+    assert!(network.list().is_empty());
+    drop(other);
+    world.assert_clean();
+    let _container = Container::new(&network, "c", &spec());
+    left.store(0, Ordering::SeqCst);
+    network.destroy_soon("c").unwrap();
+    network.settle();
     let net = NetNs::new();
     let net = std::fs::File::open(net.path()).unwrap();
     // A new one of the same name begins with the removal of what is left.

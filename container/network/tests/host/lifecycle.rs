@@ -284,7 +284,10 @@ fn a_hundred_containers_come_and_go_at_once() {
     let world = World::new();
     let mut network = world.network(settings());
     let kernel = Box::new(world.kernel());
-    network.remove_in_background(kernel).unwrap();
+    let report = |handle: &str, error: &Error| panic!("{handle}: {error}");
+    network
+        .remove_in_background(kernel, Box::new(report))
+        .unwrap();
     let port = mirror(&world.neighbour, "0.0.0.0:0").port();
     let began = Instant::now();
     let slowest = Mutex::new(Duration::ZERO);

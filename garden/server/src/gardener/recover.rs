@@ -213,8 +213,16 @@ fn open_network(config: &Config, log: &Log) -> Result<Network, Error> {
     let directory = config.state.join("network");
     let (mut network, recovered) = Network::open(settings, &directory, Box::new(kernel()?))
         .map_err(error::step("open the network"))?;
+    let told = log.clone();
+    let report = move |handle: &str, error: &warren_container_network::Error| {
+        let text = chain(error);
+        told.error(
+            "network not removed",
+            &[("handle", handle), ("error", &text)],
+        );
+    };
     network
-        .remove_in_background(Box::new(kernel()?))
+        .remove_in_background(Box::new(kernel()?), Box::new(report))
         .map_err(error::step("start the thread that removes networks"))?;
     for handle in recovered.removed {
         log.info("removed a half made network", &[("handle", &handle)]);
