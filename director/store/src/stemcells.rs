@@ -1,0 +1,168 @@
+//! Stemcells, one row for each CPI that has them.
+
+use sqlx::FromRow;
+
+use crate::error::During;
+use crate::{Db, Error};
+
+/// A stemcell on one CPI.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Stemcell {
+    /// Key.
+    pub id: i64,
+    /// As its maker calls it.
+    pub name: String,
+    /// Compared by the rules of versions.
+    pub version: String,
+    /// Such as `debian-bookworm`.
+    pub operating_system: String,
+    /// What the CPI calls it.
+    pub cid: String,
+    /// Digest of its image.
+    pub sha1: String,
+    /// The CPI's name in the CPI config; empty without one.
+    pub cpi: String,
+    /// What its agent understands.
+    pub api_version: Option<i64>,
+}
+
+/// All stemcells by name.
+///
+/// # Errors
+/// What the database said.
+pub async fn list<'c>(db: impl Db<'c>) -> Result<Vec<Stemcell>, Error> {
+    sqlx::query_as(
+        "SELECT id, name, version, operating_system, cid, sha1, cpi, api_version \
+         FROM stemcells ORDER BY name, id",
+    )
+    .fetch_all(db)
+    .await
+    .during("list stemcells")
+}
+
+/// A stemcell on one CPI.
+///
+/// # Errors
+/// What the database said.
+pub async fn find<'c>(
+    db: impl Db<'c>,
+    name: &str,
+    version: &str,
+    cpi: &str,
+) -> Result<Option<Stemcell>, Error> {
+    sqlx::query_as(
+        "SELECT id, name, version, operating_system, cid, sha1, cpi, api_version \
+         FROM stemcells WHERE name = $1 AND version = $2 AND cpi = $3",
+    )
+    .bind(name)
+    .bind(version)
+    .bind(cpi)
+    .fetch_optional(db)
+    .await
+    .during("find a stemcell")
+}
+
+/// What a new stemcell is made of.
+#[derive(Debug, Clone)]
+pub struct New<'a> {
+    /// As its maker calls it.
+    pub name: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// Such as `debian-bookworm`.
+    pub operating_system: &'a str,
+    /// What the CPI calls it.
+    pub cid: &'a str,
+    /// Digest of its image.
+    pub sha1: &'a str,
+    /// The CPI's name.
+    pub cpi: &'a str,
+    /// What its agent understands.
+    pub api_version: Option<i64>,
+}
+
+/// Adds a stemcell, or replaces the one of the same name, version and CPI; the answer is its key.
+///
+/// # Errors
+/// What the database said.
+pub async fn put<'c>(db: impl Db<'c>, new: &New<'_>) -> Result<i64, Error> {
+    sqlx::query_scalar(
+        "INSERT INTO stemcells (name, version, operating_system, cid, sha1, cpi, api_version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name, version, cpi) DO UPDATE SET \
+         operating_system = excluded.operating_system, cid = excluded.cid, sha1 = excluded.sha1, \
+         api_version = excluded.api_version RETURNING id",
+    )
+    .bind(new.name)
+    .bind(new.version)
+    .bind(new.operating_system)
+    .bind(new.cid)
+    .bind(new.sha1)
+    .bind(new.cpi)
+    .bind(new.api_version)
+    .fetch_one(db)
+    .await
+    .during("add a stemcell")
+}
+
+/// Forgets a stemcell.
+///
+/// # Errors
+/// What the database said.
+pub async fn delete<'c>(db: impl Db<'c>, id: i64) -> Result<(), Error> {
+    sqlx::query("DELETE FROM stemcells WHERE id = $1")
+        .bind(id)
+        .execute(db)
+        .await
+        .during("forget a stemcell")?;
+    Ok(())
+}
+
+/// Remembers that a stemcell was offered to a CPI, whether or not it took it.
+///
+/// # Errors
+/// What the database said.
+pub async fn record_upload<'c>(
+    db: impl Db<'c>,
+    name: &str,
+    version: &str,
+    cpi: &str,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO stemcell_uploads (name, version, cpi) VALUES ($1, $2, $3) \
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(name)
+    .bind(version)
+    .bind(cpi)
+    .execute(db)
+    .await
+    .during("record the upload of a stemcell")?;
+    Ok(())
+}
+
+/// The CPIs that a stemcell was offered to.
+///
+/// # Errors
+/// What the database said.
+pub async fn uploads<'c>(db: impl Db<'c>, name: &str, version: &str) -> Result<Vec<String>, Error> {
+    sqlx::query_scalar("SELECT cpi FROM stemcell_uploads WHERE name = $1 AND version = $2")
+        .bind(name)
+        .bind(version)
+        .fetch_all(db)
+        .await
+        .during("list the uploads of a stemcell")
+}
+
+/// Forgets that a stemcell was offered.
+///
+/// # Errors
+/// What the database said.
+pub async fn forget_uploads<'c>(db: impl Db<'c>, name: &str, version: &str) -> Result<(), Error> {
+    sqlx::query("DELETE FROM stemcell_uploads WHERE name = $1 AND version = $2")
+        .bind(name)
+        .bind(version)
+        .execute(db)
+        .await
+        .during("forget the uploads of a stemcell")?;
+    Ok(())
+}

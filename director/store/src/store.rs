@@ -1,0 +1,154 @@
+//! The database behind all tables.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sqlx::any::{AnyPoolOptions, install_default_drivers};
+use sqlx::{Any, AnyPool, Executor};
+
+use crate::error::During;
+use crate::{Error, migrate};
+
+/// A transaction; what it did is undone when it is dropped without `commit`.
+pub type Transaction = sqlx::Transaction<'static, Any>;
+
+/// Something that statements can be run on: `store.pool()` or `&mut *transaction`.
+pub trait Db<'c>: Executor<'c, Database = Any> {}
+
+impl<'c, T: Executor<'c, Database = Any>> Db<'c> for T {}
+
+/// Which database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// SQLite, in a file.
+    Sqlite,
+    /// PostgreSQL, by URL.
+    Postgres,
+}
+
+/// What a director remembers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: AnyPool,
+    kind: Kind,
+}
+
+/// How long a writer waits for another in SQLite.
+const BUSY: Duration = Duration::from_secs(30);
+
+impl Store {
+    /// Opens the database at `url` (a path, `sqlite:PATH` or `postgres://...`) and brings its schema
+    /// up to date.
+    ///
+    /// # Errors
+    /// [`Error::Url`], [`Error::Newer`], or what the database said.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        install_default_drivers();
+        let (kind, url) = address(url)?;
+        let options = AnyPoolOptions::new()
+            .max_connections(if kind == Kind::Sqlite { 8 } else { 32 })
+            .acquire_timeout(Duration::from_secs(60));
+        let options = match kind {
+            Kind::Sqlite => options.after_connect(|connection, _| {
+                Box::pin(async move {
+                    // A writer that comes second waits; readers see the last commit meanwhile.
+                    connection
+                        .execute(sqlx::AssertSqlSafe(format!(
+                            "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; \
+                             PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON",
+                            BUSY.as_millis()
+                        )))
+                        .await?;
+                    Ok(())
+                })
+            }),
+            Kind::Postgres => options,
+        };
+        let pool = options
+            .connect(&url)
+            .await
+            .during("connect to the database")?;
+        let store = Self { pool, kind };
+        migrate::run(&store).await?;
+        Ok(store)
+    }
+
+    /// What single statements are run on.
+    #[must_use]
+    pub fn pool(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn begin(&self) -> Result<Transaction, Error> {
+        // A transaction of SQLite that starts reading and then writes can fail for ever, since what
+        // it has read may be old by then: so the right to write is taken first.
+        let statement = match self.kind {
+            Kind::Sqlite => "BEGIN IMMEDIATE",
+            Kind::Postgres => "BEGIN",
+        };
+        self.pool
+            .begin_with(statement)
+            .await
+            .during("begin a transaction")
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// The kind of database that a URL names, and the URL as the driver wants it.
+fn address(url: &str) -> Result<(Kind, String), Error> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok((Kind::Postgres, url.to_owned()));
+    }
+    let path = url
+        .strip_prefix("sqlite://")
+        .or_else(|| url.strip_prefix("sqlite:"))
+        .unwrap_or(url);
+    if path.is_empty() || path.contains("://") {
+        return Err(Error::Url {
+            url: without_password(url),
+        });
+    }
+    if let Some(directory) = Path::new(path)
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(directory).map_err(|source| Error::File {
+            step: "make the directory of the database,",
+            path: directory.to_owned(),
+            source,
+        })?;
+    }
+    let encoded = path.replace('%', "%25").replace('?', "%3f");
+    Ok((Kind::Sqlite, format!("sqlite://{encoded}?mode=rwc")))
+}
+
+fn without_password(url: &str) -> String {
+    match url.rsplit_once('@') {
+        Some((_, rest)) => format!("...@{rest}"),
+        None => url.to_owned(),
+    }
+}
+
+/// Unix time in seconds.
+#[must_use]
+pub fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        })
+}

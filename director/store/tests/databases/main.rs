@@ -1,0 +1,67 @@
+//! The store on SQLite and on a real PostgreSQL: the same cases, in fresh databases.
+//!
+//! PostgreSQL runs in a directory of its own, listens on a socket in it, and is stopped at the end.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests fail by panicking"
+)]
+
+mod cases;
+mod postgres;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use warren_director_store::Store;
+
+type Case = fn(String) -> Pin<Box<dyn Future<Output = ()>>>;
+
+/// Names and cases; each gets the URL of an empty database.
+fn all() -> Vec<(&'static str, Case)> {
+    macro_rules! list {
+        ($($case:path),* $(,)?) => {
+            vec![$((stringify!($case), (|url| Box::pin($case(url))) as Case)),*]
+        };
+    }
+    list![
+        cases::opens_twice_and_at_once,
+        cases::refuses_a_newer_schema,
+        cases::every_task_is_claimed_once,
+        cases::a_dead_workers_task_is_claimed_again,
+        cases::a_cancelled_task_still_ends,
+        cases::locks_exclude_and_expire,
+        cases::configs_are_listed_as_clients_expect,
+        cases::an_address_belongs_to_one,
+        cases::a_deployment_comes_and_goes,
+        cases::links_of_an_old_deploy_do_not_count,
+        cases::names_have_numbers_and_versions,
+        cases::values_are_pinned,
+        cases::events_are_filtered,
+        cases::packages_are_shared_by_versions,
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite() {
+    let directory = tempfile::tempdir().unwrap();
+    for (number, (name, case)) in all().into_iter().enumerate() {
+        println!("{name}");
+        let path = directory.path().join(format!("{number}.db"));
+        case(path.to_str().unwrap().to_owned()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgres() {
+    let server = postgres::Server::start().await;
+    for (number, (name, case)) in all().into_iter().enumerate() {
+        println!("{name}");
+        case(server.database(&format!("case{number}")).await).await;
+    }
+}
+
+async fn open(url: &str) -> Store {
+    Store::open(url).await.unwrap()
+}
