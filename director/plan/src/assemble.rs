@@ -1,0 +1,536 @@
+//! From everything that is known to a draft.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+use warren_wire_manifest::cloud_config::{Network, NetworkKind};
+use warren_wire_manifest::deployment::{Disks, InstanceGroup, VmSize};
+use warren_wire_manifest::ip::Cidr;
+
+use crate::addresses::{Pool, allocate, can_keep, check_static};
+use crate::json::{from_mapping, merged};
+use crate::output::{
+    AddressPlan, DiskWanted, Draft, Group, InstancePlan, JobPlan, NetworkPlan, Reservation, State,
+};
+use crate::placement::{Candidates, Placed};
+use crate::{Error, Input, Instance, links, properties, settings};
+
+/// Decides which instance is where, with which number, id and addresses, and who provides what to
+/// whom. Given what came of a draft as what exists, it decides the same again: so it is called once
+/// more when new instances have got rows and addresses.
+///
+/// # Errors
+/// Everything that makes a manifest impossible, with the director's codes.
+pub fn assemble(input: &Input<'_>) -> Result<Draft, Error> {
+    let mut pool = Pool::new(input.taken);
+    let mut claimed = BTreeSet::new();
+    let mut groups = Vec::new();
+    for group in &input.deployment.instance_groups {
+        groups.push(plan_group(input, group, &mut pool, &mut claimed)?);
+    }
+    let obsolete = obsolete(input, &claimed)?;
+    let links = links::resolve(input, &mut groups)?;
+    Ok(Draft {
+        groups,
+        obsolete,
+        links,
+    })
+}
+
+/// Instances whose group is gone.
+fn obsolete(input: &Input<'_>, claimed: &BTreeSet<usize>) -> Result<Vec<i64>, Error> {
+    let mut gone = Vec::new();
+    for (place, instance) in input.existing.instances.iter().enumerate() {
+        if claimed.contains(&place) {
+            continue;
+        }
+        if instance.ignored {
+            return Err(Error::new(
+                190_020,
+                format!(
+                    "You are trying to delete instance group '{}', which contains ignored instance(s). Operation not allowed.",
+                    instance.group
+                ),
+            ));
+        }
+        gone.push(instance.id);
+    }
+    Ok(gone)
+}
+
+fn plan_group(
+    input: &Input<'_>,
+    group: &InstanceGroup,
+    pool: &mut Pool,
+    claimed: &mut BTreeSet<usize>,
+) -> Result<Group, Error> {
+    let jobs = jobs(input, group)?;
+    let packages = packages(input, group, &jobs)?;
+    let stemcell = input
+        .stemcells
+        .iter()
+        .position(|stemcell| stemcell.alias == group.stemcell)
+        .ok_or_else(|| {
+            Error::new(
+                140_005,
+                format!(
+                    "Instance group '{}' references an unknown stemcell '{}'",
+                    group.name, group.stemcell
+                ),
+            )
+        })?;
+    let mut mine: Vec<usize> = input
+        .existing
+        .instances
+        .iter()
+        .enumerate()
+        .filter(|(_, instance)| {
+            instance.group == group.name
+                || group
+                    .migrated_from
+                    .iter()
+                    .any(|from| from.name == instance.group)
+        })
+        .map(|(place, _)| place)
+        .collect();
+    mine.sort_by_key(|place| {
+        let instance = &input.existing.instances[*place];
+        (instance.index, instance.id)
+    });
+    claimed.extend(&mine);
+    let placed = Candidates {
+        group,
+        cloud: input.cloud,
+        instances: mine
+            .iter()
+            .map(|place| (*place, &input.existing.instances[*place]))
+            .collect(),
+        taken: input.taken,
+    }
+    .place()?;
+    let stay: BTreeSet<usize> = placed.iter().filter_map(|place| place.existing).collect();
+    let surplus = mine
+        .iter()
+        .filter(|place| !stay.contains(place))
+        .map(|place| input.existing.instances[*place].id)
+        .collect();
+    let instances = instances(input, group, &mine, placed, pool)?;
+    let features = &input.deployment.features;
+    let (vm_type, vm_resources) = match &group.vm {
+        VmSize::Type(name) => (Some(name.clone()), None),
+        VmSize::Resources(resources) => (
+            None,
+            Some(json!({
+                "cpu": resources.cpu as i64, "ram": resources.ram as i64,
+                "ephemeral_disk_size": resources.ephemeral_disk_size as i64,
+            })),
+        ),
+    };
+    let mut tags = input.options.tags.clone();
+    tags.extend(from_mapping(&input.deployment.tags));
+    tags.extend(from_mapping(&group.tags));
+    Ok(Group {
+        name: group.name.clone(),
+        lifecycle: group.lifecycle,
+        update: group.update.clone(),
+        stemcell,
+        jobs,
+        packages,
+        instances,
+        surplus,
+        disks: disks(input, group),
+        env: from_mapping(&group.env),
+        vm_type,
+        vm_resources,
+        tags,
+        use_dns_addresses: features
+            .use_dns_addresses
+            .unwrap_or(input.director.use_dns_addresses),
+    })
+}
+
+fn jobs(input: &Input<'_>, group: &InstanceGroup) -> Result<Vec<JobPlan>, Error> {
+    let mut jobs = Vec::with_capacity(group.jobs.len());
+    for job in &group.jobs {
+        let release = input
+            .releases
+            .iter()
+            .position(|release| release.name == job.release);
+        let Some(release) = release else {
+            return Err(Error::new(
+                140_002,
+                format!(
+                    "Job '{}' (instance group '{}') references an unknown release '{}'",
+                    job.name, group.name, job.release
+                ),
+            ));
+        };
+        let known = &input.releases[release];
+        let Some(place) = known.jobs.iter().position(|other| other.name == job.name) else {
+            return Err(Error::new(
+                140_029,
+                format!(
+                    "Job '{}' not found in release '{}/{}' (instance group '{}')",
+                    job.name, known.name, known.version, group.name
+                ),
+            ));
+        };
+        let given = from_mapping(&job.properties);
+        jobs.push(JobPlan {
+            name: job.name.clone(),
+            release,
+            job: place,
+            properties: properties::declared(&known.jobs[place].spec, &given)?,
+            links: BTreeMap::new(),
+            provides: Vec::new(),
+        });
+    }
+    Ok(jobs)
+}
+
+/// The packages of a group's jobs; of one name there can be only one.
+fn packages(
+    input: &Input<'_>,
+    group: &InstanceGroup,
+    jobs: &[JobPlan],
+) -> Result<BTreeMap<String, (usize, usize)>, Error> {
+    let mut packages: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for job in jobs {
+        let release = &input.releases[job.release];
+        for name in &release.jobs[job.job].packages {
+            let Some(place) = release
+                .packages
+                .iter()
+                .position(|package| package.name == *name)
+            else {
+                return Err(Error::new(
+                    60_000,
+                    format!(
+                        "Job '{}' of release '{}/{}' needs package '{name}', which is not in the release",
+                        job.name, release.name, release.version
+                    ),
+                ));
+            };
+            let new = &release.packages[place];
+            if let Some((other, at)) = packages.get(name) {
+                let old = &input.releases[*other].packages[*at];
+                let same =
+                    old.fingerprint == new.fingerprint && old.dependencies == new.dependencies;
+                if !same {
+                    return Err(Error::new(
+                        80_011,
+                        format!(
+                            "Package name collision detected in instance group '{}': job '{}/{}' depends on package '{}/{name}', which has another content in release '{}'. \
+                             BOSH cannot currently collocate two packages with identical names from separate releases.",
+                            group.name,
+                            release.name,
+                            job.name,
+                            release.name,
+                            input.releases[*other].name
+                        ),
+                    ));
+                }
+                continue;
+            }
+            packages.insert(name.clone(), (job.release, place));
+        }
+    }
+    Ok(packages)
+}
+
+fn disks(input: &Input<'_>, group: &InstanceGroup) -> Vec<DiskWanted> {
+    let of_type = |name: &str, kind: &str| {
+        let known = input.cloud.disk_types.iter().find(|disk| disk.name == kind);
+        DiskWanted {
+            name: name.to_owned(),
+            size: known.map_or(0, |disk| disk.disk_size),
+            cloud_properties: known
+                .map(|disk| from_mapping(&disk.cloud_properties))
+                .unwrap_or_default(),
+            kind: Some(kind.to_owned()),
+        }
+    };
+    let mut wanted = match &group.disks {
+        Disks::None => Vec::new(),
+        Disks::Size(size) => vec![DiskWanted {
+            name: String::new(),
+            size: *size,
+            cloud_properties: Map::new(),
+            kind: None,
+        }],
+        Disks::Type(kind) => vec![of_type("", kind)],
+        Disks::Named(named) => named
+            .iter()
+            .map(|(name, kind)| of_type(name, kind))
+            .collect(),
+    };
+    // No disk is a disk of no size.
+    wanted.retain(|disk| disk.size > 0);
+    wanted
+}
+
+fn instances(
+    input: &Input<'_>,
+    group: &InstanceGroup,
+    mine: &[usize],
+    placed: Vec<Placed>,
+    pool: &mut Pool,
+) -> Result<Vec<InstancePlan>, Error> {
+    let mut used: BTreeSet<i64> = mine
+        .iter()
+        .map(|place| input.existing.instances[*place].index)
+        .collect();
+    let mut plans = Vec::with_capacity(placed.len());
+    let mut seen = BTreeSet::new();
+    for place in placed {
+        let existing = place.existing;
+        let (uuid, index) = match existing {
+            Some(at) => {
+                let instance = &input.existing.instances[at];
+                // Two groups that become one may have the same numbers.
+                let index = if seen.contains(&instance.index) {
+                    lowest(&mut used)
+                } else {
+                    instance.index
+                };
+                (instance.uuid.clone(), index)
+            }
+            None => ((input.new_id)(), lowest(&mut used)),
+        };
+        seen.insert(index);
+        used.insert(index);
+        let title = format!("{}/{uuid} ({index})", group.name);
+        let (networks, obsolete_addresses) =
+            networks(input, group, existing, &place, &title, pool)?;
+        let (state, once) = state(input, group, existing, &uuid, index);
+        plans.push(InstancePlan {
+            existing,
+            cpi: cpi(input, place.az.as_deref()),
+            cloud_properties: cloud_properties(input, group, place.az.as_deref()),
+            az: place.az,
+            bootstrap: false,
+            ignored: existing.is_some_and(|at| input.existing.instances[at].ignored),
+            uuid,
+            index,
+            state,
+            once,
+            networks,
+            obsolete_addresses,
+        });
+    }
+    plans.sort_by_key(|plan| plan.index);
+    let first = plans
+        .iter()
+        .position(|plan| {
+            plan.existing
+                .is_some_and(|at| input.existing.instances[at].bootstrap)
+        })
+        .unwrap_or(0);
+    if let Some(plan) = plans.get_mut(first) {
+        plan.bootstrap = true;
+    }
+    Ok(plans)
+}
+
+fn lowest(used: &mut BTreeSet<i64>) -> i64 {
+    let mut index = 0;
+    while used.contains(&index) {
+        index += 1;
+    }
+    used.insert(index);
+    index
+}
+
+fn cpi(input: &Input<'_>, az: Option<&str>) -> String {
+    input
+        .cloud
+        .azs
+        .iter()
+        .find(|zone| Some(zone.name.as_str()) == az)
+        .and_then(|zone| zone.cpi.clone())
+        .unwrap_or_default()
+}
+
+/// Zone, then type, then extensions, the later over the earlier.
+fn cloud_properties(
+    input: &Input<'_>,
+    group: &InstanceGroup,
+    az: Option<&str>,
+) -> Map<String, Value> {
+    let mut properties = input
+        .cloud
+        .azs
+        .iter()
+        .find(|zone| Some(zone.name.as_str()) == az)
+        .map(|zone| from_mapping(&zone.cloud_properties))
+        .unwrap_or_default();
+    if let VmSize::Type(name) = &group.vm
+        && let Some(kind) = input.cloud.vm_types.iter().find(|kind| kind.name == *name)
+    {
+        properties = merged(properties, &from_mapping(&kind.cloud_properties));
+    }
+    for name in &group.vm_extensions {
+        let extension = input
+            .cloud
+            .vm_extensions
+            .iter()
+            .find(|extension| extension.name == *name);
+        if let Some(extension) = extension {
+            properties = merged(properties, &from_mapping(&extension.cloud_properties));
+        }
+    }
+    properties
+}
+
+fn state(
+    input: &Input<'_>,
+    group: &InstanceGroup,
+    existing: Option<usize>,
+    uuid: &str,
+    index: i64,
+) -> (State, Option<String>) {
+    let now = existing.map_or("started", |at| &input.existing.instances[at].state);
+    let is_meant = |id: &str| id == uuid || id == index.to_string();
+    let asked = input.options.change.as_ref().filter(|change| {
+        change.group.as_ref().is_none_or(|name| *name == group.name)
+            && change.id.as_ref().is_none_or(|id| is_meant(id))
+    });
+    let wanted = asked
+        .map(|change| change.state.as_str())
+        .or_else(|| {
+            let single = group.instance_states.iter().find(|(id, _)| is_meant(id));
+            single.map(|(_, state)| state.as_str())
+        })
+        .or(group.state.as_deref());
+    match wanted.unwrap_or(now) {
+        "stopped" => (State::Stopped, None),
+        "detached" => (State::Detached, None),
+        once @ ("restart" | "recreate") => (State::Started, Some(once.to_owned())),
+        _ => (State::Started, None),
+    }
+}
+
+fn networks(
+    input: &Input<'_>,
+    group: &InstanceGroup,
+    existing: Option<usize>,
+    place: &Placed,
+    title: &str,
+    pool: &mut Pool,
+) -> Result<(Vec<NetworkPlan>, Vec<i64>), Error> {
+    let instance = existing.map(|at| &input.existing.instances[at]);
+    let row = instance.map(|instance| instance.id);
+    let mut own: Vec<&crate::Taken> = input
+        .taken
+        .iter()
+        .filter(|taken| row.is_some() && taken.instance == row)
+        .collect();
+    let mut plans = Vec::with_capacity(group.networks.len());
+    for wanted in &group.networks {
+        let Some(network) = input.cloud.network(&wanted.name) else {
+            continue;
+        };
+        let fixed = place.static_ips.get(&wanted.name).copied();
+        let address = match &network.kind {
+            NetworkKind::Dynamic { .. } => None,
+            NetworkKind::Vip { .. } => {
+                fixed.map(|ip| keep_or_take(&mut own, Cidr::single(ip), true))
+            }
+            NetworkKind::Manual { .. } => Some(match fixed {
+                Some(ip) => {
+                    let address = check_static(network, ip, title, row, input.taken)?;
+                    pool.take(address);
+                    keep_or_take(&mut own, address, true)
+                }
+                None => match kept(network, place.az.as_deref(), instance, &mut own) {
+                    Some(kept) => kept,
+                    None => AddressPlan {
+                        address: allocate(network, place.az.as_deref(), title, pool)?,
+                        is_static: false,
+                        from: Reservation::New,
+                    },
+                },
+            }),
+        };
+        let plan = network_plan(network, place.az.as_deref(), &wanted.default, address);
+        plans.push(NetworkPlan {
+            nic_group: wanted.nic_group.clone(),
+            ..plan
+        });
+    }
+    Ok((plans, own.into_iter().map(|taken| taken.id).collect()))
+}
+
+fn keep_or_take(own: &mut Vec<&crate::Taken>, address: Cidr, is_static: bool) -> AddressPlan {
+    let text = address.to_string();
+    let from = match own.iter().position(|taken| taken.address == text) {
+        Some(at) => Reservation::Kept(own.remove(at).id),
+        None => Reservation::New,
+    };
+    AddressPlan {
+        address,
+        is_static,
+        from,
+    }
+}
+
+/// An address that the instance has and that the network can go on giving it.
+fn kept(
+    network: &Network,
+    az: Option<&str>,
+    instance: Option<&Instance>,
+    own: &mut Vec<&crate::Taken>,
+) -> Option<AddressPlan> {
+    let instance = instance?;
+    if instance.az.as_deref() != az && instance.az.is_some() {
+        return None;
+    }
+    let at = own.iter().position(|taken| {
+        taken
+            .address
+            .parse::<Cidr>()
+            .is_ok_and(|address| can_keep(network, az, address, taken.is_static))
+    })?;
+    let taken = own.remove(at);
+    Some(AddressPlan {
+        address: taken.address.parse().ok()?,
+        is_static: taken.is_static,
+        from: Reservation::Kept(taken.id),
+    })
+}
+
+fn network_plan(
+    network: &Network,
+    az: Option<&str>,
+    default: &[String],
+    address: Option<AddressPlan>,
+) -> NetworkPlan {
+    // `addressable` is the director's own word; agents know the two others.
+    let told: Vec<String> = default
+        .iter()
+        .filter(|item| *item != "addressable")
+        .cloned()
+        .collect();
+    let (kind, settings) = match (&network.kind, &address) {
+        (NetworkKind::Manual { .. }, Some(address)) => (
+            "manual",
+            crate::addresses::subnet_of(network, address.address.first())
+                .map(|subnet| settings::manual(subnet, address.address, &told))
+                .unwrap_or_default(),
+        ),
+        (NetworkKind::Vip { .. }, Some(address)) => {
+            ("vip", settings::vip(network, address.address))
+        }
+        (NetworkKind::Dynamic { .. }, _) => ("dynamic", settings::dynamic(network, az, &told)),
+        (NetworkKind::Manual { .. }, None) => ("manual", Map::new()),
+        (NetworkKind::Vip { .. }, None) => ("vip", Map::new()),
+    };
+    NetworkPlan {
+        name: network.name.clone(),
+        kind,
+        address,
+        settings,
+        default: default.to_vec(),
+        nic_group: None,
+    }
+}

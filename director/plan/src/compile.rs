@@ -1,0 +1,201 @@
+//! Which packages have to be compiled, on what, and after which others.
+//!
+//! A compiled package is good for one package, one stemcell and the versions of all that it was
+//! compiled with. Source: reference of the deploy engine, section 13.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sha1::{Digest, Sha1};
+
+use crate::{Compiled, Draft, Error, Input, Package, Release, Stemcell};
+
+/// A package that groups need on a stemcell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Place of the release in the input.
+    pub release: usize,
+    /// Place of the package in the release.
+    pub package: usize,
+    /// Place of the stemcell in the input.
+    pub stemcell: usize,
+    /// Versions of all that it is compiled with.
+    pub dependency_key: String,
+    /// SHA-1 of that, hex.
+    pub dependency_key_sha1: String,
+    /// Tasks that come first: what it needs directly.
+    pub after: Vec<usize>,
+    /// What there is already.
+    pub compiled: Option<Compiled>,
+}
+
+/// All packages that the groups of a draft need, each once for each stemcell, and all that these are
+/// compiled with as far as they must be compiled.
+///
+/// # Errors
+/// Codes 60001 (a package without source that was never compiled for this stemcell) and 60000.
+pub fn plan(input: &Input<'_>, draft: &Draft) -> Result<Vec<Task>, Error> {
+    let mut tasks = Tasks {
+        input,
+        tasks: Vec::new(),
+        known: BTreeMap::new(),
+    };
+    for group in &draft.groups {
+        for (release, package) in group.packages.values() {
+            tasks.add(*release, *package, group.stemcell, &mut Vec::new())?;
+        }
+    }
+    Ok(tasks.tasks)
+}
+
+struct Tasks<'a, 'i> {
+    input: &'a Input<'i>,
+    tasks: Vec<Task>,
+    known: BTreeMap<(usize, usize, usize), usize>,
+}
+
+impl Tasks<'_, '_> {
+    fn add(
+        &mut self,
+        release: usize,
+        package: usize,
+        stemcell: usize,
+        path: &mut Vec<String>,
+    ) -> Result<usize, Error> {
+        if let Some(known) = self.known.get(&(release, package, stemcell)) {
+            return Ok(*known);
+        }
+        let owner = &self.input.releases[release];
+        let wanted = &owner.packages[package];
+        let on = &self.input.stemcells[stemcell];
+        if path.contains(&wanted.name) {
+            path.push(wanted.name.clone());
+            return Err(Error::new(
+                60_000,
+                format!(
+                    "Release '{}' has packages that depend on each other: {}",
+                    owner.name,
+                    path.join(" -> ")
+                ),
+            ));
+        }
+        let key = dependency_key(owner, wanted)?;
+        let compiled = find(wanted, on, &key).cloned();
+        let mut after = Vec::new();
+        if compiled.is_none() {
+            if wanted.source.is_none() {
+                return Err(Error::new(
+                    60_001,
+                    format!(
+                        "Can't use release '{}/{}'. It references packages without source code and are not compiled against stemcell '{}/{}':\n - '{}/{}'",
+                        owner.name, owner.version, on.os, on.version, wanted.name, wanted.version
+                    ),
+                ));
+            }
+            path.push(wanted.name.clone());
+            for name in &wanted.dependencies {
+                let place = place_of(owner, name, wanted)?;
+                after.push(self.add(release, place, stemcell, path)?);
+            }
+            path.pop();
+        }
+        self.tasks.push(Task {
+            release,
+            package,
+            stemcell,
+            dependency_key_sha1: hex(&Sha1::digest(key.as_bytes())),
+            dependency_key: key,
+            after,
+            compiled,
+        });
+        let place = self.tasks.len() - 1;
+        self.known.insert((release, package, stemcell), place);
+        Ok(place)
+    }
+}
+
+fn place_of(release: &Release, name: &str, package: &Package) -> Result<usize, Error> {
+    release
+        .packages
+        .iter()
+        .position(|other| other.name == name)
+        .ok_or_else(|| {
+            Error::new(
+                60_000,
+                format!(
+                    "Package '{}' of release '{}' depends on '{name}', which is not in the release",
+                    package.name, release.name
+                ),
+            )
+        })
+}
+
+/// Versions of all that a package is compiled with: its direct dependencies by name, each as
+/// `["name","version",[its own]]`.
+///
+/// # Errors
+/// Code 60000.
+pub fn dependency_key(release: &Release, package: &Package) -> Result<String, Error> {
+    Ok(dependencies(release, package, 0)?.to_string())
+}
+
+/// More levels of packages than any release has.
+const DEEPEST: usize = 200;
+
+fn dependencies(release: &Release, package: &Package, depth: usize) -> Result<Value, Error> {
+    if depth > DEEPEST {
+        return Err(Error::new(
+            60_000,
+            format!(
+                "Release '{}' has packages that depend on each other: '{}' among them",
+                release.name, package.name
+            ),
+        ));
+    }
+    let mut names: Vec<&String> = package.dependencies.iter().collect();
+    names.sort();
+    names
+        .into_iter()
+        .map(|name| {
+            let other = &release.packages[place_of(release, name, package)?];
+            let inner = dependencies(release, other, depth + 1)?;
+            Ok(json!([other.name, other.version, inner]))
+        })
+        .collect()
+}
+
+/// What a package was compiled to that is good for a stemcell. One that has source must have been
+/// compiled on exactly this version; one that came compiled may be of the same major version.
+#[must_use]
+pub fn find<'p>(package: &'p Package, stemcell: &Stemcell, key: &str) -> Option<&'p Compiled> {
+    let same: Vec<&Compiled> = package
+        .compiled
+        .iter()
+        .filter(|compiled| compiled.os == stemcell.os && compiled.dependency_key == key)
+        .collect();
+    let exact = same
+        .iter()
+        .rev()
+        .find(|compiled| compiled.version == stemcell.version);
+    if let Some(exact) = exact {
+        return Some(exact);
+    }
+    if package.source.is_some() {
+        return None;
+    }
+    let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
+    let minor = |version: &str| {
+        version
+            .split('.')
+            .nth(1)
+            .and_then(|part| part.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
+    same.into_iter()
+        .filter(|compiled| major(&compiled.version) == major(&stemcell.version))
+        .max_by_key(|compiled| minor(&compiled.version))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
