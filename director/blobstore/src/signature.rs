@@ -1,0 +1,125 @@
+//! URLs that need no password: good for one blob, one method and a time.
+//!
+//! `/signed/xx/ID?st=SIGNATURE&ts=BEGINNING&e=SECONDS`; the signature is HMAC-SHA256 over method,
+//! `xx/ID`, beginning and seconds, in base64 for URLs without padding.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use crate::id;
+
+/// How long a URL is good, in seconds.
+pub const LIFE: i64 = 86_400;
+
+/// What a URL is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Reading.
+    Get,
+    /// Writing.
+    Put,
+}
+
+impl Method {
+    fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Put => "PUT",
+        }
+    }
+}
+
+/// Makes and checks signatures.
+#[derive(Clone)]
+pub struct Signer {
+    secret: Vec<u8>,
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Signer(hidden)")
+    }
+}
+
+impl Signer {
+    /// Signs with this secret.
+    #[must_use]
+    pub fn new(secret: &str) -> Self {
+        Self {
+            secret: secret.as_bytes().to_vec(),
+        }
+    }
+
+    /// A URL below `endpoint` (`https://HOST:PORT`), good from `now` (Unix time) on.
+    #[must_use]
+    pub fn url(&self, endpoint: &str, method: Method, id: &str, now: i64) -> String {
+        let path = format!("{}/{id}", id::prefix(id));
+        let signature = self
+            .mac(method.name(), &path, now, LIFE)
+            .map(|mac| URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+            .unwrap_or_default();
+        let endpoint = endpoint.trim_end_matches('/');
+        format!("{endpoint}/signed/{path}?st={signature}&ts={now}&e={LIFE}")
+    }
+
+    /// Whether a request has a good signature.
+    pub(crate) fn accepts(&self, method: &str, path: &str, query: &str, now: i64) -> bool {
+        let value = |key: &str| {
+            query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find_map(|(name, value)| (name == key).then_some(value))
+        };
+        let number = |key| value(key).and_then(|text| text.parse::<i64>().ok());
+        let (Some(signature), Some(beginning), Some(seconds)) =
+            (value("st"), number("ts"), number("e"))
+        else {
+            return false;
+        };
+        let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else {
+            return false;
+        };
+        let is_good = self
+            .mac(method, path, beginning, seconds)
+            .is_some_and(|mac| mac.verify_slice(&signature).is_ok());
+        is_good && beginning.checked_add(seconds).is_some_and(|end| now < end)
+    }
+
+    fn mac(&self, method: &str, path: &str, beginning: i64, seconds: i64) -> Option<Hmac<Sha256>> {
+        // A key of any length will do, so that this is never an error.
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).ok()?;
+        mac.update(format!("{method}{path}{beginning}{seconds}").as_bytes());
+        Some(mac)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn are_good_for_what_was_signed_only() {
+        let signer = Signer::new("secret");
+        let url = signer.url("https://h:1/", Method::Get, "abc", 1000);
+        let (path, query) = url.split_once('?').unwrap();
+        let path = path.strip_prefix("https://h:1/signed/").unwrap();
+        assert_eq!(path, "a9/abc");
+        assert!(signer.accepts("GET", path, query, 1000));
+        assert!(signer.accepts("GET", path, query, 1000 + LIFE - 1));
+        assert!(!signer.accepts("GET", path, query, 1000 + LIFE));
+        assert!(!signer.accepts("PUT", path, query, 1000));
+        assert!(!signer.accepts("GET", "a9/abd", query, 1000));
+        assert!(!signer.accepts("GET", path, &query.replace("e=86400", "e=96400"), 1000));
+        assert!(!Signer::new("other").accepts("GET", path, query, 1000));
+        for junk in [
+            "",
+            "st=&ts=&e=",
+            "st=AA&ts=1&e=9223372036854775807",
+            "&&=&==",
+        ] {
+            assert!(!signer.accepts("GET", path, junk, 1000), "{junk}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The bus over a real nats-server with mutual TLS and users from a file.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod server;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use server::{Pretend, Server};
+use warren_director_bus::{Cancelled, Error, Known, Waiting};
+
+fn agents(list: &[(&str, Known)]) -> BTreeMap<String, Known> {
+    list.iter()
+        .map(|(name, known)| ((*name).to_owned(), *known))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_is_asked_and_answers() {
+    let server = Server::start();
+    let bus = server.bus();
+    bus.connected(Duration::from_secs(30)).await.unwrap();
+    server
+        .users
+        .write(&agents(&[("a", Known::Starting)]))
+        .unwrap();
+    let _agent = Pretend::start(&server, "a", true, |method, arguments| match method {
+        "ping" => json!({"value": "pong"}),
+        "get_state" => json!({"value": {"full": arguments.first()}}),
+        "apply" => json!({"value": {"agent_task_id": "t", "state": "running"}}),
+        "get_task" => json!({"value": "applied"}),
+        method => json!({"exception": {"message": format!("unknown message {method}")}}),
+    });
+    let agent = bus.agent("a");
+    agent
+        .wait_until_ready(Duration::from_secs(30), &Waiting)
+        .await
+        .unwrap();
+    assert_eq!(
+        agent.get_state(true, None).await.unwrap(),
+        json!({"full": "full"})
+    );
+    assert_eq!(
+        agent.run("apply", vec![json!({})], &Waiting).await.unwrap(),
+        "applied"
+    );
+    agent
+        .run_script("pre-start", serde_json::Map::new(), &Waiting)
+        .await
+        .unwrap();
+    assert!(!agent.upload_blob("b", "d", b"x", &Waiting).await.unwrap());
+    let error = agent.start().await.unwrap_err();
+    assert!(error.is_unknown_method(), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_no_user_is_not_heard_until_it_is_one() {
+    let server = Server::start();
+    let bus = server.bus();
+    bus.connected(Duration::from_secs(30)).await.unwrap();
+    server.users.write(&agents(&[])).unwrap();
+    // It begins too early and has to try again.
+    let _agent = Pretend::start(&server, "late", true, |_, _| json!({"value": "pong"}));
+    let agent = bus.agent("late");
+    let error = agent
+        .wait_until_ready(Duration::from_millis(300), &Waiting)
+        .await
+        .unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert!(
+        server
+            .users
+            .write(&agents(&[("late", Known::Starting)]))
+            .unwrap()
+    );
+    assert!(
+        !server
+            .users
+            .write(&agents(&[("late", Known::Starting)]))
+            .unwrap()
+    );
+    agent
+        .wait_until_ready(Duration::from_secs(30), &Waiting)
+        .await
+        .unwrap();
+    // With its lasting name only, its first certificate is worth nothing any more.
+    let bus = server.bus();
+    bus.connected(Duration::from_secs(30)).await.unwrap();
+    server
+        .users
+        .write(&agents(&[("late", Known::Permanent)]))
+        .unwrap();
+    let mut heard = true;
+    for _ in 0..300 {
+        heard = agent
+            .ask("ping", vec![], Duration::from_millis(100))
+            .await
+            .is_ok();
+        if !heard {
+            break;
+        }
+    }
+    assert!(!heard, "the first certificate still works");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_cannot_speak_for_another() {
+    let server = Server::start();
+    let bus = server.bus();
+    bus.connected(Duration::from_secs(30)).await.unwrap();
+    server
+        .users
+        .write(&agents(&[
+            ("good", Known::Permanent),
+            ("bad", Known::Permanent),
+        ]))
+        .unwrap();
+    // It subscribes to another's requests with its own certificate.
+    let _bad = Pretend::start_as(
+        &server,
+        "bad",
+        "good",
+        false,
+        |_, _| json!({"value": "evil"}),
+    );
+    let error = bus
+        .agent("good")
+        .ask("ping", vec![], Duration::from_millis(500))
+        .await
+        .unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_ends_when_it_is_cancelled() {
+    struct Now;
+    impl Cancelled for Now {
+        async fn is_cancelled(&self) -> bool {
+            true
+        }
+    }
+    let server = Server::start();
+    let bus = server.bus();
+    bus.connected(Duration::from_secs(30)).await.unwrap();
+    server
+        .users
+        .write(&agents(&[("a", Known::Permanent)]))
+        .unwrap();
+    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let _agent = Pretend::start(&server, "a", false, move |method, _| {
+        seen.lock().unwrap().push(method.to_owned());
+        json!({"value": {"agent_task_id": "t", "state": "running"}})
+    });
+    let agent = bus.agent("a");
+    agent
+        .wait_until_ready(Duration::from_secs(30), &Waiting)
+        .await
+        .unwrap();
+    let error = agent.run("run_errand", vec![], &Now).await.unwrap_err();
+    assert!(matches!(error, Error::Cancelled { .. }), "{error}");
+    assert!(asked.lock().unwrap().contains(&"cancel_task".to_owned()));
+    let error = bus
+        .agent("nobody")
+        .wait_until_ready(Duration::from_secs(30), &Now)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Cancelled { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_comes_back_is_used_again() {
+    let mut server = Server::start();
+    let bus = server.bus();
+    bus.connected(Duration::from_secs(30)).await.unwrap();
+    server
+        .users
+        .write(&agents(&[("a", Known::Permanent)]))
+        .unwrap();
+    let _agent = Pretend::start(&server, "a", false, |_, _| json!({"value": "pong"}));
+    let agent = bus.agent("a");
+    agent
+        .wait_until_ready(Duration::from_secs(30), &Waiting)
+        .await
+        .unwrap();
+    server.kill();
+    while bus.is_connected() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let error = bus.connected(Duration::from_millis(200)).await.unwrap_err();
+    assert!(error.to_string().contains(&server.address()), "{error}");
+    server.run();
+    agent
+        .wait_until_ready(Duration::from_secs(60), &Waiting)
+        .await
+        .unwrap();
+}
+
+#[test]
+fn the_document_is_stocks() {
+    let users = warren_director_bus::Users::new("auth.json".as_ref(), "pid".as_ref());
+    let document = users.document(&agents(&[("a", Known::Starting), ("b", Known::Permanent)]));
+    let names: Vec<&str> = document["authorization"]["users"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| user["user"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "C=USA, O=Cloud Foundry, CN=default.director.bosh-internal",
+            "C=USA, O=Cloud Foundry, CN=default.hm.bosh-internal",
+            "C=USA, O=Cloud Foundry, CN=a.bootstrap.agent.bosh-internal",
+            "C=USA, O=Cloud Foundry, CN=a.agent.bosh-internal",
+            "C=USA, O=Cloud Foundry, CN=b.agent.bosh-internal",
+        ]
+    );
+    let agent: &Value = &document["authorization"]["users"][3]["permissions"];
+    assert_eq!(
+        agent,
+        &json!({
+            "publish": ["hm.agent.heartbeat.a", "hm.agent.alert.a", "hm.agent.shutdown.a", "director.*.a.*"],
+            "subscribe": ["agent.a"],
+        })
+    );
+}

@@ -1,0 +1,68 @@
+//! One process of a CPI.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde::Serialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+
+use crate::Error;
+
+/// What a process gave.
+pub(crate) struct Answer {
+    pub(crate) output: Vec<u8>,
+    pub(crate) said: String,
+    pub(crate) exit: String,
+}
+
+/// Runs a CPI with a request. Its environment is `PATH`, `TMPDIR` and `HOME`, as stock has it; its
+/// exit code says nothing. A process whose caller is cancelled goes on: half a machine is worse than
+/// one that nobody asked for, whose row is there to delete it by.
+pub(crate) async fn run(command: &[PathBuf], request: &impl Serialize) -> Result<Answer, Error> {
+    let program = command.first().cloned().unwrap_or_default();
+    let failed = |source| Error::Run {
+        program: program.clone(),
+        source,
+    };
+    let mut prepared = Command::new(&program);
+    prepared
+        .args(command.iter().skip(1))
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    for name in ["TMPDIR", "HOME"] {
+        if let Some(value) = std::env::var_os(name) {
+            prepared.env(name, value);
+        }
+    }
+    let mut child = prepared
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let line = serde_json::to_vec(request).map_err(|error| failed(error.into()))?;
+    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (Some(mut input), Some(mut output), Some(mut errors)) = pipes else {
+        return Err(failed(std::io::ErrorKind::BrokenPipe.into()));
+    };
+    let write = async move {
+        // One that does not read its request says why on standard error.
+        let _ = input.write_all(&line).await;
+        drop(input);
+    };
+    let (mut answer, mut said) = (Vec::new(), Vec::new());
+    let ((), read, heard) = tokio::join!(
+        write,
+        output.read_to_end(&mut answer),
+        errors.read_to_end(&mut said)
+    );
+    read.map_err(failed)?;
+    heard.map_err(failed)?;
+    let status = child.wait().await.map_err(failed)?;
+    Ok(Answer {
+        output: answer,
+        said: String::from_utf8_lossy(&said).into_owned(),
+        exit: status.to_string(),
+    })
+}
