@@ -1,0 +1,12 @@
+//! `run_script`: one script of all jobs.
+
+use warren_wire_agent::method::arguments::ScriptOptions;
+
+use super::{Outcome, nothing};
+use crate::agent::Agent;
+use crate::script::jobs::run_all;
+
+pub(super) fn run(agent: &Agent, name: &str, options: &ScriptOptions) -> Outcome {
+    run_all(agent, name, &options.env)?;
+    nothing()
+}

@@ -1,0 +1,79 @@
+//! Names: the host's, those of others, and who is asked for more. Addresses are the CPI's affair.
+
+use warren_wire_agent::dns::default_hosts;
+use warren_wire_agent::settings::Settings;
+
+use crate::agent::Agent;
+use crate::files::{self, FileError};
+use crate::owner::Owner;
+use crate::paths::Paths;
+use crate::say;
+
+/// Sets host name, hosts and name servers.
+///
+/// # Errors
+/// [`FileError`].
+pub fn set_up(agent: &Agent, settings: &Settings) -> Result<(), FileError> {
+    let (paths, name) = (&agent.paths, &*settings.agent_id);
+    files::replace(
+        &paths.hostname(),
+        format!("{name}\n").as_bytes(),
+        0o644,
+        Owner::ROOT,
+    )?;
+    if paths.is_system()
+        && let Err(errno) = rustix::system::sethostname(name.as_bytes())
+    {
+        say!("bootstrap", "the host keeps its name: {errno}");
+    }
+    // Records that were synced before a restart are in the hosts file already.
+    if !paths.records().exists() {
+        files::replace(
+            &paths.hosts(),
+            default_hosts(name).as_bytes(),
+            0o644,
+            Owner::ROOT,
+        )?;
+    }
+    let unconfigured = settings
+        .networks
+        .iter()
+        .filter(|(_, network)| !network.preconfigured && network.r#type != "vip");
+    for (name, _) in unconfigured {
+        say!(
+            "bootstrap",
+            "network {name} is left as it is: only preconfigured ones are supported"
+        );
+    }
+    name_servers(paths, settings.name_servers())
+}
+
+fn name_servers(paths: &Paths, servers: &[String]) -> Result<(), FileError> {
+    let is_address = |server: &&String| server.parse::<std::net::IpAddr>().is_ok();
+    let lines: Vec<String> = servers
+        .iter()
+        .filter(is_address)
+        .map(|server| format!("nameserver {server}\n"))
+        .collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let text = format!("# Written by the agent\n{}", lines.concat());
+    files::replace(&paths.resolv_conf(), text.as_bytes(), 0o644, Owner::ROOT)
+}
+
+/// Writes the time servers where the stemcell's clock service reads them; tells whether there are
+/// any.
+///
+/// # Errors
+/// [`FileError`].
+pub fn time_servers(paths: &Paths, settings: &Settings) -> Result<bool, FileError> {
+    let own = &settings.env.bosh.ntp;
+    let servers = if own.is_empty() { &settings.ntp } else { own };
+    if servers.is_empty() {
+        return Ok(false);
+    }
+    let path = paths.etc_bosh().join("ntpserver");
+    files::write(&path, servers.join(" ").as_bytes(), 0o644, Owner::ROOT)?;
+    Ok(true)
+}

@@ -1,0 +1,214 @@
+//! Requests to actions.
+//!
+//! | how | which | why |
+//! |---|---|---|
+//! | here, at once | `ping`, `info`, `get_task`, `cancel_task` | they never wait |
+//! | a thread of its own | all others that are answered with a value | so that none of them delays a ping |
+//! | a task in the queue | what changes the instance | one after the other |
+//! | a task beside it | logs and errands | they change nothing that others do |
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+use warren_wire_agent::base64;
+use warren_wire_agent::envelope::{Request, Response, TaskState};
+use warren_wire_agent::method::{Answer, Call, CallError};
+
+use crate::action;
+use crate::agent::Agent;
+use crate::process::Cancel;
+use crate::say;
+use crate::tasks::{Kept, Lane, State};
+
+/// How many threads answer requests at most; what is more is answered here, one by one.
+const THREADS: usize = 64;
+
+/// Takes an answer.
+pub type Respond = Box<dyn FnOnce(Response) + Send>;
+
+/// Gives requests to actions.
+#[derive(Clone)]
+pub struct Dispatcher {
+    agent: Arc<Agent>,
+    threads: Arc<AtomicUsize>,
+}
+
+impl Dispatcher {
+    /// For an agent.
+    #[must_use]
+    pub fn new(agent: Arc<Agent>) -> Self {
+        Self {
+            agent,
+            threads: Arc::default(),
+        }
+    }
+
+    /// Answers a request, now or later. `payload` is the request as it came.
+    pub fn dispatch(&self, request: Request, payload: &[u8], respond: Respond) {
+        let method = request.method.clone();
+        let call = match Call::parse(&request.method, &request.arguments) {
+            Ok(call) => call,
+            Err(CallError::Unknown(_)) => {
+                say!("dispatch", "unknown method {method:?}");
+                return respond(Response::unknown(&method));
+            }
+            Err(error) => {
+                let why = warren_lib_errchain::chain(&error);
+                say!("dispatch", "{method}: {why}");
+                return respond(Response::failed(&method, &why));
+            }
+        };
+        match &call {
+            // They are asked each second and would fill the log.
+            Call::GetTask { id } => return respond(self.task(id)),
+            Call::Ping | Call::Info | Call::CancelTask { .. } => {
+                return respond(self.perform(&method, call, request.protocol, &Cancel::default()));
+            }
+            Call::GetState { .. } => {}
+            _ => say!("dispatch", "{method}"),
+        }
+        match call.answer(request.protocol) {
+            Answer::Value => self.in_thread(method, call, request.protocol, respond),
+            Answer::Task => {
+                respond(self.start(&crate::id::uuid(), &method, call, payload, request.protocol))
+            }
+        }
+    }
+
+    /// Goes on with what an earlier life did not finish.
+    pub fn resume(&self) {
+        let kept = match self.agent.tasks.kept() {
+            Ok(kept) => kept,
+            Err(error) => {
+                say!(
+                    "dispatch",
+                    "cannot resume tasks: {}",
+                    warren_lib_errchain::chain(&error)
+                );
+                return;
+            }
+        };
+        for task in kept {
+            let payload = base64::decode(&task.payload).unwrap_or_default();
+            let request = Request::decode(&payload).unwrap_or_default();
+            match Call::parse(&request.method, &request.arguments) {
+                Ok(call) => {
+                    say!(
+                        "dispatch",
+                        "resuming {} as task {}",
+                        request.method,
+                        task.task_id
+                    );
+                    self.start(
+                        &task.task_id,
+                        &request.method,
+                        call,
+                        &payload,
+                        request.protocol,
+                    );
+                }
+                Err(_) => {
+                    say!(
+                        "dispatch",
+                        "cannot resume task {}: its request cannot be read",
+                        task.task_id
+                    );
+                    if let Err(error) = self.agent.tasks.forget(&task.task_id) {
+                        say!("dispatch", "{}", warren_lib_errchain::chain(&error));
+                    }
+                }
+            }
+        }
+    }
+
+    fn task(&self, id: &str) -> Response {
+        match self.agent.tasks.get(id) {
+            None => Response::failed("get_task", &format!("Task with id {id} could not be found")),
+            Some(State::Running) => running(id),
+            Some(State::Done(Ok(value))) => Response::Value(value),
+            Some(State::Done(Err(why))) => {
+                Response::failed("get_task", &format!("Task {id} result: {why}"))
+            }
+        }
+    }
+
+    fn perform(&self, method: &str, call: Call, protocol: i64, cancel: &Cancel) -> Response {
+        match action::perform(&self.agent, call, protocol, cancel) {
+            Ok(value) => Response::Value(value),
+            Err(error) => {
+                let why = warren_lib_errchain::chain(&*error);
+                say!("dispatch", "{method} failed: {why}");
+                Response::failed(method, &why)
+            }
+        }
+    }
+
+    fn in_thread(&self, method: String, call: Call, protocol: i64, respond: Respond) {
+        let me = self.clone();
+        let work = move || {
+            let response = me.perform(&method, call, protocol, &Cancel::default());
+            me.threads.fetch_sub(1, Ordering::SeqCst);
+            respond(response);
+        };
+        if self.threads.fetch_add(1, Ordering::SeqCst) >= THREADS {
+            return work();
+        }
+        let started = std::thread::Builder::new()
+            .name("request".to_owned())
+            .spawn(work);
+        if let Err(error) = started {
+            // The request is gone with its thread; the director asks again.
+            self.threads.fetch_sub(1, Ordering::SeqCst);
+            say!("dispatch", "cannot start a thread: {error}");
+        }
+    }
+
+    fn start(&self, id: &str, method: &str, call: Call, payload: &[u8], protocol: i64) -> Response {
+        let can_cancel = matches!(call, Call::Drain(_) | Call::RunErrand { .. });
+        let lane = match call {
+            Call::FetchLogs(_) | Call::FetchLogsSigned(_) | Call::RunErrand { .. } => Lane::Beside,
+            _ => Lane::Queue,
+        };
+        let survives = matches!(call, Call::UpdateSettings(_));
+        if survives {
+            let task = Kept {
+                task_id: id.to_owned(),
+                method: method.to_owned(),
+                payload: base64::encode(payload),
+            };
+            if let Err(error) = self.agent.tasks.keep(task) {
+                return Response::failed(method, &warren_lib_errchain::chain(&error));
+            }
+        }
+        let (agent, id_too, method) = (Arc::clone(&self.agent), id.to_owned(), method.to_owned());
+        let work = move |cancel: &Cancel| {
+            let begun = std::time::Instant::now();
+            let outcome = action::perform(&agent, call, protocol, cancel);
+            let took = begun.elapsed().as_millis();
+            if survives && let Err(error) = agent.tasks.forget(&id_too) {
+                say!("dispatch", "{}", warren_lib_errchain::chain(&error));
+            }
+            match outcome {
+                Ok(value) => {
+                    say!("dispatch", "{method} done in {took} ms, task {id_too}");
+                    Ok(value)
+                }
+                Err(error) => {
+                    let why = warren_lib_errchain::chain(&*error);
+                    say!(
+                        "dispatch",
+                        "{method} failed after {took} ms, task {id_too}: {why}"
+                    );
+                    Err(format!("Action Failed {method}: {why}"))
+                }
+            }
+        };
+        self.agent.tasks.add(id, lane, can_cancel, Box::new(work));
+        running(id)
+    }
+}
+
+fn running(id: &str) -> Response {
+    Response::Value(serde_json::to_value(TaskState::running(id)).unwrap_or(Value::Null))
+}

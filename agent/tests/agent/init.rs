@@ -1,0 +1,111 @@
+//! Init, as a process: children come back, orphans are reaped, and its end is theirs.
+
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::until;
+
+const LOGS: &str = "WARREN_TEST_INIT_LOGS";
+
+/// Not a test but init's process, where the variable says so.
+#[test]
+fn init_process() {
+    let Ok(logs) = std::env::var(LOGS) else {
+        return;
+    };
+    let logs = std::path::PathBuf::from(logs);
+    let script = |name: &str, text: &str| warren_agent::init::Service {
+        name: name.to_owned(),
+        program: "/bin/bash".into(),
+        arguments: vec!["-c".into(), text.into()],
+        log: format!("{name}.log"),
+    };
+    let services = vec![
+        script(
+            "agent",
+            "echo agent $$ $WARREN_INIT $PPID; trap 'echo agent ends; exit' TERM; while :; do sleep 0.05; done",
+        ),
+        script(
+            "orphans",
+            "(setsid sleep 0.1 &) ; echo orphans $$; exec sleep 600",
+        ),
+    ];
+    warren_agent::init::run(services, &logs).unwrap();
+}
+
+struct Init {
+    child: Child,
+    logs: tempfile::TempDir,
+}
+
+impl Init {
+    fn start() -> Self {
+        let logs = tempfile::tempdir().unwrap();
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "init::init_process", "--nocapture"])
+            .env(LOGS, logs.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child, logs }
+    }
+
+    /// Words of the lines that begin with a service's name.
+    fn starts(&self, name: &str) -> Vec<Vec<String>> {
+        let log = std::fs::read_to_string(self.logs.path().join(format!("{name}.log")));
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        log.unwrap_or_default()
+            .lines()
+            .map(words)
+            .filter(|words| words.len() > 1 && words[0] == name && words[1].parse::<i32>().is_ok())
+            .collect()
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+}
+
+impl Drop for Init {
+    fn drop(&mut self) {
+        let _ = kill_process(self.pid(), Signal::TERM);
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn killed_children_come_back_and_go_with_it() {
+    let mut init = Init::start();
+    until("both services", || {
+        init.starts("agent").len() == 1 && init.starts("orphans").len() == 1
+    });
+    let first = &init.starts("agent")[0];
+    assert_eq!(first[2], first[3], "it knows whose child it is");
+    for round in 2..4 {
+        let last = init.starts("agent").pop().unwrap();
+        let pid = Pid::from_raw(last[1].parse().unwrap()).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+        until("it is started again", || {
+            init.starts("agent").len() == round
+        });
+    }
+    // Children of children that were left behind are taken, too: none stays a zombie.
+    let own = init.child.id().to_string();
+    until("no zombies", || {
+        let children =
+            std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+        children.split_ascii_whitespace().all(|pid| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            !stat.contains(") Z")
+        })
+    });
+    let orphans = init.starts("orphans")[0][1].clone();
+    kill_process(init.pid(), Signal::TERM).unwrap();
+    let status = init.child.wait().unwrap();
+    assert!(status.success());
+    assert!(!std::path::Path::new(&format!("/proc/{orphans}")).exists());
+    let log = std::fs::read_to_string(init.logs.path().join("agent.log")).unwrap();
+    assert!(log.ends_with("agent ends\n"), "{log}");
+}

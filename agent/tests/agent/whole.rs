@@ -1,0 +1,162 @@
+//! A whole VM: `warren init` with the real supervisor and the real agent on a real nats-server, in
+//! mount, pid, network and host name namespaces of its own, with the firewall in force. A job is
+//! deployed, its process runs, the agent and the supervisor are killed and come back.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use warren_sys_cgroup::Process;
+use warren_sys_cgroup::locate::locate_writable;
+use warren_tests_harness::programs;
+
+use crate::support::certificates::AGENT;
+use crate::support::tar::tgz;
+use crate::support::until;
+use crate::support::vm::Vm;
+
+const EXECUTABLE: &str = "WARREN_TEST_WHOLE";
+
+#[test]
+fn a_whole_vm() {
+    let output = Command::new("unshare")
+        .args([
+            "--mount",
+            "--pid",
+            "--net",
+            "--uts",
+            "--fork",
+            "--kill-child",
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "whole::inside", "--nocapture"])
+        .env(EXECUTABLE, programs::warren())
+        .output()
+        .unwrap();
+    // The agent's own group, below ours; nobody is in it any more.
+    let ours = locate_writable(Process::Myself, None).unwrap();
+    ours.group
+        .remove_child("warren-agent", crate::support::PATIENCE)
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    print!("{text}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && text.contains("WHOLE"),
+        "{errors}"
+    );
+}
+
+fn shell(text: &str) {
+    let output = Command::new("bash").args(["-ec", text]).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{text}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+const MONITRC: &str = "set daemon 10\nset logfile /var/vcap/monit/monit.log\n\
+    set httpd port 2822 and use address 127.0.0.1\n  allow cleartext /var/vcap/monit/monit.user\n\
+    include /var/vcap/monit/*.monitrc\ninclude /var/vcap/monit/job/*.monitrc\n";
+const MONIT: &str = "check process web\n  with pidfile /var/vcap/sys/run/web/web.pid\n\
+    start program \"/var/vcap/jobs/web/bin/ctl start\"\n\
+    stop program \"/var/vcap/jobs/web/bin/ctl stop\"\n  group vcap\n";
+const CTL: &str = "#!/bin/bash\npid=/var/vcap/sys/run/web/web.pid\ncase $1 in\n\
+    start) setsid sleep 1000 > /dev/null 2>&1 & echo $! > $pid;;\n\
+    stop) kill $(cat $pid); rm $pid;;\nesac\n";
+
+/// Not a test but what happens in the namespaces, where the variable says so.
+#[test]
+fn inside() {
+    let Ok(warren) = std::env::var(EXECUTABLE) else {
+        return;
+    };
+    let vm = {
+        shell("mount --make-rprivate /; ip link set lo up; mount -t proc proc /proc");
+        Vm::new()
+    };
+    // The system's own files are covered; the directory that /var/vcap needs is made in a tmpfs.
+    let root = vm.directory.path().to_string_lossy().into_owned();
+    vm.write("var/vcap/bosh/etc/monitrc", MONITRC);
+    vm.write("var/vcap/monit/empty.monitrc", "");
+    for file in ["hosts", "hostname", "resolv.conf"] {
+        vm.write(&format!("etc/{file}"), "");
+    }
+    shell(&format!(
+        "chmod 700 {root}/var/vcap/bosh/etc/monitrc; \
+         \
+         mkdir -p {root}/varcover && mount --rbind /var {root}/varcover; \
+         mount -t tmpfs none /var; for d in lib log tmp run cache; do \
+           [ -e {root}/varcover/$d ] && mkdir -p /var/$d && mount --bind {root}/varcover/$d /var/$d || true; done; \
+         mkdir /var/vcap; mount --bind {root}/var/vcap /var/vcap; \
+         for f in hosts hostname resolv.conf passwd group shadow; do \
+           [ -e /etc/$f ] || continue; mount --bind {root}/etc/$f /etc/$f; done; \
+         mount --bind {root}/etc/logrotate.d /etc/logrotate.d || mkdir -p /etc/logrotate.d"
+    ));
+    let begun = Instant::now();
+    let mut init = Command::new(warren)
+        .args(["init", "--no-sshd"])
+        .spawn()
+        .unwrap();
+    vm.director.ping();
+    println!(
+        "from init's start to an answer: {} ms",
+        begun.elapsed().as_millis()
+    );
+    let log = vm.read("var/vcap/bosh/log/current");
+    assert!(log.contains("[firewall] in force, proved"), "{log}");
+
+    let jobs = tgz(&[("./web/monit", MONIT), ("./web/bin/ctl", CTL)]);
+    let digest = vm.blob("jobs", &jobs);
+    let spec = json!({"deployment": "dep", "name": "web", "index": 0, "id": "i-1",
+        "job": {"name": "web", "template": "web", "templates": [{"name": "web", "version": "1"}]},
+        "networks": {"default": {"type": "manual"}}, "configuration_hash": "h",
+        "rendered_templates_archive": {"sha1": digest, "blobstore_id": "jobs"}});
+    let begun = Instant::now();
+    assert_eq!(vm.director.run("apply", json!([spec])), "applied");
+    let applied = begun.elapsed();
+    assert_eq!(vm.director.value("start", json!([])), "started");
+    let state = || vm.director.value("get_state", json!([]));
+    until("the job runs", || {
+        state()["job_state"] == "running" && state()["processes"][0]["state"] == "running"
+    });
+    println!(
+        "apply {} ms, to running {} ms",
+        applied.as_millis(),
+        begun.elapsed().as_millis()
+    );
+    let pid = vm.read("var/vcap/sys/run/web/web.pid");
+
+    // The job's process is not the agent: NATS and monit are closed to it.
+    let refused = Command::new("bash")
+        .args(["-c", "exec 3<>/dev/tcp/127.0.0.1/2822"])
+        .status()
+        .unwrap();
+    assert!(!refused.success(), "an outsider reached the supervisor");
+
+    for name in ["agent", "supervisor"] {
+        shell(&format!(
+            "pkill_one() {{ for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null \
+            | grep -q '^warren serve {name}' && kill -9 ${{p#/proc/}}; done; }}; pkill_one || true"
+        ));
+        std::thread::sleep(Duration::from_millis(100));
+        vm.director.ping();
+        until("all is as it was", || state()["job_state"] == "running");
+        assert_eq!(state()["agent_id"], AGENT);
+        assert_eq!(
+            vm.read("var/vcap/sys/run/web/web.pid"),
+            pid,
+            "the job went on"
+        );
+    }
+    let begun = Instant::now();
+    assert_eq!(vm.director.run("drain", json!(["shutdown", {}])), 0);
+    assert_eq!(vm.director.run("stop", json!([])), "stopped");
+    println!("drain and stop {} ms", begun.elapsed().as_millis());
+    assert_eq!(state()["job_state"], "stopped");
+    assert!(!std::path::Path::new(&format!("/proc/{}", pid.trim())).exists());
+    shell(&format!("kill {}", init.id()));
+    assert!(init.wait().unwrap().success());
+    println!("WHOLE");
+}
