@@ -44,6 +44,28 @@ pub fn set_attributes(
         propagation: u64::from(propagation.bits()),
         user_namespace: 0,
     };
+    change(mount, &attributes, depth)
+}
+
+/// Takes these attributes away.
+///
+/// # Errors
+/// As [`set_attributes`]; `EPERM` also for one that a more privileged owner has set.
+pub fn clear_attributes(
+    mount: BorrowedFd<'_>,
+    clear: MountAttrFlags,
+    depth: Depth,
+) -> Result<(), Errno> {
+    let attributes = Attributes {
+        set: 0,
+        clear: u64::from(clear.bits()),
+        propagation: 0,
+        user_namespace: 0,
+    };
+    change(mount, &attributes, depth)
+}
+
+fn change(mount: BorrowedFd<'_>, attributes: &Attributes, depth: Depth) -> Result<(), Errno> {
     let flags = match depth {
         Depth::One => libc::AT_EMPTY_PATH,
         Depth::All => libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
@@ -56,7 +78,7 @@ pub fn set_attributes(
             mount.as_raw_fd(),
             c"".as_ptr(),
             flags,
-            &raw const attributes,
+            std::ptr::from_ref(attributes),
             std::mem::size_of::<Attributes>(),
         )
     };
@@ -87,6 +109,8 @@ mod tests {
         let keep = MountPropagationFlags::empty();
         set_attributes(mount.as_fd(), read_only, keep, Depth::One).unwrap();
         assert_eq!(create("two"), Err(Errno::ROFS));
+        clear_attributes(mount.as_fd(), read_only, Depth::One).unwrap();
+        create("two").unwrap();
     }
 
     #[test]

@@ -5,15 +5,17 @@
 //! - [`detached()`]: a file system instance without a mount point. Nothing shows up in any mount
 //!   table and nothing can be left behind: the mount lives as long as its descriptor.
 //! - [`detached_cgroup2`]: the same for cgroup v2, without disturbing the machine's own mount.
+//! - [`loop_device`]: a file as a block device.
 //! - [`kernfs`]: a directory of a cgroup (or sysfs) tree by its 64-bit id, without its path.
 
 mod attributes;
 mod detached;
 pub mod kernfs;
+pub mod loop_device;
 mod scratch;
 mod table;
 
-pub use attributes::{Depth, set_attributes};
+pub use attributes::{Depth, clear_attributes, set_attributes};
 pub use detached::{
     DetachedCgroup2, DetachedError, Origin, Step, clone_of, detached, detached_cgroup2,
     detached_own_cgroup2,

@@ -6,6 +6,7 @@
 pub mod capabilities;
 mod child;
 mod clone3;
+pub mod daemon;
 pub mod descriptors;
 pub mod exec;
 pub mod fork;
@@ -16,4 +17,5 @@ pub mod mapped_namespace;
 pub mod namespaces;
 pub mod packet;
 pub mod seccomp;
+pub mod supervise;
 pub mod user_namespace;
