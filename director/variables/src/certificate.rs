@@ -208,7 +208,7 @@ impl Signer {
 }
 
 /// The subject of a certificate and its key identifier.
-fn subject(certificate: &[u8]) -> Option<(DistinguishedName, Option<Vec<u8>>)> {
+pub(crate) fn subject(certificate: &[u8]) -> Option<(DistinguishedName, Option<Vec<u8>>)> {
     let outer = der::Reader(certificate).expect(der::SEQUENCE)?;
     let mut fields = der::Reader(der::Reader(outer).expect(der::SEQUENCE)?);
     // Version, serial number, algorithm, issuer, validity.

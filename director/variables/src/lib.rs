@@ -16,6 +16,7 @@
 mod certificate;
 mod der;
 mod error;
+mod identity;
 mod options;
 mod password;
 mod pem;
@@ -25,6 +26,7 @@ mod store;
 mod tests;
 
 pub use error::GenerateError;
+pub use identity::{Identity, Purpose, identity};
 pub use rsa::RsaKey;
 pub use store::Store;
 

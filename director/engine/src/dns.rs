@@ -1,0 +1,279 @@
+//! Names of instances: written, published, told to agents.
+//!
+//! A version of all names is a blob; agents are told its id, digest and number, and answer `synced`. One
+//! that does not is told again later. Nothing is published if nothing changed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+use warren_director_plan::names::{Record, document};
+use warren_director_plan::{Group, InstancePlan, NameIds};
+use warren_director_store::dns::{self, Encoded};
+use warren_director_store::{deployments, instances, vms};
+
+use crate::many::join_all;
+use crate::{Engine, Error, Task};
+
+/// How long an agent may take for the names.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The records that an instance shall have.
+fn wanted(
+    engine: &Engine,
+    deployment: &str,
+    group: &Group,
+    plan: &InstancePlan,
+    row: &instances::Instance,
+    vm: Option<&vms::Vm>,
+) -> Vec<dns::Record> {
+    let links: Vec<_> = group
+        .jobs
+        .iter()
+        .flat_map(|job| &job.provides)
+        .map(|(kind, name, _)| json!({"name": name, "type": kind}))
+        .collect();
+    plan.networks
+        .iter()
+        .filter_map(|network| {
+            let ip = match &network.address {
+                Some(address) => address.address.first().to_string(),
+                None => network.settings.get("ip")?.as_str()?.to_owned(),
+            };
+            Some(dns::Record {
+                id: 0,
+                ip,
+                az: plan.az.clone(),
+                instance_group: Some(group.name.clone()),
+                network: Some(network.name.clone()),
+                deployment: Some(deployment.to_owned()),
+                instance_id: Some(row.id),
+                agent_id: vm.map(|vm| vm.agent_id.clone()),
+                domain: Some(engine.config.domain.clone()),
+                links: json!(links).to_string(),
+            })
+        })
+        .collect()
+}
+
+/// Whether an instance's names have to be written.
+pub async fn differs(
+    engine: &Engine,
+    deployment: &str,
+    group: &Group,
+    plan: &InstancePlan,
+    row: &instances::Instance,
+    vm: Option<&vms::Vm>,
+) -> Result<bool, Error> {
+    let all = dns::records(engine.store.pool()).await?;
+    let wanted = wanted(engine, deployment, group, plan, row, vm);
+    Ok(compare(&all, row.id, &wanted).is_some())
+}
+
+/// What is to be removed and added; `None` if nothing is.
+fn compare(
+    all: &[dns::Record],
+    instance: i64,
+    wanted: &[dns::Record],
+) -> Option<(Vec<i64>, Vec<dns::Record>)> {
+    let mine = all
+        .iter()
+        .filter(|record| record.instance_id == Some(instance));
+    let plain = |record: &dns::Record| dns::Record {
+        id: 0,
+        ..record.clone()
+    };
+    let gone: Vec<i64> = mine
+        .clone()
+        .filter(|record| !wanted.contains(&plain(record)))
+        .map(|record| record.id)
+        .collect();
+    let new: Vec<dns::Record> = wanted
+        .iter()
+        .filter(|record| !mine.clone().any(|old| plain(old) == **record))
+        .cloned()
+        .collect();
+    (!gone.is_empty() || !new.is_empty()).then_some((gone, new))
+}
+
+/// Writes the names of an instance; the answer is whether any changed.
+pub async fn write(
+    engine: &Engine,
+    deployment: &str,
+    group: &Group,
+    plan: &InstancePlan,
+    row: &instances::Instance,
+    vm: Option<&vms::Vm>,
+) -> Result<bool, Error> {
+    let wanted = wanted(engine, deployment, group, plan, row, vm);
+    replace(engine, row.id, &wanted).await
+}
+
+/// Removes the names of an instance that is about to go.
+pub async fn remove(engine: &Engine, instance: i64) -> Result<bool, Error> {
+    replace(engine, instance, &[]).await
+}
+
+async fn replace(engine: &Engine, instance: i64, wanted: &[dns::Record]) -> Result<bool, Error> {
+    let mut tx = engine.store.begin().await?;
+    let all = dns::records(&mut *tx).await?;
+    let Some((gone, new)) = compare(&all, instance, wanted) else {
+        return Ok(false);
+    };
+    for id in &gone {
+        dns::delete_record(&mut *tx, *id).await?;
+    }
+    for record in &new {
+        dns::add_record(&mut *tx, record).await?;
+    }
+    if new.is_empty() {
+        // The version is the highest key: it must grow also when names only go.
+        dns::add_tombstone(&mut *tx).await?;
+    }
+    crate::disks::commit(tx).await?;
+    Ok(true)
+}
+
+/// Publishes the names if they have changed since they last were; the answer is the newest version.
+pub async fn publish(engine: &Engine) -> Result<Option<dns::Published>, Error> {
+    let pool = engine.store.pool();
+    let all = dns::records(pool).await?;
+    let Some(highest) = all.last().map(|record| record.id) else {
+        return Ok(None);
+    };
+    if let Some(latest) = dns::latest(pool).await?
+        && latest.records_version == highest
+    {
+        return Ok(Some(latest));
+    }
+    let mut records = Vec::new();
+    let mut known: BTreeMap<String, (i64, NameIds)> = BTreeMap::new();
+    for deployment in deployments::list(pool).await? {
+        known.insert(deployment.name, (deployment.id, NameIds::default()));
+    }
+    for row in &all {
+        if let Some(record) = record(engine, row, &known).await? {
+            records.push(record);
+        }
+    }
+    let version = dns::begin_version(pool, highest).await?;
+    let text = document(version, &records, false).to_string();
+    let stored = engine.blobs.create(text.as_bytes()).await?;
+    dns::publish(pool, version, &stored.id, &stored.digest()).await?;
+    dns::delete_tombstones(pool).await?;
+    Ok(dns::latest(pool).await?)
+}
+
+async fn record(
+    engine: &Engine,
+    row: &dns::Record,
+    deployments: &BTreeMap<String, (i64, NameIds)>,
+) -> Result<Option<Record>, Error> {
+    let pool = engine.store.pool();
+    let (Some(group), Some(network), Some(deployment), Some(id)) = (
+        &row.instance_group,
+        &row.network,
+        &row.deployment,
+        row.instance_id,
+    ) else {
+        return Ok(None);
+    };
+    let Some((deployment_id, _)) = deployments.get(deployment) else {
+        return Ok(None);
+    };
+    let Some(instance) = instances::find(pool, id).await? else {
+        return Ok(None);
+    };
+    let group_of = |kind: &'static str, name: String| async move {
+        let what = Encoded::Group {
+            kind,
+            name: &name,
+            deployment_id: *deployment_id,
+        };
+        dns::encode(pool, what).await
+    };
+    let mut group_ids = vec![group_of("instance-group", group.clone()).await?];
+    let links: Vec<BTreeMap<String, String>> = serde_json::from_str(&row.links).unwrap_or_default();
+    for link in links {
+        let text = |key: &str| link.get(key).cloned().unwrap_or_default();
+        group_ids.push(group_of("link", format!("{}-{}", text("name"), text("type"))).await?);
+    }
+    let az = match &row.az {
+        Some(az) => Some((az.clone(), dns::encode(pool, Encoded::Az(az)).await?)),
+        None => None,
+    };
+    Ok(Some(Record {
+        ip: row.ip.clone(),
+        uuid: instance.uuid,
+        instance: id,
+        group: group.clone(),
+        group_ids,
+        az,
+        network: (
+            network.clone(),
+            dns::encode(pool, Encoded::Network(network)).await?,
+        ),
+        deployment: deployment.clone(),
+        domain: row.domain.clone().unwrap_or_default(),
+        agent_id: row.agent_id.clone(),
+        index: instance.index_number,
+    }))
+}
+
+/// Tells the newest names to all agents that have older ones. An agent that does not answer is told
+/// again by the next who publishes.
+pub async fn broadcast(engine: &Engine, task: &Task) -> Result<(), Error> {
+    let Some(latest) = publish(engine).await? else {
+        return Ok(());
+    };
+    let stale = dns::stale_agents(engine.store.pool(), latest.id).await?;
+    let told = join_all(
+        stale
+            .iter()
+            .map(|agent| tell(engine, agent, &latest))
+            .collect(),
+    )
+    .await;
+    for (agent, done) in stale.iter().zip(told) {
+        if let Err(error) = done {
+            task.log(&format!(
+                "agent {agent} has not taken the names: {}",
+                error.story()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Tells the newest names to one agent.
+pub async fn send(engine: &Engine, task: &Task, vm: &vms::Vm) -> Result<(), Error> {
+    let Some(latest) = publish(engine).await? else {
+        return Ok(());
+    };
+    if let Err(error) = tell(engine, &vm.agent_id, &latest).await {
+        task.log(&format!(
+            "agent {} has not taken the names: {}",
+            vm.agent_id,
+            error.story()
+        ));
+    }
+    Ok(())
+}
+
+async fn tell(engine: &Engine, agent: &str, latest: &dns::Published) -> Result<(), Error> {
+    let arguments = vec![
+        json!(latest.blobstore_id),
+        json!(latest.sha1),
+        json!(latest.id),
+    ];
+    let answer = engine
+        .bus
+        .agent(agent)
+        .ask("sync_dns", arguments, PATIENCE)
+        .await?;
+    if answer.as_str() == Some("synced") {
+        dns::set_agent_version(engine.store.pool(), agent, latest.id).await?;
+    }
+    Ok(())
+}
+

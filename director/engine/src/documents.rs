@@ -1,0 +1,293 @@
+//! From texts to checked documents: variables resolved where they are resolved early, versions chosen,
+//! addons merged.
+//!
+//! What stays as it was written, to be resolved when it is used: properties, the environment of
+//! machines, and what CPIs are told. Source: reference of the deploy engine, section 6.
+
+use serde_json::Value;
+use warren_director_plan::json::from_manifest;
+use warren_director_plan::versions;
+use warren_director_store::{configs, deployments, releases, stemcells};
+use warren_wire_manifest::check::read_manifest;
+use warren_wire_manifest::cloud_config::{self, CloudConfig, CloudOptions};
+use warren_wire_manifest::deployment::{Deployment, StemcellSource, UpdateOptions};
+use warren_wire_manifest::merge;
+use warren_wire_manifest::runtime_config::RuntimeConfig;
+use warren_wire_manifest::yaml::{self, Mapping};
+
+use crate::variables::{Variables, to_mapping};
+use crate::{Engine, Error};
+
+/// Everything that a deploy was asked for, checked.
+pub struct Documents {
+    /// What is wanted.
+    pub deployment: Deployment,
+    /// The manifest with versions chosen and early variables resolved, as it is remembered.
+    pub manifest: Mapping,
+    /// What it is made of.
+    pub cloud: CloudConfig,
+    /// What goes into every deployment.
+    pub runtime: Vec<RuntimeConfig>,
+}
+
+/// Reads and checks all documents of a deploy.
+pub async fn read(
+    engine: &Engine,
+    deployment: &deployments::Deployment,
+    text: &str,
+    cloud_ids: &[i64],
+    runtime_ids: &[i64],
+    options: &UpdateOptions,
+    variables: &Variables,
+) -> Result<Documents, Error> {
+    let manifest = read_manifest(text, "manifest")?;
+    let resolved = resolve_early(&from_manifest(&yaml::Value::Map(manifest)), variables).await?;
+    let mut resolved = match resolved {
+        Value::Object(map) => map,
+        _ => serde_json::Map::new(),
+    };
+    choose_versions(engine, &mut resolved).await?;
+    let manifest = to_mapping(&resolved);
+    let cloud = cloud(engine, cloud_ids, variables).await?;
+    let mut runtime = Vec::new();
+    for id in runtime_ids {
+        let config = config(engine, *id).await?;
+        let value = read_manifest(&config.content, "runtime config")?;
+        let resolved = resolve_early(&from_manifest(&yaml::Value::Map(value)), variables).await?;
+        if let Value::Object(map) = resolved {
+            runtime.push(RuntimeConfig::parse(&to_mapping(&map))?);
+        }
+    }
+    let wanted = Deployment::parse(&manifest, &cloud, options)?;
+    let teams: Vec<String> = serde_json::from_str(&deployment.teams).unwrap_or_default();
+    let wanted = merge::addons(wanted, &runtime, &teams, |_| None)?;
+    Ok(Documents {
+        deployment: wanted,
+        manifest,
+        cloud,
+        runtime,
+    })
+}
+
+async fn config(engine: &Engine, id: i64) -> Result<configs::Config, Error> {
+    configs::find(engine.store.pool(), id)
+        .await?
+        .ok_or_else(|| Error::refused(190_025, format!("No config with ID {id}")))
+}
+
+/// The merged cloud config.
+pub async fn cloud(
+    engine: &Engine,
+    ids: &[i64],
+    variables: &Variables,
+) -> Result<CloudConfig, Error> {
+    let mut values = Vec::new();
+    for id in ids {
+        let config = config(engine, *id).await?;
+        let value = read_manifest(&config.content, "cloud config")?;
+        let value = from_manifest(&yaml::Value::Map(value));
+        let resolved = resolve_except(&value, variables, |path| {
+            path.last().is_some_and(|key| key == "cloud_properties")
+        })
+        .await?;
+        if let Value::Object(map) = resolved {
+            values.push(yaml::Value::Map(to_mapping(&map)));
+        }
+    }
+    let merged = cloud_config::merged(&values)?;
+    if merged.is_empty() {
+        return Err(Error::refused(
+            190_025,
+            "Deployments need a cloud config, and there is none: use `update-cloud-config`",
+        ));
+    }
+    let options = CloudOptions {
+        ignore_missing_gateway: engine.config.ignore_missing_gateway,
+        director_ips: engine.config.own_ips.clone(),
+    };
+    Ok(CloudConfig::parse(&merged, &options)?)
+}
+
+/// Resolves a manifest but for properties and environments.
+async fn resolve_early(value: &Value, variables: &Variables) -> Result<Value, Error> {
+    resolve_except(value, variables, |path| {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        match path.as_slice() {
+            ["properties"] => true,
+            ["instance_groups", _, "properties" | "env"] => true,
+            [.., "jobs", _, "properties"] => true,
+            [.., "jobs", _, "consumes", _, "properties"] => true,
+            ["addons", _, "properties"] => true,
+            // What variables are made of is resolved when they are made.
+            ["variables"] => true,
+            _ => false,
+        }
+    })
+    .await
+}
+
+/// Resolves a document but for the parts whose paths are kept.
+async fn resolve_except(
+    value: &Value,
+    variables: &Variables,
+    keeps: impl Fn(&[String]) -> bool,
+) -> Result<Value, Error> {
+    let mut kept = Vec::new();
+    let mut path = Vec::new();
+    let emptied = take(value, &keeps, &mut path, &mut kept);
+    let mut resolved = variables.resolve_one(&emptied).await?;
+    for (path, part) in kept {
+        put(&mut resolved, &path, part);
+    }
+    Ok(resolved)
+}
+
+fn take(
+    value: &Value,
+    keeps: &impl Fn(&[String]) -> bool,
+    path: &mut Vec<String>,
+    kept: &mut Vec<(Vec<String>, Value)>,
+) -> Value {
+    if keeps(path) {
+        kept.push((path.clone(), value.clone()));
+        return Value::Null;
+    }
+    let mut inside = |key: String, value: &Value| {
+        path.push(key);
+        let taken = take(value, keeps, path, kept);
+        path.pop();
+        taken
+    };
+    match value {
+        Value::Object(map) => Value::Object(
+            map.iter()
+                .map(|(key, value)| (key.clone(), inside(key.clone(), value)))
+                .collect(),
+        ),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(place, value)| inside(place.to_string(), value))
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+fn put(into: &mut Value, path: &[String], part: Value) {
+    let mut at = into;
+    for key in path {
+        let next = match at {
+            Value::Object(map) => map.get_mut(key),
+            Value::Array(items) => key.parse::<usize>().ok().and_then(|at| items.get_mut(at)),
+            _ => None,
+        };
+        match next {
+            Some(next) => at = next,
+            None => return,
+        }
+    }
+    *at = part;
+}
+
+/// Puts exact versions in the place of `latest`.
+async fn choose_versions(
+    engine: &Engine,
+    manifest: &mut serde_json::Map<String, Value>,
+) -> Result<(), Error> {
+    if let Some(Value::Array(list)) = manifest.get_mut("releases") {
+        for release in list {
+            let (Some(name), Some(wanted)) = (text(release, "name"), text(release, "version"))
+            else {
+                continue;
+            };
+            let there = releases::versions(engine.store.pool(), &name).await?;
+            if there.is_empty() {
+                return Err(Error::refused(
+                    30_005,
+                    format!("Release '{name}' doesn't exist"),
+                ));
+            }
+            let chosen = versions::choose(&wanted, there.iter().map(|one| one.version.as_str()))
+                .ok_or_else(|| {
+                    Error::refused(
+                        30_006,
+                        format!("Release version '{name}/{wanted}' doesn't exist"),
+                    )
+                })?;
+            release["version"] = Value::from(chosen);
+        }
+    }
+    let all = stemcells::list(engine.store.pool()).await?;
+    if let Some(Value::Array(list)) = manifest.get_mut("stemcells") {
+        for stemcell in list {
+            let Some(wanted) = text(stemcell, "version") else {
+                continue;
+            };
+            let (name, os) = (text(stemcell, "name"), text(stemcell, "os"));
+            let fits = |one: &&stemcells::Stemcell| {
+                name.as_ref().is_none_or(|name| *name == one.name)
+                    && os.as_ref().is_none_or(|os| *os == one.operating_system)
+            };
+            let chosen =
+                versions::choose(&wanted, all.iter().filter(fits).map(|one| one.version.as_str()))
+                    .ok_or_else(|| {
+                        Error::refused(
+                            50_003,
+                            format!(
+                                "Stemcell '{}' version '{wanted}' does not exist",
+                                name.or(os).unwrap_or_default()
+                            ),
+                        )
+                    })?;
+            stemcell["version"] = Value::from(chosen);
+        }
+    }
+    Ok(())
+}
+
+/// A text, or a number as one.
+fn text(value: &Value, key: &str) -> Option<String> {
+    match value.get(key)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// The stemcells that a manifest means, one for each alias.
+pub async fn stemcells_of(
+    engine: &Engine,
+    deployment: &Deployment,
+) -> Result<Vec<warren_director_plan::Stemcell>, Error> {
+    let all = stemcells::list(engine.store.pool()).await?;
+    let mut chosen = Vec::new();
+    for wanted in &deployment.stemcells {
+        let rows: Vec<&stemcells::Stemcell> = all
+            .iter()
+            .filter(|one| {
+                one.version == wanted.version
+                    && match &wanted.source {
+                        StemcellSource::Os(os) => one.operating_system == *os,
+                        StemcellSource::Name(name) => one.name == *name,
+                    }
+            })
+            .collect();
+        let Some(first) = rows.first() else {
+            return Err(Error::refused(
+                50_003,
+                format!("Stemcell for alias '{}' does not exist", wanted.alias),
+            ));
+        };
+        let same = || rows.iter().filter(|one| one.name == first.name);
+        chosen.push(warren_director_plan::Stemcell {
+            alias: wanted.alias.clone(),
+            name: first.name.clone(),
+            os: first.operating_system.clone(),
+            version: first.version.clone(),
+            api_version: first.api_version,
+            cids: same().map(|one| (one.cpi.clone(), one.cid.clone())).collect(),
+            ids: same().map(|one| (one.cpi.clone(), one.id)).collect(),
+        });
+    }
+    Ok(chosen)
+}

@@ -1,0 +1,168 @@
+//! `fetch logs`: agents pack their logs into the blobstore; the result is the blob's id.
+//!
+//! Logs of several instances become one archive of theirs. They are kept for ten days; what is older
+//! goes when the next ones are fetched.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use warren_director_store::instances::Instance;
+use warren_director_store::vms::Vm;
+use warren_director_store::work::Logs;
+use warren_director_store::{blobs, now};
+use warren_lib_tar::{Entry, Kind, Time, Writer};
+
+use super::targets;
+use super::update_stemcell::directory;
+use super::upload::blocking;
+use crate::event_log::Stage;
+use crate::many::join_all;
+use crate::{Engine, Error, Task};
+
+/// How long logs are kept, in seconds.
+const KEPT: i64 = 10 * 24 * 3600;
+
+/// Fetches logs of one instance or several.
+pub async fn run(engine: &Engine, task: &Task, wanted: &Logs) -> Result<String, Error> {
+    let deployment = targets::deployment(engine, &wanted.deployment).await?;
+    let any = |text: &str| text.is_empty() || text == "*";
+    let group = Some(wanted.job.as_str()).filter(|job| !any(job));
+    let ids: Vec<String> = Some(wanted.id.clone()).into_iter().filter(|id| !any(id)).collect();
+    let machines = targets::with_machines(engine, &deployment, group, &ids).await?;
+    forget_old(engine, task).await?;
+    let filters = wanted.filters.as_deref();
+    let fetched = machines
+        .iter()
+        .map(|(row, vm)| fetch(engine, task, row, vm, &wanted.kind, filters))
+        .collect();
+    let mut logs = Vec::new();
+    for one in join_all(fetched).await {
+        logs.push(one?);
+    }
+    let (blob, sha1) = match logs.as_slice() {
+        [one] => one.clone(),
+        _ => {
+            let stage = Stage::new(task, "Fetching group logs", 1, &[]);
+            stage
+                .run("Packing log files together", |_| pack(engine, &machines, &logs))
+                .await?
+        }
+    };
+    blobs::remember(engine.store.pool(), &blob, &sha1, "log").await?;
+    Ok(blob)
+}
+
+/// Has an agent pack its logs; the answer is the blob's id and digest.
+pub async fn fetch(
+    engine: &Engine,
+    task: &Task,
+    row: &Instance,
+    vm: &Vm,
+    kind: &str,
+    filters: Option<&[String]>,
+) -> Result<(String, String), Error> {
+    let title = format!("Fetching logs for {} ({})", row.name(), row.index_number);
+    let stage = Stage::new(task, &title, 1, &[]);
+    stage
+        .run("Finding and packing log files", |_| async {
+            let agent = engine.bus.agent(&vm.agent_id);
+            let arguments = vec![json!(kind), json!(filters)];
+            let answer = agent.run("fetch_logs", arguments, task).await?;
+            let text = |key: &str| answer.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
+            let blob = text("blobstore_id").ok_or_else(|| {
+                Error::refused(
+                    400_000,
+                    format!("The agent of {} packed logs and did not say where", row.name()),
+                )
+            })?;
+            Ok((blob, text("sha1").unwrap_or_default()))
+        })
+        .await
+}
+
+/// Packs archives into one; those are removed.
+async fn pack(
+    engine: &Engine,
+    machines: &[(Instance, Vm)],
+    logs: &[(String, String)],
+) -> Result<(String, String), Error> {
+    let directory = directory(engine)?;
+    let packed = directory.path().join("logs.tgz");
+    let mut members = Vec::new();
+    let stamp = now();
+    for ((row, _), (blob, _)) in machines.iter().zip(logs) {
+        let name = format!("{}.{}.{stamp}.tgz", row.job, row.uuid);
+        members.push((name, engine.blobs.path(blob)?));
+    }
+    let to = packed.clone();
+    blocking("pack logs", move || {
+        write(&to, &members).map_err(|error| Error::Other {
+            step: "pack logs".to_owned(),
+            source: error,
+        })
+    })
+    .await?;
+    let file = tokio::fs::File::open(&packed)
+        .await
+        .map_err(|error| Error::other("open packed logs", error))?;
+    let stored = engine.blobs.create(file).await?;
+    for (blob, _) in logs {
+        engine.blobs.delete(blob).await?;
+    }
+    Ok((stored.id.clone(), stored.digest()))
+}
+
+fn write(
+    to: &std::path::Path,
+    members: &[(String, PathBuf)],
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let gzip = GzEncoder::new(File::create_new(to)?, flate2::Compression::fast());
+    let mut archive = Writer::new(std::io::BufWriter::new(gzip));
+    for (name, path) in members {
+        let mut file = File::open(path)?;
+        archive.start(&Entry {
+            path: name.clone().into_bytes(),
+            kind: Kind::File,
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            mtime: Time {
+                seconds: now(),
+                nanoseconds: 0,
+            },
+            stored: file.metadata()?.len(),
+            xattrs: Vec::new(),
+            sparse: None,
+        })?;
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let count = std::io::Read::read(&mut file, &mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            archive.data(&buffer[..count])?;
+        }
+    }
+    let buffered = archive.finish()?;
+    let gzip = buffered.into_inner().map_err(|error| error.into_error())?;
+    gzip.finish()?.sync_all()?;
+    Ok(())
+}
+
+/// Removes logs that nobody will fetch any more.
+async fn forget_old(engine: &Engine, task: &Task) -> Result<(), Error> {
+    let pool = engine.store.pool();
+    for old in blobs::before(pool, now() - KEPT).await? {
+        if old.kind != "log" {
+            continue;
+        }
+        match engine.blobs.delete(&old.blobstore_id).await {
+            Ok(_) => blobs::forget(pool, old.id).await?,
+            // They are tried again next time.
+            Err(error) => task.log(&warren_lib_errchain::chain(&error)),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! What a director's workers do: tasks, from their rows to machines.
+//!
+//! ```text
+//! worker ── claims a row ──► jobs::run ──► one job, one file
+//!    └ renews its lease, its locks        uses: task (log, events, cancelling), plan, and the
+//!                                         steps: vm, disks, compile, render, update, dns
+//! ```
+//!
+//! A job is idempotent: it compares what is wanted with what there is, so that one that is begun again
+//! after its worker died goes on where that one stopped.
+//!
+//! Source: reference of the deploy engine; `docs/design/director.md`.
+
+mod certificates;
+mod compile;
+mod config;
+mod disks;
+mod dns;
+mod documents;
+mod engine;
+mod error;
+mod event_log;
+mod inputs;
+pub mod jobs;
+mod lock;
+mod many;
+mod render;
+mod task;
+mod update;
+mod variables;
+mod vm;
+mod worker;
+
+pub use config::{Config, Nats};
+pub use engine::{Engine, Parts};
+pub use error::Error;
+pub use event_log::{Stage, Step};
+pub use task::Task;
+pub use worker::{Worker, run};

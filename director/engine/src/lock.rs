@@ -1,0 +1,64 @@
+//! Locks that a task holds: renewed while it works, given back when it ends.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::{interval, MissedTickBehavior};
+use warren_director_store::locks;
+
+use crate::task::Event;
+use crate::{Error, Task};
+
+/// How long a lock is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a lock is renewed.
+const RENEWAL: Duration = Duration::from_secs(15);
+
+/// Does `work` while the task holds the lock called `name`.
+///
+/// # Errors
+/// [`Error::Store`] if somebody else has it, or what the work said. A lock that is lost ends the work.
+pub async fn with<T>(
+    task: &Task,
+    name: &str,
+    patience: Duration,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let uid = locks::acquire(task.store(), name, Some(task.id), patience).await?;
+    record(task, "acquire", name).await?;
+    let mut ticks = interval(RENEWAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    let mut work = std::pin::pin!(work);
+    let done = loop {
+        tokio::select! {
+            done = &mut work => break done,
+            _ = ticks.tick() => match locks::renew(task.store().pool(), name, &uid).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    record(task, "lost", name).await?;
+                    break Err(Error::refused(100, format!("Lost lock {name}")));
+                }
+                // The database may be away for a moment; the lock lives longer than that.
+                Err(error) => task.log(&format!(
+                    "cannot renew {name}: {}",
+                    warren_lib_errchain::chain(&error)
+                )),
+            },
+        }
+    };
+    locks::release(task.store().pool(), name, &uid).await?;
+    record(task, "release", name).await?;
+    done
+}
+
+async fn record(task: &Task, action: &str, name: &str) -> Result<(), Error> {
+    task.event(Event {
+        action,
+        object_type: "lock",
+        object_name: Some(name),
+        ..Event::default()
+    })
+    .await
+    .map(drop)
+}
