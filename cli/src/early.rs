@@ -14,6 +14,9 @@ const INIT: &[u8] = b"garden-init";
 /// The verb of a container's keeper, `warren shim DIR`. Not for people, so no help tells of it.
 const SHIM: &[u8] = b"shim";
 
+/// The verb that has an external runtime forget a container, `warren shim-forget DIR`. Neither.
+const FORGET: &[u8] = b"shim-forget";
+
 /// Does such a part's work, if that is what is asked for.
 pub fn dispatch() -> Option<ExitCode> {
     let mut arguments = std::env::args_os();
@@ -21,11 +24,19 @@ pub fn dispatch() -> Option<ExitCode> {
     if basename(&called) == INIT {
         reap_forever();
     }
-    if arguments.next()?.as_bytes() != SHIM {
-        return None;
+    if basename(&called) == warren_bpm::init::NAME.as_bytes() {
+        return Some(warren_bpm::init::run(arguments));
     }
+    let part = match arguments.next()?.as_bytes() {
+        part if part == warren_bpm::init::NAME.as_bytes() => {
+            return Some(warren_bpm::init::run(arguments));
+        }
+        SHIM => warren_container_shim::run,
+        FORGET => warren_container_shim::forget,
+        _ => return None,
+    };
     let directory = arguments.next()?;
-    Some(warren_container_shim::run(Path::new(&directory)))
+    Some(part(Path::new(&directory)))
 }
 
 fn basename(called: &OsStr) -> &[u8] {

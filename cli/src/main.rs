@@ -37,7 +37,9 @@ fn main() -> ExitCode {
     if let Some(code) = early::dispatch() {
         return code;
     }
-    let arguments = under_stock_name(std::env::args_os().collect());
+    let mut arguments = under_stock_name(std::env::args_os().collect());
+    verb::from_stock_flags(&mut arguments);
+    let arguments = verb::director::flags_behind(arguments);
     let parsed = CommandLine::command()
         .try_get_matches_from(&arguments)
         .and_then(|matches| CommandLine::from_arg_matches(&matches));
@@ -66,6 +68,11 @@ fn under_stock_name(mut arguments: Vec<OsString>) -> Vec<OsString> {
         Some("bosh-enable-monit-access") => &["firewall", "enable-monit-access"],
         Some("grootfs") => &["rootfs", "plugin"],
         Some("gaol") => &["container"],
+        Some("bpm") => &["bpm"],
+        Some("cpi") => &["cpi"],
+        Some("monit") => &["monit"],
+        Some("bosh-agent") => &["serve", "agent"],
+        Some("runsvdir-start") => &["init"],
         _ => return arguments,
     };
     arguments.splice(

@@ -106,7 +106,7 @@ fn a_preloaded_store_has_the_layers() {
     let scene = Scene::new();
     let ran = scene.run(
         "mkdir $TOP/root; $WARREN rootfs preload --into $TOP/root $TOP/base.tar >/dev/null
-        $WARREN rootfs clean --store $TOP/root/var/lib/warren/rootfs",
+        $WARREN rootfs clean --store $TOP/root/var/lib/warren/garden/store",
     );
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(ran.out, "0 removed, 1 in use, 0 about to be used\n");

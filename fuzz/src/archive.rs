@@ -23,13 +23,42 @@ const NAMES: [&str; 16] = [
     "../../outside",
 ];
 
+/// The same with the names by which layers hide what is below them.
+const HIDING: [&str; 16] = [
+    "a",
+    "b",
+    "a/b",
+    "a/b/c",
+    "..",
+    "../outside/canary",
+    "a/",
+    ".",
+    ".wh.a",
+    ".wh.b",
+    "a/.wh.b",
+    "a/b/.wh.c",
+    ".wh..wh..opq",
+    "a/.wh..wh..opq",
+    "a/.wh..",
+    ".wh..wh.plnk",
+];
+
 /// Reads entries and their data off the input, up to 16.
-pub fn entries(mut input: &[u8]) -> Vec<(Entry, Vec<u8>)> {
+pub fn entries(input: &[u8]) -> Vec<(Entry, Vec<u8>)> {
+    named(input, &NAMES)
+}
+
+/// The same, as layers of images have them.
+pub fn layer_entries(input: &[u8]) -> Vec<(Entry, Vec<u8>)> {
+    named(input, &HIDING)
+}
+
+fn named(mut input: &[u8], names: &[&str; 16]) -> Vec<(Entry, Vec<u8>)> {
     let mut all = Vec::new();
     while let Some((head, rest)) = input.split_first_chunk::<6>().filter(|_| all.len() < 16) {
         input = rest;
         let [kind, name, target, mode, time, size] = *head;
-        let mut text = |index: u8| match NAMES.get(usize::from(index)) {
+        let mut text = |index: u8| match names.get(usize::from(index)) {
             Some(name) => name.as_bytes().to_vec(),
             None => {
                 let length = usize::from(index >> 4).min(input.len());

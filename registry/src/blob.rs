@@ -4,7 +4,7 @@ use std::io::Read;
 
 use crate::Error;
 use crate::http::{Answer, shown};
-use crate::retry::{TRIES, pause};
+use crate::retry::pause;
 
 /// So much between two failures is progress, after which they count anew.
 const PROGRESS: u64 = 1 << 20;
@@ -20,13 +20,19 @@ pub(crate) struct Blob<'a> {
     at: u64,
     failures: u32,
     last_failure: u64,
+    tries: u32,
     body: Option<Box<dyn Read + Send>>,
 }
 
 impl<'a> Blob<'a> {
     /// Asks for it, so that a refusal is known at once.
-    pub(crate) fn open(url: &str, size: Option<u64>, ask: Ask<'a>) -> Result<Self, Error> {
-        let first = crate::retry::retried(|| ask(0))?;
+    pub(crate) fn open(
+        url: &str,
+        size: Option<u64>,
+        tries: u32,
+        ask: Ask<'a>,
+    ) -> Result<Self, Error> {
+        let first = crate::retry::retried(tries, || ask(0))?;
         Ok(Self {
             ask,
             url: shown(url),
@@ -34,6 +40,7 @@ impl<'a> Blob<'a> {
             at: 0,
             failures: 0,
             last_failure: 0,
+            tries,
             body: Some(Box::new(first.into_body().into_reader())),
         })
     }
@@ -62,7 +69,7 @@ impl<'a> Blob<'a> {
         }
         self.last_failure = self.at;
         self.failures += 1;
-        if self.failures >= TRIES {
+        if self.failures >= self.tries {
             return Err(std::io::Error::other(error));
         }
         std::thread::sleep(pause(self.failures));

@@ -51,6 +51,18 @@ pub enum Error {
         /// What was wrong.
         source: Box<ureq::Error>,
     },
+    /// The other side does not like who we are.
+    #[error("{registry} {what} in {}", directory.display())]
+    ClientCertificate {
+        /// `host[:port]`.
+        registry: String,
+        /// In words.
+        what: &'static str,
+        /// The directory for its certificates.
+        directory: std::path::PathBuf,
+        /// What it said.
+        source: Box<ureq::Error>,
+    },
     /// No answer.
     #[error("cannot reach {url}")]
     Transport {
@@ -171,6 +183,9 @@ pub enum Error {
         /// Of the registry.
         source: Box<Error>,
     },
+    /// The store does not say what it has.
+    #[error("cannot see whether the image is preloaded")]
+    Store(#[source] Box<warren_container_rootfs::store::Error>),
     /// A layer's digest as a client gave it.
     #[error("the layer's digest is none")]
     LayerDigest(#[source] warren_container_rootfs::layer::InvalidDigest),
@@ -183,6 +198,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether nobody has answered who could know.
+    pub(crate) fn is_silence(&self) -> bool {
+        match self {
+            Error::Mirrors { source, .. } => source.is_silence(),
+            Error::Transport { source, .. } if matches!(**source, ureq::Error::HostNotFound) => {
+                true
+            }
+            other => other.is_transient(),
+        }
+    }
+
     /// Whether the same request may well succeed in a moment.
     pub(crate) fn is_transient(&self) -> bool {
         match self {

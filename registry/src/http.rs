@@ -1,15 +1,21 @@
-//! One GET, with redirects: authorization goes only to the host it is for, and nobody is sent from
-//! an encrypted connection to one that is not.
+//! One GET, with redirects: authorization and client certificates go only to the host they are for,
+//! and nobody is sent from an encrypted connection to one that is not.
 
+mod send;
+
+use std::collections::HashMap;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ureq::Agent;
 use ureq::http::{Response, Uri};
-use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig, TlsProvider};
 
+use crate::certificates::{Certificates, certificates, directory};
 use crate::{Error, Settings};
+
+pub(crate) use send::Body;
 
 const MOST_REDIRECTS: usize = 5;
 /// A registry that says nothing for so long will say nothing any more.
@@ -20,9 +26,23 @@ pub(crate) type Answer = Response<ureq::Body>;
 /// Connections, kept for further requests.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
+    /// For hosts without certificates of their own.
     agent: Agent,
-    trusted: usize,
+    /// For the others, by `host[:port]`.
+    special: Arc<Mutex<HashMap<String, Special>>>,
+    settings: Arc<Settings>,
+    /// Certificates that are trusted everywhere.
+    trusted: Arc<[Certificate<'static>]>,
     is_insecure: bool,
+}
+
+/// How a host with certificates of its own is spoken to.
+#[derive(Debug, Clone)]
+struct Special {
+    agent: Agent,
+    /// How many certificates of its own are trusted.
+    trusted: usize,
+    has_identity: bool,
 }
 
 /// What a request carries.
@@ -37,33 +57,39 @@ pub(crate) struct Headers<'a> {
 impl Client {
     /// `is_insecure`: certificates are not checked, and connections need not be encrypted.
     pub(crate) fn new(settings: &Settings, is_insecure: bool) -> Result<Self, Error> {
-        let certificates = if is_insecure {
+        let trusted = if is_insecure {
             Vec::new()
         } else {
             trusted(settings)?
         };
-        let trusted = certificates.len();
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .root_certs(RootCerts::new_with_certs(&certificates))
-            .disable_verification(is_insecure)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .build();
-        let config = Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("warren/", env!("CARGO_PKG_VERSION")))
-            .timeout_connect(Some(Duration::from_secs(15)))
-            .timeout_recv_response(Some(PATIENCE))
-            .timeout_per_read(Some(PATIENCE))
-            .build();
         Ok(Self {
-            agent: config.new_agent(),
-            trusted,
+            agent: agent(settings, &trusted, None, is_insecure),
+            special: Arc::default(),
+            settings: Arc::new(settings.clone()),
+            trusted: trusted.into(),
             is_insecure,
         })
+    }
+
+    /// What is special about speaking to a host, if anything.
+    fn special(&self, authority: &str) -> Result<Option<Special>, Error> {
+        let Some(directory) = directory(&self.settings.certificates, authority) else {
+            return Ok(None);
+        };
+        let mut known = self.special.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(authority) {
+            return Ok(Some(known.clone()));
+        }
+        let found = Certificates::read(&directory)?;
+        let mut all = self.trusted.to_vec();
+        all.extend(found.trusted.iter().cloned());
+        let made = Special {
+            has_identity: found.own.is_some(),
+            trusted: found.trusted.len(),
+            agent: agent(&self.settings, &all, found.own, self.is_insecure),
+        };
+        known.insert(authority.to_owned(), made.clone());
+        Ok(Some(made))
     }
 
     pub(crate) fn is_insecure(&self) -> bool {
@@ -104,7 +130,16 @@ impl Client {
     }
 
     fn once(&self, uri: &Uri, headers: Headers<'_>) -> Result<Answer, Error> {
-        let mut request = self.agent.get(uri);
+        let authority = match (uri.host(), uri.port()) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            (host, _) => host.unwrap_or_default().to_owned(),
+        };
+        let special = match uri.scheme_str() {
+            Some("https") => self.special(&authority)?,
+            _ => None,
+        };
+        let agent = special.as_ref().map_or(&self.agent, |own| &own.agent);
+        let mut request = agent.get(uri);
         if let Some(accept) = headers.accept {
             request = request.header("accept", accept);
         }
@@ -116,20 +151,55 @@ impl Client {
         }
         request.call().map_err(|error| {
             let source = Box::new(error);
-            if is_about_tls(&source) && !self.is_insecure {
-                let authority = uri.authority().map(|authority| authority.as_str());
-                return Error::Insecure {
-                    registry: authority.unwrap_or_default().to_owned(),
-                    trusted: self.trusted,
+            match tls_error(&source) {
+                Some(Tls::Certificate) => Error::ClientCertificate {
+                    what: match special.as_ref().is_some_and(|own| own.has_identity) {
+                        true => "refuses the client certificate that is",
+                        false => "wants a client certificate: put NAME.cert and NAME.key",
+                    },
+                    directory: self.settings.certificates.join(&authority),
+                    registry: authority,
                     source,
-                };
-            }
-            Error::Transport {
-                url: shown(&uri.to_string()),
-                source,
+                },
+                Some(Tls::Other) if !self.is_insecure => Error::Insecure {
+                    registry: authority,
+                    trusted: self.trusted.len() + special.map_or(0, |own| own.trusted),
+                    source,
+                },
+                _ => Error::Transport {
+                    url: shown(&uri.to_string()),
+                    source,
+                },
             }
         })
     }
+}
+
+/// Connections that trust these certificates, and show one where they are asked to.
+fn agent(
+    settings: &Settings,
+    trusted: &[Certificate<'static>],
+    own: Option<ClientCert>,
+    is_insecure: bool,
+) -> Agent {
+    let tls = TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .root_certs(RootCerts::new_with_certs(trusted))
+        .client_cert(own)
+        .disable_verification(is_insecure)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build();
+    let config = Agent::config_builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("warren/", env!("CARGO_PKG_VERSION")))
+        .timeout_connect(Some(settings.connect))
+        .timeout_recv_response(Some(PATIENCE))
+        .timeout_per_read(Some(PATIENCE))
+        .build();
+    config.new_agent()
 }
 
 fn parsed(url: &str) -> Result<Uri, Error> {
@@ -154,16 +224,35 @@ fn joined(base: &Uri, location: &str) -> Option<Uri> {
         .ok()
 }
 
-/// Whether the other side has no TLS, or a certificate that we do not trust.
-fn is_about_tls(error: &ureq::Error) -> bool {
-    match error {
-        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => true,
-        ureq::Error::Io(error) => {
-            let inner = error.get_ref();
-            inner.is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some())
-        }
-        _ => false,
-    }
+/// What is wrong with TLS.
+enum Tls {
+    /// The other side does not like who we are.
+    Certificate,
+    /// It has none, or a certificate that we do not trust.
+    Other,
+}
+
+fn tls_error(error: &ureq::Error) -> Option<Tls> {
+    use rustls::AlertDescription as Alert;
+    let error = match error {
+        ureq::Error::Rustls(error) => error,
+        ureq::Error::Tls(_) => return Some(Tls::Other),
+        ureq::Error::Io(error) => error.get_ref()?.downcast_ref::<rustls::Error>()?,
+        _ => return None,
+    };
+    Some(match error {
+        rustls::Error::AlertReceived(
+            Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied,
+        ) => Tls::Certificate,
+        _ => Tls::Other,
+    })
 }
 
 /// The system's certificates and those of the settings.
@@ -175,18 +264,7 @@ fn trusted(settings: &Settings) -> Result<Vec<Certificate<'static>>, Error> {
         .map(|certificate| Certificate::from_der(certificate.as_ref()).to_owned())
         .collect();
     for path in &settings.trusted {
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::Certificates {
-            path: path.clone(),
-            source,
-        };
-        let pem = std::fs::read(path).map_err(|error| failed(error.into()))?;
-        for item in ureq::tls::parse_pem(&pem) {
-            if let ureq::tls::PemItem::Certificate(certificate) =
-                item.map_err(|error| failed(error.into()))?
-            {
-                all.push(certificate);
-            }
-        }
+        all.extend(certificates(path)?);
     }
     Ok(all)
 }

@@ -98,6 +98,11 @@ impl RegistryImage {
         sizes.try_fold(0u64, |sum, size| Some(sum.saturating_add(size?)))
     }
 
+    /// Changes how often is tried what may well succeed in a moment.
+    pub(crate) fn try_again(&mut self, tries: u32) {
+        self.repository.tries = tries;
+    }
+
     fn read(repository: Repository, pin: &Pin, platform: &Platform) -> Result<Self, Error> {
         let pinned = match pin {
             Pin::Digest(digest) => Some(*digest),
@@ -185,7 +190,12 @@ impl Source for RegistryImage {
         let url = self.repository.url("blobs", &layer.digest.to_string());
         let address = url.clone();
         let ask = Box::new(move |from| self.repository.get(&address, None, from));
-        Ok(Box::new(Blob::open(&url, layer.size, ask)?))
+        Ok(Box::new(Blob::open(
+            &url,
+            layer.size,
+            self.repository.tries,
+            ask,
+        )?))
     }
 
     fn expected(&self, index: usize) -> Expected {

@@ -15,7 +15,7 @@
 //! use warren_container_rootfs::store::{Options, Store};
 //! use warren_registry::{Credentials, Settings, source_for};
 //!
-//! let store = Store::open(Path::new("/var/lib/warren/rootfs"), &Options::default())?;
+//! let store = Store::open(Path::new("/var/lib/warren/garden/store"), &Options::default())?;
 //! let me = Credentials::new("user", "secret");
 //! let image = source_for("docker://registry.example/app:1", Some(&me), &Settings::default())?;
 //! let layers = store.fetch(&*image)?;
@@ -30,13 +30,16 @@
 
 mod auth;
 mod blob;
+mod certificates;
 pub mod challenge;
 mod error;
 mod http;
 mod image;
 mod layout;
 mod name;
+mod offline;
 mod preloaded;
+mod push;
 mod repository;
 mod resolve;
 mod retry;
@@ -45,8 +48,10 @@ mod settings;
 pub use error::Error;
 pub use image::RegistryImage;
 pub use name::{ImageName, InvalidName, Pin};
+pub use offline::{Found, Remark, source_in};
+pub use push::{LayerFile, Pushed, push};
 pub use resolve::{Rootfs, resolve, source_for};
-pub use settings::{Credentials, Settings};
+pub use settings::{CERTIFICATES, Credentials, Settings};
 
 #[cfg(test)]
 mod tests;

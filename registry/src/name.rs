@@ -121,6 +121,18 @@ impl FromStr for ImageName {
     }
 }
 
+impl std::fmt::Display for ImageName {
+    /// In one spelling, with the tag or digest.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let registry = self.registry.as_deref().unwrap_or("docker.io");
+        let mark = match self.pin {
+            Pin::Tag(_) => ':',
+            Pin::Digest(_) => '@',
+        };
+        write!(f, "{registry}/{}{mark}{}", self.repository, self.pin)
+    }
+}
+
 fn is_host(component: &str) -> bool {
     component == "localhost" || component.contains(['.', ':'])
 }

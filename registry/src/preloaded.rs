@@ -19,7 +19,11 @@ use crate::{Error, Settings};
 #[derive(Debug)]
 pub(crate) enum Remote {
     File(PathBuf),
-    Url { client: Client, url: String },
+    Url {
+        client: Client,
+        url: String,
+        tries: u32,
+    },
 }
 
 impl Remote {
@@ -38,6 +42,7 @@ impl Remote {
         Ok(Remote::Url {
             client: Client::new(settings, settings.is_insecure(authority))?,
             url: url.to_owned(),
+            tries: settings.tries,
         })
     }
 
@@ -50,7 +55,7 @@ impl Remote {
                 });
                 Ok(Box::new(opened?))
             }
-            Remote::Url { client, url } => {
+            Remote::Url { client, url, tries } => {
                 let ask = Box::new(move |from| {
                     let headers = Headers {
                         from,
@@ -67,7 +72,7 @@ impl Remote {
                         }),
                     }
                 });
-                Ok(Box::new(Blob::open(url, size, ask)?))
+                Ok(Box::new(Blob::open(url, size, *tries, ask)?))
             }
         }
     }

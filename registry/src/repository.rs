@@ -1,5 +1,7 @@
 //! One repository of one registry: asking, being asked who one is, asking again.
 
+mod upload;
+
 use std::sync::Mutex;
 
 use serde::Deserialize;
@@ -12,6 +14,8 @@ use crate::http::{Answer, Client, Headers, document, shown};
 use crate::retry::retried;
 use crate::{Credentials, Error, Settings};
 
+pub(crate) use upload::Content;
+
 /// Where one repository is, and who asks for it.
 #[derive(Debug)]
 pub(crate) struct Repository {
@@ -20,6 +24,7 @@ pub(crate) struct Repository {
     scheme: &'static str,
     repository: String,
     credentials: Option<Credentials>,
+    pub(crate) tries: u32,
     authorization: Mutex<Option<Secret>>,
 }
 
@@ -71,6 +76,7 @@ impl Repository {
             scheme,
             repository: repository.to_owned(),
             credentials: credentials.cloned(),
+            tries: settings.tries,
             authorization: Mutex::new(None),
         })
     }
@@ -90,7 +96,7 @@ impl Repository {
         accept: Option<&str>,
         expected: Option<Digest>,
     ) -> Result<(Vec<u8>, String), Error> {
-        retried(|| {
+        retried(self.tries, || {
             let answer = self.get(url, accept, 0)?;
             let kind = answer.headers().get("content-type");
             let kind = kind.and_then(|kind| kind.to_str().ok());

@@ -26,21 +26,31 @@ pub fn resolve(
     credentials: Option<&Credentials>,
     settings: &Settings,
 ) -> Result<Rootfs, Error> {
-    let image: Box<dyn Source + Send> = match uri.parse().map_err(Error::Reference)? {
-        Reference::Raw(path) => return Ok(Rootfs::Directory(path)),
+    let reference = uri.parse().map_err(Error::Reference)?;
+    resolve_reference(&reference, credentials, settings)
+}
+
+/// The same of a text that has been read.
+pub(crate) fn resolve_reference(
+    reference: &Reference,
+    credentials: Option<&Credentials>,
+    settings: &Settings,
+) -> Result<Rootfs, Error> {
+    let image: Box<dyn Source + Send> = match reference {
+        Reference::Raw(path) => return Ok(Rootfs::Directory(path.clone())),
         Reference::Path(path) => {
             let local = |source| Error::Local {
                 path: path.clone(),
                 source,
             };
             if path.is_dir() {
-                Box::new(Directory::new(&path).map_err(local)?)
+                Box::new(Directory::new(path).map_err(local)?)
             } else {
-                Box::new(LocalTar::new(&path).map_err(local)?)
+                Box::new(LocalTar::new(path).map_err(local)?)
             }
         }
         Reference::OciLayout { directory, tag } => {
-            let layout = OciLayout::open(&directory, tag.as_deref(), &settings.platform);
+            let layout = OciLayout::open(directory, tag.as_deref(), &settings.platform);
             let mut layout = layout.map_err(Error::Layout)?;
             if settings.skip_layer_validation {
                 layout = layout.unverified();
@@ -53,10 +63,10 @@ pub fn resolve(
             layer_path,
             layer_digest,
         } => Box::new(PreloadedLayer::new(
-            &base,
-            &layer,
-            &layer_path,
-            &layer_digest,
+            base,
+            layer,
+            layer_path,
+            layer_digest,
             settings,
         )?),
         Reference::Registry(name) => {

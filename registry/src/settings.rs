@@ -2,8 +2,12 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use warren_container_rootfs::source::Platform;
+
+/// Where Docker has the certificates of registries.
+pub const CERTIFICATES: &str = "/etc/docker/certs.d";
 
 /// The registry of names without one.
 pub(crate) const DOCKER_HUB: &str = "registry-1.docker.io";
@@ -53,13 +57,21 @@ pub struct Settings {
     pub insecure: Vec<String>,
     /// Files with certificates (PEM) to trust beside those of the system.
     pub trusted: Vec<PathBuf>,
+    /// Has a directory `HOST[:PORT]` with the certificates of each registry that has its own:
+    /// `*.crt` to trust, `NAME.cert` and `NAME.key` to show. An empty path is no directory.
+    pub certificates: PathBuf,
+    /// How long connecting may take.
+    pub connect: Duration,
+    /// How often is tried what may well succeed in a moment; at least once.
+    pub tries: u32,
     /// Take layers of image layouts and preloaded images for what they are, whatever digest is
     /// told. Layers of registries are always checked.
     pub skip_layer_validation: bool,
 }
 
 impl Default for Settings {
-    /// Docker Hub, no mirrors, nothing insecure, this program's own platform.
+    /// Docker Hub, no mirrors, nothing insecure, this program's own platform, Docker's directory of
+    /// certificates.
     fn default() -> Self {
         Self {
             platform: Platform::own(),
@@ -67,6 +79,9 @@ impl Default for Settings {
             mirrors: Vec::new(),
             insecure: Vec::new(),
             trusted: Vec::new(),
+            certificates: CERTIFICATES.into(),
+            connect: Duration::from_secs(15),
+            tries: 3,
             skip_layer_validation: false,
         }
     }

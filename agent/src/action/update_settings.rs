@@ -4,7 +4,7 @@
 //! first and taken without a gap; only then the settings are kept and the task is done. Cut off in
 //! between, the task is resumed at the next start and does all of it again.
 
-use warren_wire_agent::settings::{DiskAssociation, UpdateSettings, effective_mbus};
+use warren_wire_agent::settings::{CertKeyPair, DiskAssociation, UpdateSettings, effective_mbus};
 
 use super::{Error, Outcome};
 use crate::agent::Agent;
@@ -14,6 +14,7 @@ use crate::files;
 
 pub(super) fn run(agent: &Agent, update: UpdateSettings) -> Outcome {
     agent.settings.reload()?;
+    let update = with_what_is_known(update, &agent.settings.update());
     associate(agent, &update.disk_associations)?;
     certificates::trust(&agent.paths, &update.trusted_certs)?;
     let new = effective_mbus(&agent.settings.settings(), &update);
@@ -24,6 +25,21 @@ pub(super) fn run(agent: &Agent, update: UpdateSettings) -> Outcome {
     }
     agent.settings.keep(update)?;
     Ok("ok".into())
+}
+
+/// What a director does not mention stays: one that only sends names of disks must not bring the first
+/// certificate back, which nobody accepts any more.
+fn with_what_is_known(mut update: UpdateSettings, known: &UpdateSettings) -> UpdateSettings {
+    if update.mbus.cert == CertKeyPair::default() {
+        update.mbus.cert = known.mbus.cert.clone();
+    }
+    if update.mbus.urls.is_none() {
+        update.mbus.urls.clone_from(&known.mbus.urls);
+    }
+    if update.blobstores.is_none() {
+        update.blobstores.clone_from(&known.blobstores);
+    }
+    update
 }
 
 /// Links in `instance/disks`, by the names of the disks.

@@ -1,11 +1,13 @@
 //! What the user sees: tables or JSON on standard output, errors on standard error.
 
+mod listing;
 mod table;
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
+pub use listing::Listing;
 pub use table::Table;
 
 /// How results are written.

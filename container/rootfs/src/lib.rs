@@ -13,7 +13,7 @@
 //! use warren_container_rootfs::source::LocalTar;
 //! use warren_container_rootfs::store::{Options, Store};
 //!
-//! let store = Store::open(Path::new("/var/lib/warren/rootfs"), &Options::default())?;
+//! let store = Store::open(Path::new("/var/lib/warren/garden/store"), &Options::default())?;
 //! let layers = store.fetch(&LocalTar::new(Path::new("/images/base.tar.gz"))?)?;
 //! let image = store.create(Request { id: "web", layers: &layers, quota: None, ids: None })?;
 //! println!("{}", image.rootfs.display());
@@ -27,6 +27,7 @@
 pub mod driver;
 pub mod image;
 pub mod layer;
+pub mod progress;
 pub mod source;
 pub mod store;
 mod tree;

@@ -56,6 +56,33 @@ fn open(root: &Path, rung: Option<Rung>) -> Store {
     Store::open(root, &options).unwrap()
 }
 
+#[test]
+fn an_owner_sees_and_removes_only_what_is_his() {
+    in_private_mounts(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let own = open(directory.path(), None);
+        let options = Options {
+            owner: "other".to_owned(),
+            ..Options::default()
+        };
+        let other = Store::open(directory.path(), &options).unwrap();
+        let layers = [layer(&own, &base())];
+        own.create(request("own", &layers)).unwrap();
+        other.create(request("other", &layers)).unwrap();
+        assert_eq!(own.list().unwrap(), ["own"]);
+        assert_eq!(other.list().unwrap(), ["other"]);
+        assert_eq!(other.list_all().unwrap(), ["other", "own"]);
+        // An id is everybody's.
+        let error = own.create(request("other", &layers)).unwrap_err();
+        assert!(matches!(error, Error::AlreadyExists { .. }), "{error}");
+        drop(layers);
+        assert_eq!(own.collect().unwrap().used, 1);
+        for id in ["own", "other"] {
+            assert!(own.destroy(id).unwrap());
+        }
+    });
+}
+
 fn works(report: &Report, rung: &Rung) -> bool {
     let tried = report
         .rungs

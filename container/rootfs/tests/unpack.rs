@@ -17,7 +17,8 @@ use std::path::Path;
 use common::{Archive, octal};
 use proptest::prelude::*;
 use warren_container_rootfs::layer::{
-    Compression, Digest, Error, Expected, InvalidPath, Limits, Markers, Unpacked, unpack,
+    Compression, Digest, Error, Expected, InvalidPath, Limits, Markers, Unpacked, XattrNamespace,
+    unpack,
 };
 use warren_lib_tar as tar;
 
@@ -512,5 +513,41 @@ proptest! {
         }
         let _ = place.unpack(archive);
         place.check();
+    }
+}
+
+#[test]
+fn what_is_hidden_does_not_depend_on_how_overlayfs_is_told() {
+    // A directory that has no entry of its own stands where a whiteout was.
+    let archive = Archive::new()
+        .file(".wh.a", b"")
+        .file("a/b", b"new")
+        .file("c/.wh.d", b"")
+        .file("c/d/e/f", b"new");
+    let bytes = archive.end();
+    let hidden = [(None, false), (Some(XattrNamespace::Trusted), true)].map(|(xattrs, devices)| {
+        let directory = tempfile::tempdir().unwrap();
+        let opened = std::fs::File::open(directory.path()).unwrap();
+        let markers = Markers { xattrs, devices };
+        let (expected, limits) = (Expected::default(), Limits::default());
+        let made = unpack(&*bytes, opened.into(), markers, expected, limits).unwrap();
+        assert!(directory.path().join("c/d/e/f").is_file());
+        made.hidden
+    });
+    assert_eq!(hidden[0], hidden[1]);
+    assert!(hidden[0].whiteouts.is_empty(), "{hidden:?}");
+    let opaque: Vec<_> = hidden[0].opaque.iter().map(Vec::as_slice).collect();
+    assert_eq!(opaque, [&b"a"[..], b"c/d"]);
+}
+
+#[test]
+fn a_whiteout_cannot_be_linked_to() {
+    for name in ["a", "b"] {
+        let archive =
+            Archive::new()
+                .file(".wh.a", b"")
+                .raw(name.as_bytes(), b'1', b"a", 0o644, b"");
+        let refused = Place::new().unpack(archive).unwrap_err();
+        assert!(matches!(refused, Error::Entry(_)), "{refused}");
     }
 }

@@ -12,9 +12,11 @@
 //! - [`host`]: what the machine allows, found out by asking it.
 //! - [`bundle`]: the rules that turn the first into the second, one small file for each.
 //! - [`users`]: who a process runs as, by the container's own `passwd` and `group`.
+//! - [`apparmor`]: the profile that a program runs under.
 //! - [`groups`]: control groups of a container: where, how made, read, removed.
 //! - [`engine`]: makes the container out of all that, in a process of one thread.
 
+pub mod apparmor;
 pub mod bundle;
 pub mod engine;
 pub mod groups;

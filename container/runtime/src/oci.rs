@@ -60,6 +60,9 @@ pub struct Process {
     /// Whether a program may gain privileges by being executed.
     #[serde(default)]
     pub no_new_privileges: bool,
+    /// The AppArmor profile of its programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apparmor_profile: Option<String>,
 }
 
 /// `process.user`.
@@ -90,6 +93,9 @@ pub struct Capabilities {
     /// What programs with file capabilities may inherit.
     #[serde(default)]
     pub inheritable: Vec<String>,
+    /// What programs inherit that a user other than root executes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ambient: Vec<String>,
 }
 
 /// One of `mounts`.
@@ -172,6 +178,9 @@ pub struct Resources {
     /// Processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pids: Option<Pids>,
+    /// Block devices.
+    #[serde(rename = "blockIO", default, skip_serializing_if = "Option::is_none")]
+    pub block_io: Option<BlockIo>,
 }
 
 /// `linux.resources.memory`.
@@ -191,6 +200,20 @@ pub struct Cpu {
     /// In cgroup v1's unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shares: Option<u64>,
+    /// Microseconds in each period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<i64>,
+    /// Microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<u64>,
+}
+
+/// `linux.resources.blockIO`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockIo {
+    /// 10 to 1000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u16>,
 }
 
 /// `linux.resources.pids`.
@@ -330,7 +353,7 @@ mod tests {
     fn the_least_file_is_read() {
         let text = r#"{"ociVersion":"1.0.2","root":{"path":"/r"},"hostname":"h","mounts":[],
             "process":{"user":{"uid":0,"gid":0},"args":["/i"],"cwd":"/"},
-            "linux":{"resources":{},"cgroupsPath":"c","namespaces":[{"type":"pid"}]}}"#;
+            "linux":{"resources":{"blockIO":{"weight":100}},"cgroupsPath":"c","namespaces":[{"type":"pid"}]}}"#;
         let spec: Spec = serde_json::from_str(text).unwrap();
         assert!(spec.linux.has_namespace("pid") && !spec.linux.has_namespace("user"));
         let again = serde_json::to_string(&spec).unwrap();

@@ -13,6 +13,7 @@ mod bundle;
 pub mod depot;
 mod exit;
 mod files;
+mod forget;
 pub mod frame;
 mod name;
 mod processes;
@@ -25,5 +26,6 @@ pub mod wire;
 
 pub use depot::{ConfigFile, Created, Depot, Error, Found, Outcome, Session, StreamIn, StreamOut};
 pub use exit::Exit;
+pub use forget::forget;
 pub use shim::run;
 pub use wire::{Phase, Process, State};

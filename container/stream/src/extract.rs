@@ -1,16 +1,18 @@
 //! Into the container: entries of an archive become files, one after the other.
 
+use std::fs::File;
 use std::io::{BufReader, Read};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, XattrFlags, chmodat, fchmod, fsetxattr, ftruncate, futimens,
     linkat, lsetxattr, makedev, mkdirat, mknodat, openat, symlinkat, utimensat,
 };
-use rustix::io::{Errno, pwrite};
-use warren_lib_tar::{Entry, Kind, Reader, Segment};
+use rustix::io::Errno;
+use warren_lib_tar::{Entry, Kind, Reader};
 
 use crate::beneath::{Parent, Root, clear, is_directory, look, open_directory};
 use crate::error::{Error, Step, failed, shown};
@@ -152,56 +154,19 @@ impl Extraction<'_> {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
             openat(parent, name, flags, Mode::RUSR | Mode::WUSR)
         })?;
-        match &entry.sparse {
-            None => {
-                let whole = Segment {
-                    offset: 0,
-                    length: entry.stored,
-                };
-                self.data(&file, path, whole, archive)?;
-            }
-            Some(sparse) => {
-                ftruncate(&file, sparse.size).map_err(failed(Step::Write, path))?;
-                for segment in &sparse.segments {
-                    self.data(&file, path, *segment, archive)?;
-                }
-            }
+        let file = File::from(file);
+        if let Some(sparse) = &entry.sparse {
+            ftruncate(&file, sparse.size).map_err(failed(Step::Write, path))?;
         }
+        archive.copy_data(entry, &mut self.buffer, |piece, at| {
+            let written = file.write_all_at(piece, at);
+            written.map_err(|error| failed(Step::Write, path)(errno(&error)))
+        })?;
         // After the data, as writing takes capabilities away; before the mode, as the mode may
         // take the permission to set them away, and an access list would change the mode.
         set_xattrs(&file, path, entry)?;
         fchmod(&file, self.mode(entry)).map_err(failed(Step::ChangeMode, path))?;
         futimens(&file, &times(entry.mtime)).map_err(failed(Step::SetTime, path))
-    }
-
-    fn data(
-        &mut self,
-        file: &OwnedFd,
-        path: &[u8],
-        segment: Segment,
-        archive: &mut Reader<impl Read>,
-    ) -> Result<(), Error> {
-        let (mut at, mut left) = (segment.offset, segment.length);
-        while left > 0 {
-            let most = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            let buffer = self.buffer.get_mut(..most).unwrap_or_default();
-            let read = archive.read_data(buffer)?;
-            let mut piece = buffer.get(..read).unwrap_or_default();
-            if piece.is_empty() {
-                // The map was checked against the stored size.
-                return Err(failed(Step::Write, path)(Errno::IO));
-            }
-            while !piece.is_empty() {
-                let written = match pwrite(file, piece, at) {
-                    Err(Errno::INTR) => continue,
-                    written => written.map_err(failed(Step::Write, path))?,
-                };
-                at += written as u64;
-                left -= written as u64;
-                piece = piece.get(written..).unwrap_or_default();
-            }
-        }
-        Ok(())
     }
 
     fn hard_link(
@@ -259,6 +224,11 @@ impl Extraction<'_> {
     }
 }
 
+/// A writer that writes nothing says no errno.
+fn errno(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}
+
 /// A name without `.`, empty components and leading slashes.
 fn components(path: &[u8]) -> Result<Vec<&[u8]>, Error> {
     let parts = path.split(|byte| *byte == b'/');
@@ -269,7 +239,7 @@ fn components(path: &[u8]) -> Result<Vec<&[u8]>, Error> {
     Ok(parts)
 }
 
-fn set_xattrs(file: &OwnedFd, path: &[u8], entry: &Entry) -> Result<(), Error> {
+fn set_xattrs(file: impl AsFd + Copy, path: &[u8], entry: &Entry) -> Result<(), Error> {
     for (name, value) in &entry.xattrs {
         let set = fsetxattr(file, name.as_slice(), value, XattrFlags::empty());
         or_refused(set, path)?;

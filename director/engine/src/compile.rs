@@ -83,7 +83,11 @@ async fn run(machines: &Machines<'_>, wanted: &[Wanted], open: usize) -> Result<
             loop {
                 let waiting = changed.notified();
                 let known = done.lock().await;
-                if wanted_one.after.iter().all(|needed| known.contains_key(needed)) {
+                if wanted_one
+                    .after
+                    .iter()
+                    .all(|needed| known.contains_key(needed))
+                {
                     break;
                 }
                 drop(known);
@@ -244,7 +248,10 @@ async fn ask(
     let (Some(blob), Some(sha1)) = (text("blobstore_id"), text("sha1")) else {
         return Err(Error::refused(
             430_004,
-            format!("The agent compiled '{}' and did not say to which blob", package.name),
+            format!(
+                "The agent compiled '{}' and did not say to which blob",
+                package.name
+            ),
         ));
     };
     let new = New {
@@ -256,7 +263,9 @@ async fn ask(
         blobstore_id: &blob,
         sha1: &sha1,
     };
-    Ok(compiled(compiled_packages::create(pool, &new, build).await?))
+    Ok(compiled(
+        compiled_packages::create(pool, &new, build).await?,
+    ))
 }
 
 /// A machine that compiles.
@@ -475,7 +484,8 @@ impl Machines<'_> {
                 Err(error) if error.is_duplicate() => {}
                 done => {
                     done?;
-                    let subnet = warren_director_plan::addresses::subnet_of(network, address.first());
+                    let subnet =
+                        warren_director_plan::addresses::subnet_of(network, address.first());
                     return Ok(NetworkPlan {
                         name: network.name.clone(),
                         kind: "manual",

@@ -9,8 +9,8 @@
 
 use serde_json::{Map, Value, json};
 use warren_director_store::disks::{self, Disk, New};
-use warren_director_store::vms::Vm;
 use warren_director_store::instances;
+use warren_director_store::vms::Vm;
 
 use crate::task::Event;
 use crate::variables::Variables;

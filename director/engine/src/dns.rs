@@ -245,21 +245,6 @@ pub async fn broadcast(engine: &Engine, task: &Task) -> Result<(), Error> {
     Ok(())
 }
 
-/// Tells the newest names to one agent.
-pub async fn send(engine: &Engine, task: &Task, vm: &vms::Vm) -> Result<(), Error> {
-    let Some(latest) = publish(engine).await? else {
-        return Ok(());
-    };
-    if let Err(error) = tell(engine, &vm.agent_id, &latest).await {
-        task.log(&format!(
-            "agent {} has not taken the names: {}",
-            vm.agent_id,
-            error.story()
-        ));
-    }
-    Ok(())
-}
-
 async fn tell(engine: &Engine, agent: &str, latest: &dns::Published) -> Result<(), Error> {
     let arguments = vec![
         json!(latest.blobstore_id),
@@ -276,4 +261,3 @@ async fn tell(engine: &Engine, agent: &str, latest: &dns::Published) -> Result<(
     }
     Ok(())
 }
-

@@ -228,17 +228,19 @@ async fn choose_versions(
                 name.as_ref().is_none_or(|name| *name == one.name)
                     && os.as_ref().is_none_or(|os| *os == one.operating_system)
             };
-            let chosen =
-                versions::choose(&wanted, all.iter().filter(fits).map(|one| one.version.as_str()))
-                    .ok_or_else(|| {
-                        Error::refused(
-                            50_003,
-                            format!(
-                                "Stemcell '{}' version '{wanted}' does not exist",
-                                name.or(os).unwrap_or_default()
-                            ),
-                        )
-                    })?;
+            let chosen = versions::choose(
+                &wanted,
+                all.iter().filter(fits).map(|one| one.version.as_str()),
+            )
+            .ok_or_else(|| {
+                Error::refused(
+                    50_003,
+                    format!(
+                        "Stemcell '{}' version '{wanted}' does not exist",
+                        name.or(os).unwrap_or_default()
+                    ),
+                )
+            })?;
             stemcell["version"] = Value::from(chosen);
         }
     }
@@ -285,7 +287,9 @@ pub async fn stemcells_of(
             os: first.operating_system.clone(),
             version: first.version.clone(),
             api_version: first.api_version,
-            cids: same().map(|one| (one.cpi.clone(), one.cid.clone())).collect(),
+            cids: same()
+                .map(|one| (one.cpi.clone(), one.cid.clone()))
+                .collect(),
             ids: same().map(|one| (one.cpi.clone(), one.id)).collect(),
         });
     }

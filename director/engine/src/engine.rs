@@ -61,8 +61,7 @@ impl Engine {
     #[must_use]
     pub fn cpi_for(&self, task: &Task) -> Cpi {
         let task = task.clone();
-        self.cpi
-            .with_log(Arc::new(move |line| task.log_cpi(line)))
+        self.cpi.with_log(Arc::new(move |line| task.log_cpi(line)))
     }
 
     /// Makes the bus know all machines that there are, before one is made or after one is gone.

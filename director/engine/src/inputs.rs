@@ -77,7 +77,10 @@ pub async fn release_of(engine: &Engine, name: &str, version: &str) -> Result<Re
         .await?
         .filter(|row| *row.update_completed)
         .ok_or_else(|| {
-            Error::refused(30_006, format!("Release version '{name}/{version}' doesn't exist"))
+            Error::refused(
+                30_006,
+                format!("Release version '{name}/{version}' doesn't exist"),
+            )
         })?;
     let mut compiled: BTreeMap<i64, Vec<Compiled>> = BTreeMap::new();
     for one in compiled_packages::of_version(pool, row.id).await? {
@@ -107,9 +110,10 @@ pub async fn release_of(engine: &Engine, name: &str, version: &str) -> Result<Re
         let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
             Error::other(format!("read the spec of job {}", template.name), error)
         };
-        let spec = JobSpec::parse(template.spec.as_bytes()).map_err(|error| broken(error.into()))?;
-        let packages = serde_json::from_str(&template.package_names)
-            .map_err(|error| broken(error.into()))?;
+        let spec =
+            JobSpec::parse(template.spec.as_bytes()).map_err(|error| broken(error.into()))?;
+        let packages =
+            serde_json::from_str(&template.package_names).map_err(|error| broken(error.into()))?;
         jobs.push(Job {
             name: template.name.clone(),
             version: template.version.clone(),
@@ -131,7 +135,8 @@ pub async fn release_of(engine: &Engine, name: &str, version: &str) -> Result<Re
 /// What there is of a deployment; `states` are answers of agents by their name.
 pub fn existing(rows: &Rows, states: &BTreeMap<String, AgentState>) -> Existing {
     let parse = |text: &Option<String>| -> Option<Value> {
-        text.as_deref().and_then(|text| serde_json::from_str(text).ok())
+        text.as_deref()
+            .and_then(|text| serde_json::from_str(text).ok())
     };
     let instances = rows
         .instances

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::time::{interval, MissedTickBehavior};
+use tokio::time::{MissedTickBehavior, interval};
 use warren_director_store::locks;
 
 use crate::task::Event;
@@ -33,7 +33,13 @@ pub async fn with<T>(
     let done = loop {
         tokio::select! {
             done = &mut work => break done,
-            _ = ticks.tick() => match locks::renew(task.store().pool(), name, &uid).await {
+            _ = ticks.tick() => {
+                // The work goes on meanwhile: it may have the transaction that this waits for.
+                let renewed = tokio::select! {
+                    done = &mut work => break done,
+                    renewed = locks::renew(task.store().pool(), name, &uid) => renewed,
+                };
+                match renewed {
                 Ok(true) => {}
                 Ok(false) => {
                     record(task, "lost", name).await?;
@@ -44,6 +50,7 @@ pub async fn with<T>(
                     "cannot renew {name}: {}",
                     warren_lib_errchain::chain(&error)
                 )),
+                }
             },
         }
     };

@@ -31,11 +31,7 @@ pub async fn join_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
 
 /// Work of its own for each item, at most so many at once; the first error is given back when all that
 /// was begun has ended.
-pub async fn each<T, F>(
-    items: Vec<T>,
-    at_once: usize,
-    work: impl Fn(T) -> F,
-) -> Result<(), Error>
+pub async fn each<T, F>(items: Vec<T>, at_once: usize, work: impl Fn(T) -> F) -> Result<(), Error>
 where
     F: Future<Output = Result<(), Error>>,
 {
@@ -63,4 +59,3 @@ where
         .collect();
     join_all(all).await.into_iter().collect()
 }
-

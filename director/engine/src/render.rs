@@ -205,7 +205,8 @@ fn link_values(links: Value) -> Result<BTreeMap<String, LinkValues>, Error> {
             // One written by hand may have an address and nothing else.
             let mut value = value;
             if let Value::Object(map) = &mut value {
-                map.entry("instances").or_insert_with(|| Value::Array(Vec::new()));
+                map.entry("instances")
+                    .or_insert_with(|| Value::Array(Vec::new()));
             }
             let values = serde_json::from_value(value)
                 .map_err(|error| Error::other(format!("read the link {name}"), error))?;
@@ -236,4 +237,3 @@ pub async fn deliver(
     let stored = engine.blobs.put(&id, packed.archive.as_slice()).await?;
     Ok((stored.id, packed.sha1))
 }
-

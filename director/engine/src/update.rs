@@ -55,7 +55,12 @@ pub struct Update<'a> {
 
 impl Update<'_> {
     /// Updates the instance of a row and says what is being done.
-    pub async fn run(&self, step: &Step, mut row: instances::Instance, watch: WatchTime) -> Result<(), Error> {
+    pub async fn run(
+        &self,
+        step: &Step,
+        mut row: instances::Instance,
+        watch: WatchTime,
+    ) -> Result<(), Error> {
         let name = row.name();
         let action = match (self.plan.state, self.plan.once.as_deref()) {
             (State::Stopped | State::Detached, _) => "stop",
@@ -92,7 +97,12 @@ impl Update<'_> {
         done
     }
 
-    async fn steps(&self, step: &Step, row: &mut instances::Instance, watch: WatchTime) -> Result<(), Error> {
+    async fn steps(
+        &self,
+        step: &Step,
+        row: &mut instances::Instance,
+        watch: WatchTime,
+    ) -> Result<(), Error> {
         let pool = self.engine.store.pool();
         if self.changes.iter().all(|change| change.is_minor()) {
             return self.minor(row).await;
@@ -180,7 +190,11 @@ impl Update<'_> {
         Ok(())
     }
 
-    fn wanted<'w>(&'w self, row: &'w instances::Instance, disk_cids: Vec<String>) -> vm::Wanted<'w> {
+    fn wanted<'w>(
+        &'w self,
+        row: &'w instances::Instance,
+        disk_cids: Vec<String>,
+    ) -> vm::Wanted<'w> {
         vm::Wanted {
             input: self.input,
             group: self.group,
@@ -247,7 +261,8 @@ impl Update<'_> {
                 || self.plan.state == State::Stopped
                 || self.changes.contains(&Change::PersistentDisk)
                 || self.changes.contains(&Change::RecreatePersistentDisks);
-            self.drain(agent, if ends { "shutdown" } else { "update" }).await?;
+            self.drain(agent, if ends { "shutdown" } else { "update" })
+                .await?;
         }
         step.advance(20, "stopping jobs");
         agent.stop(self.task).await?;
@@ -293,7 +308,11 @@ impl Update<'_> {
         Ok(())
     }
 
-    async fn detach(&self, row: &mut instances::Instance, machine: Option<Vm>) -> Result<(), Error> {
+    async fn detach(
+        &self,
+        row: &mut instances::Instance,
+        machine: Option<Vm>,
+    ) -> Result<(), Error> {
         if let Some(vm) = machine {
             self.delete_machine(row, &vm).await?;
         }
@@ -325,16 +344,34 @@ impl Update<'_> {
     }
 
     /// Settings of networks as the machine has them: with what the infrastructure gave.
-    async fn networks(&self, row: &instances::Instance, vm: &Vm) -> Result<Map<String, Value>, Error> {
+    async fn networks(
+        &self,
+        row: &instances::Instance,
+        vm: &Vm,
+    ) -> Result<Map<String, Value>, Error> {
         let planned = spec::networks(self.plan);
         let resolved = self.variables.resolve_map(&planned).await?;
-        if self.plan.networks.iter().all(|network| network.kind != "dynamic") {
+        if self
+            .plan
+            .networks
+            .iter()
+            .all(|network| network.kind != "dynamic")
+        {
             return Ok(resolved);
         }
-        let state = self.engine.bus.agent(&vm.agent_id).get_state(false, None).await?;
-        self.task.log(&format!("{}: the agent tells its networks", row.name()));
+        let state = self
+            .engine
+            .bus
+            .agent(&vm.agent_id)
+            .get_state(false, None)
+            .await?;
+        self.task
+            .log(&format!("{}: the agent tells its networks", row.name()));
         let reported = state.get("networks").and_then(Value::as_object);
-        Ok(reported.cloned().filter(|map| !map.is_empty()).unwrap_or(resolved))
+        Ok(reported
+            .cloned()
+            .filter(|map| !map.is_empty())
+            .unwrap_or(resolved))
     }
 
     async fn apply(&self, agent: &Agent, networks: &Map<String, Value>) -> Result<Value, Error> {
@@ -349,7 +386,9 @@ impl Update<'_> {
             self.packages,
             &hashes,
         );
-        agent.run("apply", vec![document.clone()], self.task).await?;
+        agent
+            .run("apply", vec![document.clone()], self.task)
+            .await?;
         Ok(document)
     }
 
@@ -366,7 +405,9 @@ impl Update<'_> {
         agent.start().await?;
         wait_until_running(self.task, row, agent, watch).await?;
         step.advance(10, "executing post-start");
-        agent.run_script("post-start", Map::new(), self.task).await?;
+        agent
+            .run_script("post-start", Map::new(), self.task)
+            .await?;
         Ok(())
     }
 
@@ -470,7 +511,11 @@ async fn wait_until_running(
         } else {
             pause
         };
-        sleep(rest.max(Duration::from_millis(10)).min(left.max(Duration::from_millis(10)))).await;
+        sleep(
+            rest.max(Duration::from_millis(10))
+                .min(left.max(Duration::from_millis(10))),
+        )
+        .await;
         pause = (pause * 2).min(Duration::from_secs(1));
     }
 }

@@ -30,10 +30,7 @@ pub struct Variables {
 /// What stands for all that cannot be resolved.
 fn refusal(errors: &[PlaceholderError]) -> Error {
     let list: Vec<String> = errors.iter().map(|error| format!("- {error}")).collect();
-    Error::refused(
-        540_001,
-        format!("Unable to render: {}", list.join("\n")),
-    )
+    Error::refused(540_001, format!("Unable to render: {}", list.join("\n")))
 }
 
 impl Variables {
@@ -130,7 +127,12 @@ impl Variables {
     ///
     /// # Errors
     /// Options that a kind does not take, placeholders without value.
-    pub async fn generate(&self, task: &Task, wanted: &[Variable], converge: bool) -> Result<(), Error> {
+    pub async fn generate(
+        &self,
+        task: &Task,
+        wanted: &[Variable],
+        converge: bool,
+    ) -> Result<(), Error> {
         for variable in wanted {
             task.check()?;
             let name = placeholders::absolute(&variable.name, &self.director, &self.deployment);
@@ -152,7 +154,10 @@ impl Variables {
             };
             let id = match current {
                 Some(current) if keeps => current.variable_id,
-                _ => self.make(task, &name, &variable.kind, &options, parameters).await?,
+                _ => {
+                    self.make(task, &name, &variable.kind, &options, parameters)
+                        .await?
+                }
             };
             variables::pin(self.store.pool(), self.set, &name, &id).await?;
         }

@@ -227,7 +227,11 @@ async fn settle(
     }
     vms::save(pool, vm).await?;
     ips::bind_to_vm(pool, wanted.row.id, vm.id).await?;
-    task.log(&format!("{}: agent {} of {cid} answers", wanted.row.name(), vm.agent_id));
+    task.log(&format!(
+        "{}: agent {} of {cid} answers",
+        wanted.row.name(),
+        vm.agent_id
+    ));
     update_settings(engine, task, vm, &[]).await?;
     let agent = engine.bus.agent(&vm.agent_id);
     let first = spec::first_apply(wanted.input, wanted.group, wanted.plan);
@@ -245,7 +249,9 @@ pub async fn set_metadata(
     let Some(cid) = &vm.cid else { return Ok(()) };
     let mut metadata = Map::new();
     for (key, value) in &wanted.group.tags {
-        let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), ToOwned::to_owned);
         metadata.insert(key.clone(), json!(text));
     }
     let group = &wanted.group.name;
@@ -276,11 +282,10 @@ async fn wait_for_agent(engine: &Engine, task: &Task, vm: &Vm) -> Result<(), Err
     let agent = engine.bus.agent(&vm.agent_id);
     let begun = Instant::now();
     loop {
-        let left = engine
-            .config
-            .agent_patience
-            .saturating_sub(begun.elapsed());
-        let part = left.min(engine.config.silent_after).max(Duration::from_millis(1));
+        let left = engine.config.agent_patience.saturating_sub(begun.elapsed());
+        let part = left
+            .min(engine.config.silent_after)
+            .max(Duration::from_millis(1));
         match agent.wait_until_ready(part, task).await {
             Err(error) if error.is_timeout() && begun.elapsed() < engine.config.agent_patience => {}
             done => return Ok(done?),
@@ -321,7 +326,10 @@ async fn with_log(engine: &Engine, task: &Task, vm: &Vm, error: Error) -> Error 
             let tail = lines[lines.len().saturating_sub(15)..].join("\n  ");
             Error::refused(
                 450_002,
-                format!("{}\nThe machine's own log ends with:\n  {tail}", error.story()),
+                format!(
+                    "{}\nThe machine's own log ends with:\n  {tail}",
+                    error.story()
+                ),
             )
         }
         _ => error,

@@ -83,7 +83,12 @@ async fn work(engine: &Engine, worker: &Worker, row: tasks::Task) {
                     // The state is looked at each second so that cancelling is quick; the lease is
                     // renewed with it, which costs the same.
                     since += 1;
-                    match tasks::renew(engine.store.pool(), row.id, &worker.owner).await {
+                    // The job goes on meanwhile: it may have the transaction that this waits for.
+                    let renewed = tokio::select! {
+                        outcome = &mut job => break outcome,
+                        renewed = tasks::renew(engine.store.pool(), row.id, &worker.owner) => renewed,
+                    };
+                    match renewed {
                         Ok(Some(state)) => {
                             since = 0;
                             if state == "cancelling" {
@@ -122,7 +127,8 @@ async fn attempt(engine: &Engine, task: &Task, row: &tasks::Task) -> Result<Stri
             100,
             format!(
                 "Task {} was begun {} times, and each time its worker died",
-                row.id, tasks::ATTEMPTS
+                row.id,
+                tasks::ATTEMPTS
             ),
         ));
     }

@@ -31,7 +31,7 @@ pub struct Input<'a> {
     /// What the deploy was asked for besides its manifest.
     pub options: &'a Options,
     /// Makes ids for instances that are new.
-    pub new_id: &'a dyn Fn() -> String,
+    pub new_id: &'a (dyn Fn() -> String + Sync),
 }
 
 /// What the director's own configuration says.

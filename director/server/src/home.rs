@@ -56,7 +56,9 @@ impl Home {
             }
         }
         let certs = directory.join("certs");
-        let ca = pair(&certs, "ca", || issue("warren-ca", &Purpose::Authority, None))?;
+        let ca = pair(&certs, "ca", || {
+            issue("warren-ca", &Purpose::Authority, None)
+        })?;
         let mut addresses = vec![place.address, IpAddr::V4(Ipv4Addr::LOCALHOST)];
         addresses.dedup();
         let servers = Purpose::Server(addresses);
@@ -72,7 +74,11 @@ impl Home {
             issue("default.nats.bosh-internal", &servers, Some(&nats_ca))
         })?;
         let nats_director = pair(&certs, "nats-director", || {
-            issue("default.director.bosh-internal", &Purpose::Client, Some(&nats_ca))
+            issue(
+                "default.director.bosh-internal",
+                &Purpose::Client,
+                Some(&nats_ca),
+            )
         })?;
         let home = Self {
             directory: directory.to_owned(),

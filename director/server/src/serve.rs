@@ -10,7 +10,7 @@ use serde_json::{Map, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use warren_director_api::{Api, Info, User};
+use warren_director_api::{Api, Features, Info, User};
 use warren_director_blobstore::{Access, Local, Signer};
 use warren_director_bus::{Bus, ServerUrl, Tls};
 use warren_director_cpi::{Cpi, Settings};
@@ -84,8 +84,27 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()>) -> Result<(
     let mut running: JoinSet<Result<(), Error>> = JoinSet::new();
     for role in &options.roles {
         match role {
-            Role::Api => api(&options, &home, &store, &outputs, &blobs, &ended, &mut running).await?,
-            Role::Worker => workers(&options, &home, &store, &outputs, &blobs, &ended, &mut running)?,
+            Role::Api => {
+                api(
+                    &options,
+                    &home,
+                    &store,
+                    &outputs,
+                    &blobs,
+                    &ended,
+                    &mut running,
+                )
+                .await?
+            }
+            Role::Worker => workers(
+                &options,
+                &home,
+                &store,
+                &outputs,
+                &blobs,
+                &ended,
+                &mut running,
+            )?,
             Role::Blobstore => blobstore(&options, &home, &blobs, &ended, &mut running).await?,
         }
     }
@@ -141,7 +160,10 @@ async fn api(
             cpi: "warden_cpi".to_owned(),
             stemcell_os: "-".to_owned(),
             stemcell_version: "-".to_owned(),
-            features: Info::features(Some("bosh"), false, &[]),
+            features: Features {
+                local_dns: Some("bosh".to_owned()),
+                ..Features::default()
+            },
         },
         users: vec![
             user("admin", &home.secrets.admin_password),
@@ -214,10 +236,12 @@ fn workers(
     ended: &watch::Receiver<bool>,
     running: &mut JoinSet<Result<(), Error>>,
 ) -> Result<(), Error> {
-    let url = options
-        .nats
-        .clone()
-        .unwrap_or_else(|| format!("nats://{}", SocketAddr::new(options.address, options.nats_port)));
+    let url = options.nats.clone().unwrap_or_else(|| {
+        format!(
+            "nats://{}",
+            SocketAddr::new(options.address, options.nats_port)
+        )
+    });
     let server = ServerUrl::parse(&url).map_err(|source| Error::Nats {
         url: url.clone(),
         source: source.into(),

@@ -140,9 +140,7 @@ pub async fn of_version<'c>(
 ///
 /// # Errors
 /// What the database said.
-pub async fn without_stemcell<'c>(
-    db: impl Db<'c>,
-) -> Result<Vec<(String, String, String)>, Error> {
+pub async fn without_stemcell<'c>(db: impl Db<'c>) -> Result<Vec<(String, String, String)>, Error> {
     sqlx::query_as(
         "SELECT packages.name, stemcell_os, stemcell_version FROM compiled_packages \
          JOIN packages ON packages.id = package_id WHERE NOT EXISTS (SELECT 1 FROM stemcells \

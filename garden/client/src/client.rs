@@ -20,27 +20,37 @@ use wire::route::{Params, Query, Route};
 
 use crate::http::{Call, Sent};
 use crate::process::{Process, Streams, start};
-use crate::{Body, Error, Target};
+use crate::stream::Server;
+use crate::{Body, Error, Target, Tls};
 
 /// A Garden server, as seen from here. Holds no connection; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
-    target: Target,
+    server: Server,
 }
 
 /// Every method talks to the server and fails with [`Error`].
 #[expect(clippy::missing_errors_doc, reason = "said once, above")]
 impl Client {
-    /// Of the server at `target`; nothing is sent yet.
+    /// Of the server at `target`; nothing is sent yet. TLS is as [`Tls::default`].
     #[must_use]
     pub fn new(target: Target) -> Self {
-        Self { target }
+        Self {
+            server: Server::plain(target),
+        }
+    }
+
+    /// Of the server at `target`, which counts only if it is a [`Target::Tls`]. The files are read
+    /// now; nothing is sent yet.
+    pub fn with_tls(target: Target, tls: &Tls) -> Result<Self, Error> {
+        let server = Server::new(target, Some(tls))?;
+        Ok(Self { server })
     }
 
     /// Where the server is.
     #[must_use]
     pub fn target(&self) -> &Target {
-        &self.target
+        &self.server.target
     }
 
     /// Whether the server is well.
@@ -117,7 +127,7 @@ impl Client {
     ) -> Result<(), Error> {
         let query = Query::of_stream_in(user, destination);
         let call = Call::new(Route::StreamIn, &Params::handle(handle), &query)?;
-        let body = call.make(&self.target, Sent::Tar(&mut tar))?;
+        let body = call.make(&self.server, Sent::Tar(&mut tar))?;
         call.whole(body).map(|_| ())
     }
 
@@ -126,7 +136,7 @@ impl Client {
     pub fn stream_out(&self, handle: &str, user: &str, source: &str) -> Result<Body, Error> {
         let query = Query::of_stream_out(user, source);
         let call = Call::new(Route::StreamOut, &Params::handle(handle), &query)?;
-        call.make(&self.target, Sent::Nothing)
+        call.make(&self.server, Sent::Nothing)
     }
 
     /// Bandwidth limits; stock servers have none.
@@ -222,16 +232,16 @@ impl Client {
     ) -> Result<Process, Error> {
         let call = Call::new(Route::Run, &Params::handle(handle), &Query::default())?;
         let body = encode(&call, process)?;
-        let control = call.take_over(&self.target, Some(&body))?;
-        start(&self.target, handle, control, streams)
+        let control = call.take_over(&self.server, Some(&body))?;
+        start(&self.server, handle, control, streams)
     }
 
     /// Attaches to a process: its output from now on, and its end.
     pub fn attach(&self, handle: &str, id: &str, streams: Streams) -> Result<Process, Error> {
         let params = Params::handle(handle).with("pid", id);
         let call = Call::new(Route::Attach, &params, &Query::default())?;
-        let control = call.take_over(&self.target, None)?;
-        start(&self.target, handle, control, streams)
+        let control = call.take_over(&self.server, None)?;
+        start(&self.server, handle, control, streams)
     }
 
     fn get<T: DeserializeOwned>(
@@ -241,7 +251,7 @@ impl Client {
         query: &Query,
     ) -> Result<T, Error> {
         let call = Call::new(route, params, query)?;
-        let body = call.make(&self.target, Sent::Nothing)?;
+        let body = call.make(&self.server, Sent::Nothing)?;
         decode(&call, body)
     }
 
@@ -253,7 +263,7 @@ impl Client {
     ) -> Result<T, Error> {
         let call = Call::new(route, params, &Query::default())?;
         let json = encode(&call, request)?;
-        let body = call.make(&self.target, Sent::Json(json))?;
+        let body = call.make(&self.server, Sent::Json(json))?;
         decode(&call, body)
     }
 
@@ -266,13 +276,13 @@ impl Client {
     ) -> Result<(), Error> {
         let call = Call::new(route, params, &Query::default())?;
         let json = encode(&call, request)?;
-        let body = call.make(&self.target, Sent::Json(json))?;
+        let body = call.make(&self.server, Sent::Json(json))?;
         call.whole(body).map(|_| ())
     }
 
     fn void(&self, route: Route, params: &Params, sent: Sent<'_>) -> Result<(), Error> {
         let call = Call::new(route, params, &Query::default())?;
-        let body = call.make(&self.target, sent)?;
+        let body = call.make(&self.server, sent)?;
         call.whole(body).map(|_| ())
     }
 }

@@ -7,6 +7,8 @@ use wire::hijack::{DecodeError, HeadError};
 use wire::json::JsonError;
 use wire::route::MissingParam;
 
+use crate::{TlsError, TlsProblem};
+
 /// A call failed. `call` is the route's name, as in [`wire::route::TABLE`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -18,6 +20,17 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// TLS was not agreed on, or ended with an alert.
+    #[error("{problem}")]
+    Tls {
+        /// In terms of what can be done about it.
+        problem: TlsProblem,
+        /// The library's words.
+        source: rustls::Error,
+    },
+    /// TLS cannot be used as wished.
+    #[error("cannot prepare TLS")]
+    TlsSetting(#[from] TlsError),
     /// A handle, process id or property key is empty.
     #[error("cannot make the request")]
     Request(#[from] MissingParam),

@@ -6,8 +6,9 @@ use warren_wire_garden as wire;
 use wire::hijack::{Head, parse_response_head, request_head};
 use wire::route::{Params, Query, Route};
 
-use crate::stream::Stream;
-use crate::{Body, Error, Target};
+use crate::stream::{Server, Stream};
+use crate::tls::tls_error;
+use crate::{Body, Error, TlsProblem};
 
 /// Bytes are taken off a connection in pieces of this size.
 const PIECE: usize = 32 * 1024;
@@ -49,7 +50,7 @@ impl Call {
     }
 
     /// Makes the call; the answer is its body if the server agrees.
-    pub(crate) fn make(&self, at: &Target, sent: Sent<'_>) -> Result<Body, Error> {
+    pub(crate) fn make(&self, at: &Server, sent: Sent<'_>) -> Result<Body, Error> {
         let mut stream = at.connect()?;
         let unsent = self.send(&mut stream, sent);
         if let Err(error @ Error::Source(_)) = unsent {
@@ -62,21 +63,22 @@ impl Call {
                 let body = self.agreed(head, input)?;
                 unsent.map(|()| body)
             }
-            (Err(_), Err(unsent)) => Err(unsent),
-            (Err(error), Ok(())) => Err(error),
+            (Err(error), unsent) => Err(worse(error, unsent)),
         }
     }
 
     /// Makes a call that takes over the connection.
-    pub(crate) fn take_over(&self, at: &Target, body: Option<&[u8]>) -> Result<Input, Error> {
+    pub(crate) fn take_over(&self, at: &Server, body: Option<&[u8]>) -> Result<Input, Error> {
         let mut stream = at.connect()?;
         let method = self.route.entry().method.name();
         let mut bytes = request_head(method, &self.target, body.map(<[u8]>::len)).into_bytes();
         bytes.extend_from_slice(body.unwrap_or_default());
-        stream
-            .write_all(&bytes)
-            .map_err(|source| self.sending(source))?;
-        let (head, input) = self.answer(stream)?;
+        let unsent = stream.write_all(&bytes);
+        let unsent = unsent.map_err(|source| self.sending(source));
+        let (head, input) = match self.answer(stream) {
+            Ok(answer) => answer,
+            Err(error) => return Err(worse(error, unsent)),
+        };
         if head.takes_over() {
             return Ok(input);
         }
@@ -206,11 +208,31 @@ impl Call {
 
     fn sending(&self, source: io::Error) -> Error {
         let call = self.name();
-        Error::Send { call, source }
+        broken(source, |source| Error::Send { call, source })
     }
 
     fn receive(&self, source: io::Error) -> Error {
         let call = self.name();
-        Error::Receive { call, source }
+        broken(source, |source| Error::Receive { call, source })
+    }
+}
+
+/// What a broken connection says: with TLS, perhaps why.
+fn broken(error: io::Error, otherwise: impl FnOnce(io::Error) -> Error) -> Error {
+    match tls_error(error) {
+        Ok(source) => Error::Tls {
+            problem: TlsProblem::of(&source),
+            source,
+        },
+        Err(error) => otherwise(error),
+    }
+}
+
+/// Which of two failures to tell: that the request was not sent, as the answer is then missing for
+/// that; but a server that ends TLS says why.
+fn worse(answer: Error, unsent: Result<(), Error>) -> Error {
+    match (answer, unsent) {
+        (answer @ Error::Tls { .. }, _) | (answer, Ok(())) => answer,
+        (_, Err(unsent)) => unsent,
     }
 }

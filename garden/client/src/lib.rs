@@ -1,4 +1,4 @@
-//! A blocking client of the Garden API, over TCP or a unix socket.
+//! A blocking client of the Garden API, over TCP, with or without TLS, or a unix socket.
 //!
 //! ```no_run
 //! use warren_garden_client::{Client, Streams, Target};
@@ -25,9 +25,11 @@ mod error;
 mod http;
 mod process;
 mod stream;
+mod tls;
 
 pub use body::Body;
 pub use client::Client;
 pub use error::Error;
 pub use process::{Handle, Process, Streams};
 pub use stream::Target;
+pub use tls::{Identity, Tls, TlsError, TlsProblem};

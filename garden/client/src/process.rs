@@ -18,9 +18,9 @@ use warren_wire_garden::hijack::{ClientMessage, Decoder, ServerMessage};
 use warren_wire_garden::process::{Signal, TtySpec, WindowSize};
 use warren_wire_garden::route::{Params, Query, Route};
 
+use crate::Error;
 use crate::http::{Call, Input};
-use crate::stream::Stream;
-use crate::{Error, Target};
+use crate::stream::{Server, Stream};
 
 /// Input is sent in pieces of this size.
 const PIECE: usize = 32 * 1024;
@@ -166,7 +166,7 @@ impl Drop for Process {
 
 /// Takes up the conversation after the head of an answer to run or attach.
 pub(crate) fn start(
-    target: &Target,
+    server: &Server,
     container: &str,
     mut control: Input,
     streams: Streams,
@@ -212,7 +212,7 @@ pub(crate) fn start(
     ] {
         if let Some(writer) = writer {
             let call = Call::new(route, &params, &Query::default())?;
-            let input = call.take_over(target, None)?;
+            let input = call.take_over(server, None)?;
             outputs.push(std::thread::spawn(move || pass_on(input, writer)));
         }
     }
@@ -235,7 +235,15 @@ fn next(control: &mut Input, decoder: &mut Decoder) -> Result<Option<ServerMessa
     loop {
         let bytes = match control.fill_buf() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
+            // The latter is an end that TLS did not announce.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                return Ok(None);
+            }
             read => read.map_err(|source| Error::Receive { call, source })?,
         };
         if bytes.is_empty() {

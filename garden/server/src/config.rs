@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use warren_container_network::address::{AddressRange, Subnet};
 use warren_container_network::port::PortRange;
@@ -10,36 +11,14 @@ use warren_container_network::settings::{BadTag, Tag};
 use warren_sys_devicefilter::DeviceRule;
 use warren_wire_garden::config::{Cidr, Settings};
 
+use crate::gardener::groups::Driver;
 use crate::gardener::image::{LocalOnly, Sources};
 use crate::http::listen::Bind;
 use crate::log::Log;
+use crate::without_effect::{self, WithoutEffect};
 
 /// Mode of a unix socket, as the stock server's.
 pub const SOCKET_MODE: u32 = 0o777;
-
-/// Flags of the stock server that this one takes and that change nothing, because what they are
-/// about is done in another way or is not there.
-const WITHOUT_EFFECT: &[&str] = &[
-    "apparmor",
-    "console-sockets-path",
-    "cpu-quota-per-share",
-    "default-container-blockio-weight",
-    "docker-registry",
-    "enable-cpu-throttling",
-    "gid-map-length",
-    "gid-map-start",
-    "image-plugin",
-    "network-plugin",
-    "privileged-image-plugin",
-    "runtime-plugin",
-    "tcp-keepalive-interval",
-    "tcp-keepalive-probes",
-    "tcp-keepalive-time",
-    "tcp-retries1",
-    "tcp-retries2",
-    "uid-map-length",
-    "uid-map-start",
-];
 
 /// Everything about one server.
 #[derive(Clone)]
@@ -65,6 +44,9 @@ pub struct Config {
     pub program: PathBuf,
     /// The executable that is pid 1 in containers.
     pub init: PathBuf,
+    /// A runtime of the OCI that makes containers in place of the built-in engine. The stock server's
+    /// `runtime-plugin` does not set it: every stock configuration has that.
+    pub runtime: Option<PathBuf>,
     /// The image of containers that name none.
     pub default_rootfs: String,
     /// Where images come from that are not on this machine.
@@ -98,7 +80,17 @@ pub struct Config {
     /// Where lines for whoever runs the server go.
     pub log: Log,
     /// Flags that were given and change nothing.
-    pub without_effect: Vec<&'static str>,
+    pub without_effect: Vec<WithoutEffect>,
+    /// Who owns the tree of control groups.
+    pub cgroup_driver: Driver,
+    /// How often CPU usage is compared with the entitlement; none does not hold anybody back.
+    pub throttling: Option<Duration>,
+    /// Microseconds of CPU time per share in each tenth of a second; 0 is no ceiling.
+    pub cpu_quota_per_share: u64,
+    /// Containers' weight for block devices, 10 to 1000; none is the kernel's.
+    pub io_weight: Option<u16>,
+    /// The AppArmor profile of unprivileged containers.
+    pub apparmor: Option<String>,
 }
 
 /// Settings that make no server.
@@ -129,9 +121,23 @@ pub enum ConfigError {
         /// What is wrong with it.
         source: warren_sys_devicefilter::rule::RuleError,
     },
+    /// The weight of containers' I/O.
+    #[error("default-container-blockio-weight {0} is neither 0 nor 10 to 1000")]
+    IoWeight(u64),
+    /// How often usage is looked at.
+    #[error("cpu-throttling-check-interval 0: it takes a second at least")]
+    Interval,
     /// Our own executable.
     #[error("cannot find this program's own file")]
     Program(#[source] std::io::Error),
+    /// The external runtime.
+    #[error(
+        "runtime {text:?} is no program in PATH; install it (apt-get install runc crun), or give its path"
+    )]
+    Runtime {
+        /// What was given.
+        text: String,
+    },
 }
 
 impl Config {
@@ -171,6 +177,16 @@ impl Config {
             DeviceRule::parse_v1(true, &text).map_err(|source| ConfigError::Device { text, source })
         };
         let devices = settings.texts("device-cgroup-rule").into_iter().map(device);
+        let io_weight = match settings.number("default-container-blockio-weight") {
+            None | Some(0) => None,
+            Some(weight @ 10..=1000) => u16::try_from(weight).ok(),
+            Some(weight) => return Err(ConfigError::IoWeight(weight)),
+        };
+        let throttling = match settings.number("cpu-throttling-check-interval") {
+            _ if !settings.is_on("enable-cpu-throttling") => None,
+            None | Some(0) => return Err(ConfigError::Interval),
+            Some(seconds) => Some(Duration::from_secs(seconds)),
+        };
         Ok(Self {
             binds: vec![bind],
             debug: debug.map(|ip| SocketAddr::new(ip, port("debug-bind-port"))),
@@ -182,6 +198,11 @@ impl Config {
                 .text("init-bin")
                 .map_or_else(|| program.clone(), PathBuf::from),
             program,
+            runtime: settings
+                .text("runtime")
+                .filter(|text| !text.is_empty())
+                .map(runtime)
+                .transpose()?,
             default_rootfs: text("default-rootfs"),
             sources: Arc::new(LocalOnly),
             default_grace_time: settings
@@ -205,15 +226,41 @@ impl Config {
             additional_dns_servers: settings.addresses("additional-dns-server"),
             host_entries: settings.texts("additional-host-entry"),
             log: Log::default(),
-            without_effect: WITHOUT_EFFECT
-                .iter()
-                .copied()
-                .filter(|name| settings.is_given(name))
-                .collect(),
+            without_effect: without_effect::given(settings),
+            cgroup_driver: Driver::Cgroupfs,
+            throttling,
+            cpu_quota_per_share: settings.number("cpu-quota-per-share").unwrap_or(0),
+            io_weight,
+            apparmor: settings.text("apparmor").filter(|text| !text.is_empty()),
             tag,
             depot,
         })
     }
+
+    /// Microseconds of CPU time in each tenth of a second that so many shares may use at most.
+    #[must_use]
+    pub fn cpu_quota(&self, shares: u64) -> Option<u64> {
+        let is_limited = self.cpu_quota_per_share > 0 && shares > 0;
+        let quota = shares.saturating_mul(self.cpu_quota_per_share);
+        is_limited.then(|| quota.clamp(LEAST_QUOTA, MOST_QUOTA))
+    }
+}
+
+/// The kernel takes no fewer microseconds.
+const LEAST_QUOTA: u64 = 1000;
+/// Nor more: `max_cfs_runtime` is 2^44 nanoseconds.
+const MOST_QUOTA: u64 = (1 << 44) / 1000;
+
+/// A path as it is, a name by its place in `PATH`.
+fn runtime(text: String) -> Result<PathBuf, ConfigError> {
+    if text.contains('/') {
+        // The shims that call it work in another directory.
+        return std::path::absolute(&text).map_err(|_| ConfigError::Runtime { text });
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|directory| directory.join(&text));
+    let mut found = found.filter(|path| path.is_absolute() && path.is_file());
+    found.next().ok_or(ConfigError::Runtime { text })
 }
 
 fn network(
@@ -304,6 +351,8 @@ mod tests {
             ("default-grace-time", "5m"),
             ("device-cgroup-rule", "c 10:* rwm"),
             ("apparmor", "profile"),
+            ("cpu-quota-per-share", "7"),
+            ("default-container-blockio-weight", "500"),
         ])
         .unwrap();
         assert_eq!(config.debug.unwrap().port(), 17013);
@@ -312,7 +361,42 @@ mod tests {
         assert_eq!(config.network.deny[0].end().to_string(), "10.255.255.255");
         assert_eq!(config.default_grace_time, 300_000_000_000);
         assert_eq!(config.devices.len(), 1);
-        assert_eq!(config.without_effect, ["apparmor"]);
+        assert_eq!(config.apparmor.as_deref(), Some("profile"));
+        assert_eq!((config.io_weight, config.throttling), (Some(500), None));
+        assert_eq!(config.cpu_quota(0), None);
+        assert_eq!(config.cpu_quota(1), Some(1000));
+        assert_eq!(config.cpu_quota(1000), Some(7000));
+        assert_eq!(config.cpu_quota(u64::MAX), Some(17_592_186_044));
+        assert!(config.without_effect.is_empty());
+    }
+
+    #[test]
+    fn throttling_is_on_if_it_is_asked_for() {
+        let on = ("enable-cpu-throttling", "true");
+        let interval = |value| config(&[on, ("cpu-throttling-check-interval", value)]);
+        assert_eq!(
+            config(&[on]).unwrap().throttling,
+            Some(Duration::from_secs(15))
+        );
+        assert_eq!(
+            interval("3").unwrap().throttling,
+            Some(Duration::from_secs(3))
+        );
+        assert!(matches!(interval("0"), Err(ConfigError::Interval)));
+    }
+
+    #[test]
+    fn a_runtime_is_external_only_if_asked_for_by_our_own_name() {
+        assert_eq!(
+            config(&[("runtime-plugin", "/bin/runc")]).unwrap().runtime,
+            None
+        );
+        let given = config(&[("runtime", "/opt/runc")]).unwrap().runtime;
+        assert_eq!(given, Some(PathBuf::from("/opt/runc")));
+        let found = config(&[("runtime", "sh")]).unwrap().runtime.unwrap();
+        assert!(found.is_absolute() && found.ends_with("sh"));
+        let wrong = config(&[("runtime", "no-such-runtime")]);
+        assert!(matches!(wrong, Err(ConfigError::Runtime { .. })));
     }
 
     #[test]
@@ -322,6 +406,8 @@ mod tests {
         assert!(matches!(wrong, Err(ConfigError::Device { .. })));
         let wrong = config(&[("port-pool-start", "65000"), ("port-pool-size", "1000")]);
         assert!(matches!(wrong, Err(ConfigError::Ports { .. })));
+        let wrong = config(&[("default-container-blockio-weight", "5")]);
+        assert!(matches!(wrong, Err(ConfigError::IoWeight(5))));
         let wrong = config(&[("network-pool", "10.0.0.0/31")]);
         assert!(matches!(wrong, Err(ConfigError::Pool(_))));
     }

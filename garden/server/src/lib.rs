@@ -35,7 +35,9 @@ pub mod http;
 pub mod log;
 pub mod process;
 mod serve;
+pub mod without_effect;
 
 pub use config::{Config, ConfigError};
-pub use gardener::image::{Credentials, LocalOnly, Sources};
+pub use gardener::groups::{Driver, systemd::SOCKET as SYSTEMD};
+pub use gardener::image::{Credentials, LocalOnly, Opened, Sources};
 pub use serve::{Error, Ready, serve};

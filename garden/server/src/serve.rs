@@ -84,9 +84,11 @@ async fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Error> {
         debug: debug.as_ref().and_then(Listener::address),
     };
     let log = config.log.clone();
-    for flag in &config.without_effect {
-        log.error("this flag changes nothing here", &[("flag", flag)]);
+    for each in &config.without_effect {
+        let values = [("flag", each.flag), ("because", each.because)];
+        log.error("this flag changes nothing here", &values);
     }
+    let throttling = config.throttling;
     let opening = {
         let log = log.clone();
         tokio::task::spawn_blocking(move || Gardener::open(config, log))
@@ -107,6 +109,7 @@ async fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Error> {
     }
     let reaper = tokio::spawn(reap(Arc::clone(&gardener)));
     let burying = tokio::spawn(bury(Arc::clone(&gardener)));
+    let throttling = throttling.map(|pause| tokio::spawn(throttle(Arc::clone(&gardener), pause)));
     log.info("serving", &[]);
     ready(&told);
     tokio::select! {
@@ -116,6 +119,7 @@ async fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Error> {
     log.info("ending; containers live on", &[]);
     reaper.abort();
     burying.abort();
+    throttling.iter().for_each(tokio::task::JoinHandle::abort);
     for task in serving {
         task.abort();
         // Dropping the listener removes its socket.
@@ -139,6 +143,16 @@ fn spawn(
     busy: &Arc<RwLock<()>>,
 ) -> tokio::task::JoinHandle<()> {
     tokio::spawn(listener.serve(handler, Arc::clone(busy), Times::default()))
+}
+
+/// Holds back containers that use more CPU time than they are entitled to.
+async fn throttle(gardener: Arc<Gardener>, pause: Duration) {
+    loop {
+        tokio::time::sleep(pause).await;
+        let gardener = Arc::clone(&gardener);
+        let looking = tokio::task::spawn_blocking(move || gardener.throttle());
+        let _done = looking.await;
+    }
 }
 
 /// Clears away what processes with a root file system of their own leave when they end.

@@ -112,6 +112,45 @@ impl<R: Read> Reader<R> {
         Ok(read)
     }
 
+    /// Hands all data of `entry`, which was read last, to `write`, piece by piece with the place in
+    /// the file that each belongs at. Holes are passed over: the file must have its size already.
+    ///
+    /// # Errors
+    /// As [`read_data`](Self::read_data), and whatever `write` fails with.
+    pub fn copy_data<E: From<Error>>(
+        &mut self,
+        entry: &Entry,
+        buffer: &mut [u8],
+        mut write: impl FnMut(&[u8], u64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let whole = [Segment {
+            offset: 0,
+            length: entry.stored,
+        }];
+        let segments = entry
+            .sparse
+            .as_ref()
+            .map_or(&whole[..], |sparse| &sparse.segments);
+        for segment in segments {
+            let (mut at, mut left) = (segment.offset, segment.length);
+            while left > 0 {
+                let most = usize::try_from(left)
+                    .unwrap_or(usize::MAX)
+                    .min(buffer.len());
+                let read = self.read_data(buffer.get_mut(..most).unwrap_or_default())?;
+                if read == 0 {
+                    // The map was checked against the stored size, so this entry is another one.
+                    let offset = self.offset;
+                    return Err(Error::Truncated { offset }.into());
+                }
+                write(buffer.get(..read).unwrap_or_default(), at)?;
+                at += read as u64;
+                left -= read as u64;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads on to the end of the source, past the end of the archive, so that whoever computes a
     /// digest of it has seen all.
     ///

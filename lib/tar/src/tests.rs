@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{Entry, Kind, Reader, Time, WriteError, Writer};
+use super::{Entry, Error, Kind, Reader, Segment, Sparse, Time, WriteError, Writer};
 
 fn entry(path: &[u8], kind: Kind) -> Entry {
     Entry {
@@ -245,4 +245,37 @@ fn gnu_tar_reads_it() {
             .any(|line| line.starts_with('p') && line.ends_with(" pipe")),
         "{list}"
     );
+}
+
+#[test]
+fn data_is_copied_to_its_places() {
+    let data: Vec<u8> = (0..100).collect();
+    let mut file = entry(b"a", Kind::File);
+    file.stored = 100;
+    let bytes = written(&[(file, data.clone())]);
+    let copied = |change: fn(&mut Entry)| {
+        let mut reader = Reader::new(&*bytes);
+        let mut entry = reader.next_entry().unwrap().unwrap();
+        change(&mut entry);
+        let (mut places, mut all) = (Vec::new(), Vec::new());
+        let outcome = reader.copy_data(&entry, &mut [0; 30], |piece, at| {
+            places.push(at);
+            all.extend_from_slice(piece);
+            Ok::<_, Error>(())
+        });
+        (outcome.is_ok(), places, all)
+    };
+    assert_eq!(copied(|_| ()), (true, vec![0, 30, 60, 90], data.clone()));
+    let sparse = |entry: &mut Entry| {
+        let segments = [(10, 40), (1000, 60)];
+        let segments = segments.map(|(offset, length)| Segment { offset, length });
+        entry.sparse = Some(Sparse {
+            size: 2000,
+            segments: segments.into(),
+        });
+    };
+    assert_eq!(copied(sparse), (true, vec![10, 40, 1000, 1030], data));
+    // Another entry's.
+    let (is_good, ..) = copied(|entry| entry.stored = 101);
+    assert!(!is_good);
 }

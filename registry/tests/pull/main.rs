@@ -6,8 +6,11 @@
     reason = "a test has nobody to hand an error to"
 )]
 
+mod clients;
 mod images;
 mod misbehaving;
+mod offline;
 mod places;
+mod push;
 mod real;
 mod server;

@@ -29,20 +29,29 @@ pub struct Wanted<'a> {
     pub password: bool,
     /// Certificate and key.
     pub tls: Option<(&'a Path, &'a Path)>,
+    /// Roots of the only clients that may come.
+    pub clients: Option<&'a Path>,
+    /// Where its images are; with none, in a directory of its own.
+    pub storage: Option<&'a Path>,
 }
 
 impl Registry {
     pub fn start(wanted: &Wanted<'_>) -> Self {
         let data = tempfile::tempdir().unwrap();
         let at = data.path().display();
+        let own = data.path().join("data");
+        let storage = wanted.storage.unwrap_or(&own).display();
         let mut config = format!(
             "version: 0.1\nlog: {{accesslog: {{disabled: true}}, level: info}}\n\
-             storage: {{filesystem: {{rootdirectory: {at}/data}}}}\n\
+             storage: {{filesystem: {{rootdirectory: {storage}}}}}\n\
              http:\n  addr: 127.0.0.1:0\n  secret: test\n"
         );
         if let Some((certificate, key)) = wanted.tls {
             let (certificate, key) = (certificate.display(), key.display());
-            config += &format!("  tls: {{certificate: {certificate}, key: {key}}}\n");
+            config += &format!("  tls:\n    certificate: {certificate}\n    key: {key}\n");
+            if let Some(clients) = wanted.clients {
+                config += &format!("    clientcas: [{}]\n", clients.display());
+            }
         }
         if wanted.password {
             std::fs::write(data.path().join("htpasswd"), HTPASSWD).unwrap();

@@ -19,6 +19,8 @@
 
 mod dir;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod group;
 mod id;
 pub mod identity;

@@ -6,13 +6,15 @@
 
 mod alive;
 mod cycle;
+mod engines;
 mod peers;
 mod streams;
 
 /// All of it, or one part.
 pub fn bench(part: Option<&str>) {
-    let parts: [(&str, fn()); 3] = [
+    let parts: [(&str, fn()); 4] = [
         ("cycle", cycle::bench),
+        ("engines", engines::bench),
         ("alive", alive::bench),
         ("streams", streams::bench),
     ];

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         ["devicefilter"] => devicefilter::bench(),
         ["rootfs"] => rootfs::bench(),
         ["garden"] => garden::bench(None),
-        ["garden", part @ ("cycle" | "alive" | "streams")] => garden::bench(Some(part)),
+        ["garden", part @ ("cycle" | "engines" | "alive" | "streams")] => garden::bench(Some(part)),
         ["inside", "firewall", runs] => firewall::inside(runs),
         ["inside", "connections", load, place, seconds] => {
             connections::inside(load, place, seconds)
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         ["serve", ..] => return warren_tests_harness::serve::main(),
         _ => {
             eprintln!(
-                "usage: warren-bench [firewall|connections|devicefilter|rootfs|garden [cycle|alive|streams]]"
+                "usage: warren-bench [firewall|connections|devicefilter|rootfs|garden [cycle|engines|alive|streams]]"
             );
             return ExitCode::from(2);
         }

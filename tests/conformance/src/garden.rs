@@ -1,7 +1,9 @@
 //! A Garden server with nothing else on its machine, and containers in it.
 
+mod certificates;
 mod container;
 mod server;
 
+pub use certificates::Certificates;
 pub use container::{Container, Ran, Sink, shell};
-pub use server::{Server, ServerBuilder};
+pub use server::{ADDRESS, Server, ServerBuilder};

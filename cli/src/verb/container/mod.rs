@@ -30,16 +30,14 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::output::{Format, Report, show};
-use target::Garden;
 pub use target::usual_client;
+use target::{Garden, ServerArguments};
 
 /// What to do, and where.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The Garden server: HOST:PORT or a socket's path [default: $GAOL_TARGET, $WARREN_GARDEN or
-    /// 127.0.0.1:7777]
-    #[arg(short, long, global = true, value_name = "TARGET")]
-    target: Option<String>,
+    #[command(flatten)]
+    server: ServerArguments,
 
     #[command(subcommand)]
     verb: Verb,
@@ -72,7 +70,7 @@ enum Verb {
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, format: Format) -> Result<u8, Failure> {
-        let garden = Garden::find(self.target.as_deref());
+        let garden = Garden::find(&self.server)?;
         match self.verb {
             Verb::Create(arguments) => arguments.run(&garden, format),
             Verb::Run(arguments) => arguments.run(&garden, format),

@@ -32,7 +32,9 @@ impl Arguments {
             .net_in(handle, self.host_port.into(), port.into());
         let mapped = mapped.map_err(failed(format!("map port {port} of container {handle}")))?;
         let host = match garden.client.target() {
-            Target::Tcp(address) => address.rsplit_once(':').map(|(host, _)| host),
+            Target::Tcp(address) | Target::Tls(address) => {
+                address.rsplit_once(':').map(|(host, _)| host)
+            }
             // The server is on this machine.
             Target::Unix(_) => None,
         };

@@ -2,19 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use warren_container_rootfs::store::{Options, Store};
-use warren_registry::{Credentials, Settings};
+use warren_container_rootfs::store::{Options, Store, USUAL};
+use warren_registry::{CERTIFICATES, Credentials, Settings};
 
+use super::progress::Display;
 use crate::failure::Failure;
 
 /// Holds a registry's password, so that it is in no list of processes.
 const PASSWORD: &str = "WARREN_REGISTRY_PASSWORD";
 
+/// Whose the images are that are made by hand: a Garden server with the same store leaves them alone.
+const OWNER: &str = "warren rootfs";
+
 /// Which store.
 #[derive(clap::Args, Debug)]
 pub struct StoreArguments {
-    /// The store's directory; made if there is none
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/warren/rootfs")]
+    /// The store's directory, made if there is none; by default that of this machine's Garden server
+    #[arg(long, value_name = "DIR", default_value = USUAL)]
     pub store: PathBuf,
 
     /// A directory on another file system, for writable layers that the store's own cannot hold
@@ -32,6 +36,7 @@ impl StoreArguments {
     pub fn open_at(&self, root: &Path) -> Result<Store, Failure> {
         let options = Options {
             alternatives: self.upper_dir.clone(),
+            owner: OWNER.to_owned(),
             ..Options::default()
         };
         Ok(Store::open(root, &options)?)
@@ -57,9 +62,19 @@ pub struct RegistryArguments {
     #[arg(long, value_name = "FILE")]
     registry_ca: Vec<PathBuf>,
 
+    /// Has a directory HOST[:PORT] for each registry with certificates of its own: *.crt to trust,
+    /// NAME.cert and NAME.key to show
+    #[arg(long, value_name = "DIR", default_value = CERTIFICATES)]
+    registry_certs: PathBuf,
+
     /// The name to give the registry; the password is taken from WARREN_REGISTRY_PASSWORD
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
+
+    /// Tell on standard error how far a pull is that takes longer than a second, even if that is no
+    /// terminal
+    #[arg(long)]
+    progress: bool,
 }
 
 impl RegistryArguments {
@@ -70,8 +85,14 @@ impl RegistryArguments {
             mirrors: self.registry_mirror.clone(),
             insecure: self.insecure_registry.clone(),
             trusted: self.registry_ca.clone(),
+            certificates: self.registry_certs.clone(),
             ..Settings::default()
         }
+    }
+
+    /// How a pull is shown.
+    pub fn display(&self) -> Display {
+        Display::find(self.progress)
     }
 
     /// Name and password, if there is a name.
@@ -114,5 +135,20 @@ pub fn pull_failure(step: &str, error: &warren_registry::Error) -> Failure {
             "correct the name; if it is not public, give --username NAME and {PASSWORD}"
         )),
         _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use warren_container_rootfs::store::USUAL;
+    use warren_garden_server::Config;
+    use warren_wire_garden::config::Settings;
+
+    #[test]
+    fn what_is_put_into_the_store_is_found_by_the_server() {
+        let mut settings = Settings::default();
+        settings.set("bind-socket", "/s").unwrap();
+        let config = Config::from_settings(&settings).unwrap();
+        assert_eq!(config.store, std::path::Path::new(USUAL));
     }
 }

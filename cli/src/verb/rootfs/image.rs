@@ -148,7 +148,7 @@ impl List {
     pub fn run(self, format: Format) -> Result<u8, Failure> {
         let store = self.store.open()?;
         let mut images = Vec::new();
-        for id in store.list()? {
+        for id in store.list_all()? {
             // It may go meanwhile.
             if let Ok(image) = store.image(&id) {
                 images.push(One {

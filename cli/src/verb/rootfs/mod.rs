@@ -6,11 +6,13 @@ mod image;
 mod plugin;
 mod preload;
 mod probe;
+mod progress;
 mod pull;
 
 use crate::failure::Failure;
 use crate::output::Format;
 
+pub use arguments::{RegistryArguments, pull_failure};
 pub use plugin::report_refused_line;
 pub use probe::rung_name;
 

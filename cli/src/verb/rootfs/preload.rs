@@ -12,7 +12,8 @@ use crate::output::{Format, Report, show};
 /// Make a store with images inside a directory that becomes a machine's root file system
 ///
 /// What runs there later finds their layers unpacked. They are kept under the names of the images,
-/// whatever is cleaned.
+/// whatever is cleaned. By default they are put where the machine's Garden server looks for them:
+/// of an image with a digest it then asks no registry, of one with a tag it needs none.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Example: warren rootfs preload --into ./stemcell-root docker://registry.example/app:1"
@@ -53,7 +54,7 @@ impl Arguments {
         let mut images = Vec::new();
         for uri in &self.uri {
             let held = pull(&store, uri, &self.registry)?;
-            store.pin(&pin_name(uri), &held.leases)?;
+            held.keep(&store, &pin_name(uri))?;
             images.push(held.pulled);
         }
         let root = store.root().to_owned();

@@ -4,18 +4,22 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use warren_container_rootfs::layer::Digest;
+use warren_container_rootfs::progress::Watched;
 use warren_container_rootfs::source::{Config, Source};
-use warren_container_rootfs::store::{Lease, Store};
-use warren_registry::source_for;
+use warren_container_rootfs::store::{Lease, Preloaded, Store};
+use warren_registry::source_in;
 
 use super::arguments::{RegistryArguments, StoreArguments, pull_failure};
+use super::progress::words;
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, Table, show};
 
 /// Bring an image's layers into the store
 ///
 /// Layers are unpacked while they come, several at once, and checked while they are unpacked. They
-/// stay until the next 'clean', unless an image is made of them or --pin keeps them.
+/// stay until the next 'clean', unless an image is made of them or --pin keeps them. Of an image that
+/// is kept the name is known too: with a digest the registry is not asked for it again, with a tag it
+/// is not needed.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example: warren rootfs pull docker://registry.example:5000/app:1.2")]
 pub struct Arguments {
@@ -38,6 +42,18 @@ pub struct Held {
     pub source: Box<dyn Source + Send>,
     pub leases: Vec<Lease>,
     pub pulled: Pulled,
+    known: Vec<Preloaded>,
+}
+
+impl Held {
+    /// Keeps it under a name, whatever is cleaned.
+    pub fn keep(&self, store: &Store, name: &str) -> Result<(), Failure> {
+        store.pin(name, &self.leases)?;
+        for known in &self.known {
+            store.remember(known)?;
+        }
+        Ok(())
+    }
 }
 
 /// What came.
@@ -64,7 +80,7 @@ impl Arguments {
         let store = self.store.open()?;
         let held = pull(&store, &self.uri, &self.registry)?;
         if let Some(name) = &self.pin {
-            store.pin(name, &held.leases)?;
+            held.keep(&store, name)?;
         }
         show(&held.pulled, format)?;
         Ok(exit::GOOD)
@@ -74,9 +90,22 @@ impl Arguments {
 /// Brings an image's layers into a store.
 pub fn pull(store: &Store, uri: &str, registry: &RegistryArguments) -> Result<Held, Failure> {
     let credentials = registry.credentials()?;
-    let source = source_for(uri, credentials.as_ref(), &registry.settings())
-        .map_err(|error| pull_failure(&format!("finding {uri}"), &error))?;
-    let leases = store.fetch(&*source)?;
+    let (display, settings) = (registry.display(), registry.settings());
+    let failed = |error| pull_failure(&format!("finding {uri}"), &error);
+    let reference = uri
+        .parse()
+        .map_err(|error| failed(warren_registry::Error::Reference(error)))?;
+    let found = display.during(
+        || format!("Finding {uri}"),
+        || source_in(store, &reference, credentials.as_ref(), &settings),
+    );
+    let found = found.map_err(failed)?;
+    if let Some(remark) = &found.remark {
+        eprintln!("{uri}: {remark}");
+    }
+    let source = found.image;
+    let watched = Watched::new(&*source, store);
+    let leases = display.during(|| words(uri, &watched.progress()), || store.fetch(&watched))?;
     let mut layers = Vec::new();
     for lease in &leases {
         let info = lease.info()?;
@@ -97,6 +126,7 @@ pub fn pull(store: &Store, uri: &str, registry: &RegistryArguments) -> Result<He
         source,
         leases,
         pulled,
+        known: found.known,
     })
 }
 

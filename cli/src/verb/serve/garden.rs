@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 use warren_garden_server::http::listen::{Bind, ListenError};
 use warren_garden_server::http::tls::Tls;
-use warren_garden_server::{Config, Error, Ready, serve};
+use warren_garden_server::{Config, Driver, Error, Ready, SYSTEMD, serve};
 use warren_lib_errchain::chain;
 use warren_wire_garden::config::Settings;
 use warren_wire_garden::config::ini::Ini;
@@ -41,6 +41,21 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 
+    /// Who owns the tree of control groups: nobody but this server, or systemd, which is asked for a
+    /// unit with all containers
+    #[arg(long, value_name = "DRIVER", value_enum, default_value = "cgroupfs")]
+    cgroup_driver: CgroupDriver,
+
+    /// Have runc, crun or alike make containers, in place of the built-in engine; 'runtime' in the
+    /// file, where the stock server's 'runtime-plugin' changes nothing
+    #[arg(long, value_name = "PATH")]
+    runtime: Option<String>,
+
+    /// Has a directory HOST[:PORT] for each registry with certificates of its own: *.crt to trust,
+    /// NAME.cert and NAME.key to show
+    #[arg(long, value_name = "DIR", default_value = warren_registry::CERTIFICATES)]
+    registry_certs: PathBuf,
+
     /// Speak TLS, with this certificate
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_certificate: Option<PathBuf>,
@@ -55,6 +70,15 @@ pub struct Arguments {
 
     #[command(flatten)]
     stock: StockFlags,
+}
+
+/// Who makes containers' groups.
+#[derive(clap::ValueEnum, Debug, Clone, Copy)]
+enum CgroupDriver {
+    /// Below the server's own group
+    Cgroupfs,
+    /// Below the group of a transient unit, garden-containers.scope
+    Systemd,
 }
 
 impl Arguments {
@@ -73,6 +97,9 @@ impl Arguments {
             None => Settings::default(),
         };
         settings = settings.overridden_by(self.stock.0);
+        if let Some(runtime) = &self.runtime {
+            settings.set("runtime", runtime)?;
+        }
         if !settings.is_given("bind-socket") {
             for (name, value) in [("bind-ip", "127.0.0.1"), ("bind-port", "7777")] {
                 if !settings.is_given(name) {
@@ -87,11 +114,18 @@ impl Arguments {
         config.sources = Arc::new(Registries(warren_registry::Settings {
             default_registry: settings.text("docker-registry"),
             insecure: settings.texts("insecure-docker-registry"),
+            certificates: self.registry_certs,
             ..warren_registry::Settings::default()
         }));
         config
             .without_effect
-            .retain(|flag| *flag != "docker-registry");
+            .retain(|each| each.flag != "docker-registry");
+        config.cgroup_driver = match self.cgroup_driver {
+            CgroupDriver::Cgroupfs => Driver::Cgroupfs,
+            CgroupDriver::Systemd => Driver::Systemd {
+                socket: SYSTEMD.into(),
+            },
+        };
         if let Some(store) = self.store {
             config.store = store;
         }

@@ -1,9 +1,9 @@
 //! Images of registries, for a Garden server.
 
-use warren_container_rootfs::source::{Reference, Source};
-use warren_container_rootfs::store::SourceError;
-use warren_garden_server::{Credentials, Sources};
-use warren_registry::{RegistryImage, Settings};
+use warren_container_rootfs::source::Reference;
+use warren_container_rootfs::store::{SourceError, Store};
+use warren_garden_server::{Credentials, Opened, Sources};
+use warren_registry::{Settings, source_in};
 
 /// Registries as the server's flags describe them.
 pub(super) struct Registries(pub Settings);
@@ -13,13 +13,14 @@ impl Sources for Registries {
         &self,
         image: &Reference,
         credentials: Option<&Credentials>,
-    ) -> Result<Box<dyn Source>, SourceError> {
-        let Reference::Registry(name) = image else {
-            return Err("only images of registries can be fetched".into());
-        };
+        store: &Store,
+    ) -> Result<Opened, SourceError> {
         let credentials = credentials
             .map(|one| warren_registry::Credentials::new(&*one.username, &*one.password));
-        let image = RegistryImage::open(&name.parse()?, credentials.as_ref(), &self.0)?;
-        Ok(Box::new(image))
+        let found = source_in(store, image, credentials.as_ref(), &self.0)?;
+        Ok(Opened {
+            remark: found.remark.map(|remark| remark.to_string()),
+            image: found.image,
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
-use warren_wire_garden::config::{FLAGS, Kind, Settings};
+use warren_wire_garden::config::{FLAGS, Flag, Kind, OWN, Settings};
 
 /// What was given.
 #[derive(Debug)]
@@ -10,7 +10,7 @@ pub(super) struct StockFlags(pub Settings);
 
 impl Args for StockFlags {
     fn augment_args(command: Command) -> Command {
-        FLAGS.iter().fold(command, |command, flag| {
+        stock().fold(command, |command, flag| {
             let arg = Arg::new(flag.name)
                 .long(flag.name)
                 .help_heading(flag.group)
@@ -39,7 +39,7 @@ impl Args for StockFlags {
 impl FromArgMatches for StockFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let mut settings = Settings::default();
-        for flag in FLAGS {
+        for flag in stock() {
             for value in matches.get_many::<String>(flag.name).into_iter().flatten() {
                 settings.set(flag.name, value).map_err(|error| {
                     let why = std::error::Error::source(&error);
@@ -56,6 +56,11 @@ impl FromArgMatches for StockFlags {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
+}
+
+/// Without our own, which have a place and words of their own.
+fn stock() -> impl Iterator<Item = &'static Flag> {
+    FLAGS.iter().filter(|flag| !OWN.contains(&flag.name))
 }
 
 fn value_name(kind: Kind) -> &'static str {

@@ -163,6 +163,7 @@ impl Store {
             rung,
             base_bytes,
             is_mapped: request.ids.is_some(),
+            owner: self.owner.clone(),
         })
     }
 

@@ -28,11 +28,22 @@ impl Store {
         Ok(was_there)
     }
 
-    /// All images that are ready.
+    /// The images that are ready, of the owner that the store was opened for.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn list(&self) -> Result<Vec<String>, Error> {
+        let mut ids = self.list_all()?;
+        // What cannot be read is whoever's who asks, or it would be nobody's.
+        ids.retain(|id| self.kept(id).map_or(true, |kept| kept.owner == self.owner));
+        Ok(ids)
+    }
+
+    /// All images that are ready, whoever made them.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn list_all(&self) -> Result<Vec<String>, Error> {
         let mut ids = self.image_names()?;
         ids.retain(|id| self.images().join(id).join("ready").exists());
         ids.sort();

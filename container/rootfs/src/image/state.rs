@@ -45,6 +45,9 @@ pub(super) struct Kept {
     pub base_bytes: u64,
     /// Whether the owners in its layers are mapped, which mounting it again needs to know.
     pub is_mapped: bool,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
 }
 
 /// A root file system.

@@ -46,6 +46,12 @@ impl Platform {
     }
 }
 
+impl std::fmt::Display for Platform {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)
+    }
+}
+
 /// A layout cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OciError {

@@ -220,7 +220,7 @@ impl Store {
         }))
     }
 
-    fn source_path(&self, source: &Digest) -> PathBuf {
+    pub(crate) fn source_path(&self, source: &Digest) -> PathBuf {
         self.root.join("sources").join(source.hex())
     }
 

@@ -12,6 +12,7 @@
 //!     layer.json             its size and origin
 //!   sources/DIGITS           a local source's id ─► digits of its layer
 //!   pins/NAME                layers to be kept, one a line
+//!   preloaded/DIGITS         what the name of a registry's image stands for, see `preloaded`
 //!   images/ID/               see the module `image`
 //!   locks/                   store-marks, layer-, making-, source-DIGITS, image-ID: flock(2)
 //!   tmp/                     in the making; each locked by its maker
@@ -34,6 +35,7 @@ mod error;
 mod layers;
 pub(crate) mod lock;
 mod pins;
+mod preloaded;
 mod remark;
 mod usage;
 pub(crate) mod work;
@@ -46,6 +48,7 @@ pub use capacity::Capacity;
 pub use collect::Collected;
 pub use error::Error;
 pub use layers::{LayerInfo, Lease, SourceError};
+pub use preloaded::{Preloaded, PreloadedLayer};
 
 pub use usage::Usage;
 
@@ -54,6 +57,10 @@ pub(crate) use error::io;
 
 use crate::driver::{self, Report};
 use crate::layer::{Digest, Limits};
+
+/// Where the store of a machine is, unless somebody says otherwise: that of its Garden server, so
+/// that the server finds what was put there beforehand.
+pub const USUAL: &str = "/var/lib/warren/garden/store";
 
 const VERSION: &str = "warren-rootfs 1\n";
 
@@ -72,6 +79,9 @@ pub struct Options {
     /// overlay to disk when the overlay is unmounted, and at each fsync(2) inside. Layers are synced
     /// all the same.
     pub volatile: bool,
+    /// Whose the images are that are made and listed; the others are left alone. Nobody's, unless
+    /// somebody says otherwise.
+    pub owner: String,
 }
 
 /// What opening found and removed.
@@ -93,6 +103,7 @@ pub struct Store {
     report: Report,
     limits: Limits,
     pub(crate) volatile: bool,
+    pub(crate) owner: String,
     swept: Swept,
 }
 
@@ -118,6 +129,7 @@ impl Store {
             report,
             limits: options.limits,
             volatile: options.volatile,
+            owner: options.owner.clone(),
             swept: Swept::default(),
         };
         store.swept = store.sweep()?;
@@ -237,8 +249,17 @@ impl Store {
 
 /// A directory that holds things of others does not become a store: sweeping it would be no service.
 fn refuse_foreign(root: &Path) -> Result<(), Error> {
-    const OWN: [&str; 9] = [
-        "layers", "sources", "pins", "tmp", "trash", "images", "locks", "id", "version",
+    const OWN: [&str; 10] = [
+        "layers",
+        "sources",
+        "pins",
+        "preloaded",
+        "tmp",
+        "trash",
+        "images",
+        "locks",
+        "id",
+        "version",
     ];
     for entry in std::fs::read_dir(root).map_err(io("list", root))? {
         let name = entry.map_err(io("list", root))?.file_name();

@@ -23,7 +23,7 @@ impl Store {
                 usage.layers = usage.layers.saturating_add(lease.info()?.bytes);
             }
         }
-        for id in self.list()? {
+        for id in self.list_all()? {
             match self.image(&id) {
                 Err(Error::NotFound { .. }) => {}
                 image => {

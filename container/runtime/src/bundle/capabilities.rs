@@ -32,12 +32,23 @@ pub fn set(privileged: bool, uid: u32, available: CapabilitySet) -> CapabilitySe
 pub fn of_user(bundle: &Spec, uid: u32, available: CapabilitySet) -> CapabilitySet {
     let root = bundle.process.capabilities.as_ref();
     let root = root.map_or(CapabilitySet::empty(), |sets| parse(&sets.bounding));
-    if uid == 0 {
+    if uid == 0 || uid == bundle.process.user.uid {
         return root & available;
     }
     // Never more than root.
     let privileged = !bundle.linux.has_namespace("user");
     set(privileged, uid, available) & root
+}
+
+/// What a user other than root keeps when it executes a program: only the one that the bundle's own
+/// process is run as has such.
+#[must_use]
+pub fn ambient(bundle: &Spec, uid: u32, available: CapabilitySet) -> CapabilitySet {
+    let own = bundle.process.capabilities.as_ref();
+    match own.filter(|_| uid != 0 && uid == bundle.process.user.uid) {
+        Some(sets) => parse(&sets.ambient) & available,
+        None => CapabilitySet::empty(),
+    }
 }
 
 /// The sets of root, by name.
@@ -49,6 +60,7 @@ pub fn of_root(privileged: bool, available: CapabilitySet) -> Capabilities {
         effective: names.clone(),
         permitted: names.clone(),
         inheritable: names,
+        ambient: Vec::new(),
     }
 }
 

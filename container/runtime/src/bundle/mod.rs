@@ -9,6 +9,7 @@
 //! | [`capabilities`] | 14 | all that we have |
 //! | [`seccomp`] | a list of what is allowed | none |
 //! | [`masked`] | eight paths | none |
+//! | AppArmor profile | the one that is wanted | none |
 //! | [`environment`], [`resources`] | the same | the same |
 //!
 //! A process with a root directory of its own gets a bundle made out of the container's:
@@ -57,6 +58,7 @@ pub fn build(spec: &ContainerSpec, host: &Host) -> Spec {
             cwd: "/".to_owned(),
             capabilities: Some(capabilities::of_root(spec.privileged, host.bounding)),
             no_new_privileges: false,
+            apparmor_profile: spec.apparmor.clone().filter(|_| !spec.privileged),
         },
         hostname: spec.hostname().to_owned(),
         mounts: mounts::list(spec),

@@ -2,9 +2,12 @@
 
 use super::devices;
 use crate::host::Host;
-use crate::oci::{Cpu, Memory, Pids, Resources};
+use crate::oci::{BlockIo, Cpu, Memory, Pids, Resources};
 use crate::spec::{ContainerSpec, Limits};
 use warren_sys_devicefilter::DeviceRule;
+
+/// Microseconds in which a container may use its quota of CPU time.
+pub const PERIOD: u64 = 100_000;
 
 /// The limits and the device rules.
 #[must_use]
@@ -20,8 +23,13 @@ pub(super) fn limited(limits: &Limits, devices: Vec<DeviceRule>) -> Resources {
         // Memory and swap together: as much as memory alone is no swap.
         swap: (!limits.swap).then(|| signed(bytes)),
     });
-    let cpu = limits.cpu_shares.map(|shares| Cpu {
-        shares: Some(shares),
+    let cpu = (limits.cpu_shares.is_some() || limits.cpu_quota.is_some()).then(|| Cpu {
+        shares: limits.cpu_shares,
+        quota: limits.cpu_quota.map(signed),
+        period: limits.cpu_quota.map(|_| PERIOD),
+    });
+    let block_io = limits.io_weight.map(|weight| BlockIo {
+        weight: Some(weight),
     });
     let pids = limits.pids.map(|most| Pids {
         limit: signed(most),
@@ -31,5 +39,6 @@ pub(super) fn limited(limits: &Limits, devices: Vec<DeviceRule>) -> Resources {
         memory,
         cpu,
         pids,
+        block_io,
     }
 }

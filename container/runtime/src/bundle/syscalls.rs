@@ -356,11 +356,12 @@ pub const ALLOWED: &[(&str, i64)] = &[
     ("writev", libc::SYS_writev),
 ];
 
-/// Those that a rule has arguments or another answer for.
-const SPECIAL: [(&str, i64); 3] = [
+/// Those that a rule has arguments or another answer for, and one that only a job's filter allows.
+const SPECIAL: [(&str, i64); 4] = [
     ("clone", libc::SYS_clone),
     ("clone3", libc::SYS_clone3),
     ("personality", libc::SYS_personality),
+    ("syslog", libc::SYS_syslog),
 ];
 
 /// The number of a call that is in a table here.

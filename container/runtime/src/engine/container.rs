@@ -1,36 +1,70 @@
 //! A container, from its keeper's side: the interface of the engine.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::process::Pid;
 use warren_sys_cgroup::{Error as CgroupError, GroupSet, OomWatcher};
 use warren_sys_process::namespaces::Kind;
 
 use super::channel::Channel;
-use super::create::create;
 use super::error::{Error, SpawnError};
+use super::external::{self, External};
 use super::seccomp::Filter;
 use super::terminal::Terminal;
-use super::{own_root, spawn};
+use super::{create, own_root, spawn};
 use crate::groups::{Groups, Place};
 use crate::oci::Spec;
-use crate::spec::{ContainerSpec, ProcessSpec};
+use crate::spec::{ContainerSpec, ProcessSpec, Resource};
 
 /// What a bundle does not say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The groups in which the container's own are made.
     pub parent: Place,
+    /// Whose device filter holds.
+    pub devices: Devices,
+    /// The first process.
+    pub first: First,
+    /// Who makes it instead of the built-in engine; `first` then stays as by default.
+    pub external: Option<External>,
+}
+
+/// Whose device filter holds for a container.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Devices {
+    /// Its own, and those of the groups above.
+    #[default]
+    Own,
+    /// Those of the groups above alone.
+    Inherited,
+}
+
+/// The first process, beside what the bundle says of it. By default it is one that keeps a
+/// container alive for others: bound to the keeper, without streams, the last to be killed.
+#[derive(Debug, Clone, Default)]
+pub struct First {
+    /// Its input, output and errors; `/dev/null` if absent.
+    pub stdio: Option<Arc<[OwnedFd; 3]>>,
+    /// Whether it goes on when the keeper ends.
+    pub outlives_keeper: bool,
+    /// Whether it is the container's work itself: killed as others are when memory is used up, and
+    /// free to do without namespaces of pids and mounts.
+    pub is_the_work: bool,
+    /// Resource limits, soft and hard alike; what is absent is inherited.
+    pub rlimits: BTreeMap<Resource, u64>,
 }
 
 impl Options {
-    /// As the container is wanted.
+    /// As the container is wanted, made by the built-in engine; see [`External::of`].
     #[must_use]
     pub fn of(spec: &ContainerSpec) -> Self {
         Self {
             parent: spec.cgroup.parent.clone(),
+            ..Self::default()
         }
     }
 }
@@ -72,6 +106,15 @@ pub struct Inside {
     pub home: PathBuf,
 }
 
+/// What an init waits for.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    /// A message of ours.
+    Engine(Channel),
+    /// A runtime's word.
+    External(Box<external::Waiting>),
+}
+
 /// A container. Dropping it does nothing to it; see [`groups::destroy`](crate::groups::destroy).
 #[derive(Debug)]
 pub struct Container {
@@ -79,8 +122,8 @@ pub struct Container {
     pub(super) groups: Groups,
     /// The groups in which its own were made.
     pub(super) parent: Place,
-    /// To init, until it has executed its program.
-    pub(super) channel: Option<Channel>,
+    /// How init is told to execute its program, until it has.
+    pub(super) waiting: Option<Waiting>,
     /// Of init, in the order in which they are joined.
     pub(super) namespaces: Vec<(Kind, File)>,
     /// The container's own instance of devpts.
@@ -97,7 +140,19 @@ impl Container {
     /// # Errors
     /// [`Error`]; then no process and no group is left.
     pub fn create(bundle: &Spec, options: &Options) -> Result<Self, Error> {
-        create(bundle, options)
+        match &options.external {
+            None => create::create(bundle, options),
+            Some(external) => external::create(bundle, options, external),
+        }
+    }
+
+    /// A container made by another keeper whose first process is running, for starting more
+    /// processes in it. The bundle must be the one it was made of.
+    ///
+    /// # Errors
+    /// It has ended, or its namespaces or groups cannot be opened.
+    pub fn reopen(bundle: &Spec, init: Pid, place: &Place) -> Result<Self, Error> {
+        super::reopen::reopen(bundle, init, place)
     }
 
     /// The first process, as the keeper sees it.
@@ -155,8 +210,10 @@ impl Container {
     /// # Errors
     /// [`Error`]; then init is dead.
     pub fn start(&mut self) -> Result<(), Error> {
-        let channel = self.channel.take().ok_or(Error::Started)?;
-        super::create::start(self.init, &channel)
+        match self.waiting.take().ok_or(Error::Started)? {
+            Waiting::Engine(channel) => create::start(self.init, &channel),
+            Waiting::External(waiting) => waiting.start(self.init, &mut self.groups),
+        }
     }
 
     /// Opens a terminal of the container's own, so that its name is right inside.

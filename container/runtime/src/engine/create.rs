@@ -21,7 +21,7 @@ use warren_sys_process::fork::{self, Fork};
 use warren_sys_process::namespaces::{self, Kind};
 
 use super::channel::{Channel, Message, PATIENCE, Received, Refusal};
-use super::container::{Container, Options};
+use super::container::{Container, Options, Waiting};
 use super::error::{Error, Failure};
 use super::init;
 use super::mounts::Sources;
@@ -48,6 +48,12 @@ const KINDS: [(&str, Kind); 7] = [
 pub(super) fn create(bundle: &Spec, options: &Options) -> Result<Container, Error> {
     fork::single_thread()?;
     let kinds = kinds(bundle)?;
+    for needed in ["pid", "mount"] {
+        // What a container is for others; one that is there for its own work may do without.
+        if !bundle.linux.has_namespace(needed) && !options.first.is_the_work {
+            return Err(Error::Bundle(format!("there is no {needed} namespace")));
+        }
+    }
     let filter = Filter::compile(bundle.linux.seccomp.as_ref()).map_err(Error::Bundle)?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|e| Error::Keeper(Failure::new("protect", "the keeper", e)))?;
@@ -56,13 +62,18 @@ pub(super) fn create(bundle: &Spec, options: &Options) -> Result<Container, Erro
         &options.parent,
         &bundle.linux.cgroups_path,
         &bundle.linux.resources,
+        options.devices,
         owner(bundle)?,
     )?;
     let made = sources
         .add_groups(bundle, &groups.init)
         .map_err(Error::Keeper)
-        .and_then(|()| fork_init(bundle, &kinds, &filter, sources, &groups));
-    let made = made.and_then(|made| match oom::protect(made.init) {
+        .and_then(|()| fork_init(bundle, options, &kinds, &filter, sources, &groups));
+    let protect = |init| match options.first.is_the_work {
+        true => Ok(None),
+        false => oom::protect(init),
+    };
+    let made = made.and_then(|made| match protect(made.init) {
         Ok(oom_score) => Ok((made, oom_score)),
         Err(error) => {
             end(made.init);
@@ -76,7 +87,7 @@ pub(super) fn create(bundle: &Spec, options: &Options) -> Result<Container, Erro
             oom_score,
             groups,
             parent: options.parent.clone(),
-            channel: Some(made.channel),
+            waiting: Some(Waiting::Engine(made.channel)),
             namespaces: made.namespaces,
             terminals: made.terminals,
             bundle: bundle.clone(),
@@ -119,6 +130,7 @@ struct Made {
 
 fn fork_init(
     bundle: &Spec,
+    options: &Options,
     kinds: &[Kind],
     filter: &Filter,
     sources: Sources,
@@ -138,7 +150,7 @@ fn fork_init(
             drop(channel);
             let _never = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 let groups = (&groups.init, born_in_v2);
-                init::run(bundle, filter, sources, groups, &theirs)
+                init::run(bundle, &options.first, filter, sources, groups, &theirs)
             }));
             fork::exit(101)
         }
@@ -209,7 +221,7 @@ fn unexpected(received: Received) -> Error {
 }
 
 /// The kinds of the bundle's namespaces, in the order of [`KINDS`].
-fn kinds(bundle: &Spec) -> Result<Vec<Kind>, Error> {
+pub(super) fn kinds(bundle: &Spec) -> Result<Vec<Kind>, Error> {
     for namespace in &bundle.linux.namespaces {
         let known = KINDS.iter().any(|(name, _)| *name == namespace.kind);
         if !known || namespace.path.is_some() {
@@ -217,10 +229,9 @@ fn kinds(bundle: &Spec) -> Result<Vec<Kind>, Error> {
             return Err(Error::Bundle(format!("no new namespace of type {kind}")));
         }
     }
-    for needed in ["pid", "mount"] {
-        if !bundle.linux.has_namespace(needed) {
-            return Err(Error::Bundle(format!("there is no {needed} namespace")));
-        }
+    if !bundle.linux.has_namespace("mount") && !bundle.mounts.is_empty() {
+        let reason = "there is no mount namespace for what is to be mounted";
+        return Err(Error::Bundle(reason.to_owned()));
     }
     let wanted = KINDS
         .iter()

@@ -3,6 +3,7 @@
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::external::ExternalError;
 use crate::groups::make::MakeError;
 use crate::users::LookupError;
 
@@ -87,6 +88,9 @@ pub enum Error {
     /// Its groups.
     #[error("cannot make the container's control groups")]
     Groups(#[source] Box<MakeError>),
+    /// The external runtime.
+    #[error("the external runtime cannot make the container")]
+    External(#[source] Box<ExternalError>),
     /// In the calling process.
     #[error("cannot prepare the container")]
     Keeper(#[source] Failure),
@@ -110,6 +114,12 @@ pub enum Error {
 impl From<MakeError> for Error {
     fn from(error: MakeError) -> Self {
         Self::Groups(Box::new(error))
+    }
+}
+
+impl From<ExternalError> for Error {
+    fn from(error: ExternalError) -> Self {
+        Self::External(Box::new(error))
     }
 }
 

@@ -5,20 +5,27 @@
 
 use rustix::process::{Gid, Uid};
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
-    remove_capability_from_bounding_set, set_capabilities, set_no_new_privs, set_thread_groups,
-    set_thread_res_gid, set_thread_res_uid,
+    CapabilitySets, capabilities, clear_ambient_capability_set,
+    configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities,
+    set_keep_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid,
+    set_thread_res_uid,
 };
 use warren_sys_process::capabilities::bounding;
 
 use super::error::Failure;
 use super::seccomp::Filter;
-use crate::bundle::capabilities::of_user;
+use crate::apparmor;
+use crate::bundle::capabilities::{ambient, of_user};
 use crate::oci::Spec;
 use crate::users::User;
 
 /// Puts on the bundle's filter and becomes the user, with the capabilities that it has there.
 pub(super) fn assume(bundle: &Spec, filter: &Filter, user: &User) -> Result<(), Failure> {
+    if let Some(profile) = &bundle.process.apparmor_profile {
+        // First: the filter may forbid it, and the next program is ours to choose.
+        apparmor::on_exec(profile)
+            .map_err(|e| Failure::because("apply", format!("AppArmor profile {profile:?}"), &e))?;
+    }
     if bundle.process.no_new_privileges {
         set_no_new_privs(true).map_err(|e| Failure::new("set", "no_new_privs", e))?;
     }
@@ -32,6 +39,7 @@ pub(super) fn assume(bundle: &Spec, filter: &Filter, user: &User) -> Result<(), 
 pub(super) fn become_user(bundle: &Spec, user: &User) -> Result<(), Failure> {
     let available = bounding().map_err(|e| Failure::because("read", "capabilities", &e))?;
     let set = of_user(bundle, user.uid, available);
+    let kept = ambient(bundle, user.uid, available) & set;
     for bit in (available - set).iter() {
         remove_capability_from_bounding_set(bit)
             .map_err(|e| Failure::new("drop", "a capability from the bounding set", e))?;
@@ -52,17 +60,21 @@ pub(super) fn become_user(bundle: &Spec, user: &User) -> Result<(), Failure> {
     let gid = Gid::from_raw(user.gid);
     set_thread_res_gid(gid, gid, gid).map_err(|e| ids("become the group of", e))?;
     let uid = Uid::from_raw(user.uid);
+    if !kept.is_empty() {
+        set_keep_capabilities(true).map_err(|e| Failure::new("keep", "capabilities", e))?;
+    }
     set_thread_res_uid(uid, uid, uid).map_err(|e| ids("become the user of", e))?;
-    let in_force = if user.uid == 0 {
-        set
-    } else {
-        CapabilitySet::empty()
-    };
+    let in_force = if user.uid == 0 { set } else { kept };
     apply(CapabilitySets {
         inheritable: set,
         permitted: in_force,
         effective: in_force,
-    })
+    })?;
+    for bit in kept.iter() {
+        configure_capability_in_ambient_set(bit, true)
+            .map_err(|e| Failure::new("set", "ambient capabilities", e))?;
+    }
+    Ok(())
 }
 
 /// Becomes root of a user namespace just entered, with nothing of outside left.

@@ -17,17 +17,19 @@ use warren_sys_process::namespaces::{self, Kind};
 use warren_sys_process::{exec, fork};
 
 use super::channel::{Channel, Message, Received, Refusal};
+use super::container::First;
 use super::error::Failure;
 use super::identity;
 use super::mounts::{Prepared, Sources, prepare};
 use super::seccomp::Filter;
-use super::{devices, join, root, target};
+use super::{devices, join, rlimits, root, target};
 use crate::oci::Spec;
 use crate::users::User;
 
 /// Runs in the child and never returns.
 pub(super) fn run(
     bundle: &Spec,
+    first: &First,
     filter: &Filter,
     sources: Sources,
     (groups, born_in_v2): (&GroupSet, bool),
@@ -35,19 +37,21 @@ pub(super) fn run(
 ) -> ! {
     // Before anything else: nothing of the container is ever outside its filter and limits.
     let joined = join::groups(groups, born_in_v2).map_err(Refusal::from);
-    let Err(refusal) = joined.and_then(|()| become_init(bundle, filter, sources, channel));
+    let Err(refusal) = joined.and_then(|()| become_init(bundle, first, filter, sources, channel));
     channel.send(&Message::Failed(refusal), None);
     fork::exit(1)
 }
 
 fn become_init(
     bundle: &Spec,
+    first: &First,
     filter: &Filter,
     sources: Sources,
     channel: &Channel,
 ) -> Result<Infallible, Refusal> {
     await_message(channel, &Message::Go);
-    let terminals = set_up(bundle, sources)?;
+    rlimits::raise(&first.rlimits).map_err(limit)?;
+    let terminals = set_up(bundle, first, sources)?;
     channel.send(&Message::Ready, Some(terminals.as_fd()));
     drop(terminals);
     await_message(channel, &Message::Start);
@@ -61,6 +65,11 @@ fn become_init(
     };
     umask(Mode::from_raw_mode(0o022));
     identity::assume(bundle, filter, &user)?;
+    if !first.outlives_keeper {
+        // Becoming another user than root has taken it back.
+        die_with_parent(None)
+            .map_err(|e| Failure::new("bind to the keeper", "the first process", e))?;
+    }
     let path = bundle.process.args.first().map_or("", String::as_str);
     let failed = |errno| Failure::new("execute", path, errno);
     let strings = |texts: &[String]| -> Result<Vec<CString>, Failure> {
@@ -72,6 +81,7 @@ fn become_init(
     let environment = strings(&bundle.process.env)?;
     exec::close_from_on_exec(3).map_err(failed)?;
     exec::reset_signals().map_err(failed)?;
+    rlimits::settle(&first.rlimits).map_err(limit)?;
     channel.send(&Message::Ready, None);
     let errno = exec::program(&program, &arguments, &environment);
     Err(failed(errno).into())
@@ -86,7 +96,7 @@ fn await_message(channel: &Channel, expected: &Message) {
 }
 
 /// Everything but the program. The answer is the root of the container's devpts.
-fn set_up(bundle: &Spec, sources: Sources) -> Result<OwnedFd, Failure> {
+fn set_up(bundle: &Spec, first: &First, sources: Sources) -> Result<OwnedFd, Failure> {
     let failed = |step, object: &'static str| move |e| Failure::new(step, object, e);
     umask(Mode::empty());
     if bundle.linux.has_namespace("user") {
@@ -95,7 +105,9 @@ fn set_up(bundle: &Spec, sources: Sources) -> Result<OwnedFd, Failure> {
     // After the change of user, which takes both back.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(failed("protect", "the first process"))?;
-    die_with_parent(None).map_err(failed("bind to the keeper", "the first process"))?;
+    if !first.outlives_keeper {
+        die_with_parent(None).map_err(failed("bind to the keeper", "the first process"))?;
+    }
     setsid().map_err(failed("make a session for", "the first process"))?;
     if bundle.linux.has_namespace("cgroup") {
         namespaces::unshare(&[Kind::Cgroup])
@@ -105,15 +117,50 @@ fn set_up(bundle: &Spec, sources: Sources) -> Result<OwnedFd, Failure> {
         rustix::system::sethostname(bundle.hostname.as_bytes())
             .map_err(failed("set", "the host name"))?;
     }
+    if !bundle.linux.has_namespace("mount") {
+        // The host's own root and mounts, and its terminals.
+        drop(sources);
+        begin(bundle, first)?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        return rustix::fs::openat(CWD, "/dev", flags, Mode::empty())
+            .map_err(failed("open", "/dev"));
+    }
     let (new_root, mounts) = prepare(bundle, sources)?;
     if let Some(proc) = mounts.iter().find(|each| is(each, "/proc")) {
         set_parameters(bundle, proc)?;
     }
     let terminals = settle(bundle, new_root, mounts)?;
-    stdio_from_null()?;
-    let directory = &bundle.process.cwd;
-    chdir(directory).map_err(|e| Failure::new("enter", directory, e))?;
+    begin(bundle, first)?;
     Ok(terminals)
+}
+
+/// Streams and working directory.
+fn begin(bundle: &Spec, first: &First) -> Result<(), Failure> {
+    match &first.stdio {
+        None => stdio_from_null()?,
+        Some(stdio) => {
+            let failed = |e| Failure::new("connect", "the standard streams", e);
+            // The keeper's are above the three that this replaces.
+            let [stdin, stdout, stderr] = stdio.as_ref();
+            rustix::stdio::dup2_stdin(stdin).map_err(failed)?;
+            rustix::stdio::dup2_stdout(stdout).map_err(failed)?;
+            rustix::stdio::dup2_stderr(stderr).map_err(failed)?;
+        }
+    }
+    let directory = &bundle.process.cwd;
+    chdir(directory).map_err(|e| Failure::new("enter", directory, e))
+}
+
+fn limit(refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::Step(failure) => failure,
+        Refusal::Limit(resource, value, errno) => Failure::new(
+            "set",
+            format!("the limit {resource} to {value}"),
+            Errno::from_raw_os_error(errno),
+        ),
+        other => Failure::new("set", format!("limits: {other:?}"), Errno::INVAL),
+    }
 }
 
 pub(super) fn is(mount: &Prepared, path: &str) -> bool {

@@ -9,18 +9,22 @@
 //! (nothing) ───────► created: init is ─────────► running ─────────────────► dead
 //!                    pid 1 and waits             init's program
 //! ```
+//!
+//! An external runtime can take the place of what makes the container: [`external`].
 
 mod channel;
 mod container;
 mod create;
 mod devices;
 mod error;
+pub mod external;
 mod identity;
 mod init;
 mod join;
 mod mounts;
 mod oom;
 mod own_root;
+mod reopen;
 mod rlimits;
 mod root;
 mod seccomp;
@@ -28,7 +32,7 @@ mod spawn;
 mod target;
 mod terminal;
 
-pub use container::{Container, Inside, Options, Spawned, Stdio};
+pub use container::{Container, Devices, First, Inside, Options, Spawned, Stdio};
 pub use error::{Error, Failure, SpawnError};
 pub use seccomp::{ConfineError, confine};
 pub use terminal::{Terminal, resize};

@@ -8,11 +8,11 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::CWD;
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MountPropagationFlags, OpenTreeFlags, open_tree};
 use warren_sys_cgroup::GroupSet;
-use warren_sys_mount::{Depth, detached, set_attributes};
+use warren_sys_mount::{Depth, clear_attributes, detached, set_attributes};
 
 use super::error::Failure;
 use crate::oci::{Mount, Spec};
@@ -41,6 +41,18 @@ impl Sources {
     /// Clones the root and all binds.
     pub(super) fn of(bundle: &Spec) -> Result<Self, Failure> {
         let path = &bundle.root.path;
+        if !bundle.linux.has_namespace("mount") {
+            // Nothing will be mounted, which may not be allowed here either.
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let root = rustix::fs::openat(CWD, path, flags, Mode::empty())
+                .map_err(|errno| Failure::new("open", path.display(), errno))?;
+            return Ok(Self {
+                root,
+                binds: Vec::new(),
+                v1: Vec::new(),
+                v2: false,
+            });
+        }
         let root = clone(path, OpenTreeFlags::empty())?;
         let options = Options {
             attributes: if bundle.root.readonly {
@@ -245,6 +257,8 @@ fn directory(controllers: &[String]) -> String {
 #[derive(Debug)]
 struct Options {
     attributes: MountAttrFlags,
+    /// Taken away, where the source of a bind has it; not from what is mounted below.
+    cleared: MountAttrFlags,
     propagation: MountPropagationFlags,
     /// Of attributes and propagation; the mount alone, if absent.
     depth: Option<Depth>,
@@ -256,6 +270,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             attributes: MountAttrFlags::empty(),
+            cleared: MountAttrFlags::empty(),
             propagation: MountPropagationFlags::empty(),
             depth: None,
             data: Vec::new(),
@@ -274,7 +289,8 @@ impl Options {
                 "noexec" => all.attributes |= MountAttrFlags::MOUNT_ATTR_NOEXEC,
                 "noatime" => all.attributes |= MountAttrFlags::MOUNT_ATTR_NOATIME,
                 "strictatime" => all.attributes |= MountAttrFlags::MOUNT_ATTR_STRICTATIME,
-                "rw" | "suid" | "dev" | "exec" | "relatime" | "bind" | "rbind" => {}
+                "exec" => all.cleared |= MountAttrFlags::MOUNT_ATTR_NOEXEC,
+                "rw" | "suid" | "dev" | "relatime" | "bind" | "rbind" => {}
                 "private" | "rprivate" => all.propagation = MountPropagationFlags::PRIVATE,
                 "slave" | "rslave" => all.propagation = MountPropagationFlags::DOWNSTREAM,
                 "shared" | "rshared" => all.propagation = MountPropagationFlags::SHARED,
@@ -285,10 +301,21 @@ impl Options {
     }
 
     fn apply_to(&self, tree: &OwnedFd, path: &Path) -> Result<(), Failure> {
+        let depth = self.depth.unwrap_or(Depth::One);
+        if !self.cleared.is_empty() {
+            match clear_attributes(tree.as_fd(), self.cleared, Depth::One) {
+                // Locked by whoever made the user namespace that we are in: it stays.
+                Ok(()) | Err(Errno::PERM) => {}
+                Err(errno) => {
+                    let failed =
+                        Failure::new("clear the flags of the mount at", path.display(), errno);
+                    return Err(failed);
+                }
+            }
+        }
         if self.attributes.is_empty() && self.propagation.is_empty() {
             return Ok(());
         }
-        let depth = self.depth.unwrap_or(Depth::One);
         set_attributes(tree.as_fd(), self.attributes, self.propagation, depth)
             .map_err(|errno| Failure::new("set the flags of the mount at", path.display(), errno))
     }

@@ -25,6 +25,7 @@ use warren_sys_cgroup::GroupSet;
 use warren_sys_process::namespaces::{self, Kind};
 
 use super::channel::{Channel, Refusal};
+use super::container::Devices;
 use super::container::{Container, Spawned, Stdio};
 use super::create::owner;
 use super::error::{Error, Failure, SpawnError};
@@ -82,7 +83,14 @@ fn make_groups(
         return Ok((container.groups.place.child(&own.cgroup), made));
     }
     let resources = &bundle.linux.resources;
-    let made = make::make(&container.parent, &own.cgroup, resources, owner).map_err(failed)?;
+    let made = make::make(
+        &container.parent,
+        &own.cgroup,
+        resources,
+        Devices::Own,
+        owner,
+    )
+    .map_err(failed)?;
     Ok((made.place, made.init))
 }
 

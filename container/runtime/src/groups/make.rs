@@ -16,7 +16,7 @@ use rustix::fs::{Gid, Uid};
 use rustix::io::Errno;
 use warren_sys_cgroup::error::Error as CgroupError;
 use warren_sys_cgroup::limits::{ApplyError, Bound, LimitError};
-use warren_sys_cgroup::limits::{Cpu, CpuShare, Limits, Memory};
+use warren_sys_cgroup::limits::{Cpu, CpuQuota, CpuShare, Io, Limits, Memory};
 use warren_sys_cgroup::{Cgroup, GroupSet};
 use warren_sys_devicefilter::attach::{AttachError, Owned};
 use warren_sys_devicefilter::policy::PolicyError;
@@ -24,6 +24,7 @@ use warren_sys_devicefilter::{Defaults, Policy, Program, Style, install, v1};
 
 use super::destroy::{DestroyError, destroy};
 use super::place::{Place, PlaceError};
+use crate::engine::Devices;
 use crate::oci::Resources;
 
 /// The group that a container's processes are in, below the one that has its limits.
@@ -92,6 +93,7 @@ pub fn make(
     parent: &Place,
     name: &str,
     resources: &Resources,
+    devices: Devices,
     owner: Option<(Uid, Gid)>,
 ) -> Result<Groups, MakeError> {
     let place = parent.child(name);
@@ -106,7 +108,7 @@ pub fn make(
         hand_down(v2).map_err(MakeError::Create)?;
     }
     let outer = above.create(name).map_err(MakeError::Create)?;
-    match fill(place.clone(), outer, resources, owner) {
+    match fill(place.clone(), outer, resources, devices, owner) {
         Ok(groups) => Ok(groups),
         Err(error) => {
             // The first error is the one to tell; what is left now, the next attempt removes.
@@ -147,9 +149,13 @@ fn fill(
     place: Place,
     outer: GroupSet,
     resources: &Resources,
+    devices: Devices,
     owner: Option<(Uid, Gid)>,
 ) -> Result<Groups, MakeError> {
-    let program = filter(&outer, resources)?;
+    let program = match devices {
+        Devices::Own => filter(&outer, resources)?,
+        Devices::Inherited => None,
+    };
     let mut remarks = Vec::new();
     limit(&outer, resources, &mut remarks)?;
     if let Some(v2) = &outer.v2 {
@@ -198,7 +204,12 @@ fn filter(outer: &GroupSet, resources: &Resources) -> Result<Option<Owned>, Make
     Ok(record)
 }
 
-fn limit(
+/// Puts the limits in force on a group. What could not be had and was not asked for by name goes to
+/// the remarks.
+///
+/// # Errors
+/// [`MakeError::Limits`].
+pub fn limit(
     outer: &GroupSet,
     resources: &Resources,
     remarks: &mut Vec<String>,
@@ -219,7 +230,11 @@ fn limit(
                 .cpu
                 .and_then(|cpu| cpu.shares)
                 .map(CpuShare::Shares),
-            quota: None,
+            quota: resources.cpu.and_then(quota),
+        },
+        io: Io {
+            weight: resources.block_io.and_then(|io| io.weight).map(Into::into),
+            ..Io::default()
         },
         pids: bytes(pids).map(Bound::At),
         ..Limits::default()
@@ -235,6 +250,15 @@ fn limit(
     remarks.push(format!("swap is not limited: {failed}"));
     limits.memory.swap = None;
     outer.limit(&limits).map(drop).map_err(MakeError::Limits)
+}
+
+/// The ceiling of CPU time, if there is one.
+fn quota(cpu: crate::oci::Cpu) -> Option<CpuQuota> {
+    let quota = u64::try_from(cpu.quota?).ok()?;
+    Some(CpuQuota {
+        quota_us: Bound::At(quota),
+        period_us: cpu.period.unwrap_or(crate::bundle::resources::PERIOD),
+    })
 }
 
 /// Whether the limit failed because the kernel has no file for it.

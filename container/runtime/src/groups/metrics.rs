@@ -111,7 +111,11 @@ fn number(text: &str) -> Option<u64> {
     text.trim().parse().ok()
 }
 
-fn cpu(groups: &GroupSet) -> Result<Cpu, Error> {
+/// Reads the CPU time alone.
+///
+/// # Errors
+/// As [`read`].
+pub fn cpu(groups: &GroupSet) -> Result<Cpu, Error> {
     if let Some(group) = with(groups, "cpuacct") {
         let nanoseconds = number(&group.read("cpuacct.usage")?).unwrap_or(0);
         let ticks = FlatKeyed::parse(&group.read("cpuacct.stat")?);

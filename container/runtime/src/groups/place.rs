@@ -96,6 +96,23 @@ impl Place {
         }
     }
 
+    /// The place of the group `name` beside this one.
+    #[must_use]
+    pub fn sibling(&self, name: &str) -> Self {
+        let v2 = self.v2.as_deref().map(|path| {
+            let above = path.rsplit_once('/').map_or("", |(above, _)| above);
+            format!("{above}/{name}")
+        });
+        let v1 = self.v1.iter().map(|place| V1Place {
+            controllers: place.controllers.clone(),
+            path: place.path.with_file_name(name),
+        });
+        Self {
+            v2,
+            v1: v1.collect(),
+        }
+    }
+
     /// Opens the groups.
     ///
     /// # Errors
@@ -149,5 +166,7 @@ mod tests {
         assert_eq!(child.child("c").v2.as_deref(), Some("/b/c"));
         assert_eq!(child.v1[0].path, Path::new("/sys/fs/cgroup/pids/a/b"));
         assert_eq!(Place::default().child("b"), Place::default());
+        assert_eq!(child.sibling("c"), place.child("c"));
+        assert_eq!(child.child("c").sibling("d"), child.child("d"));
     }
 }

@@ -62,6 +62,12 @@ pub struct ContainerSpec {
     /// Whether an unprivileged container's system calls are filtered.
     #[serde(default = "yes")]
     pub seccomp: bool,
+    /// The program that makes it, if not the built-in engine: runc, crun or alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<PathBuf>,
+    /// The AppArmor profile of an unprivileged container's programs, which must be loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apparmor: Option<String>,
 }
 
 /// A file or directory of the host, seen in the container.
@@ -93,6 +99,12 @@ pub struct Limits {
     /// Processes and threads.
     #[serde(default)]
     pub pids: Option<u64>,
+    /// Microseconds of CPU time in each tenth of a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_quota: Option<u64>,
+    /// Relative share of block devices, 10 to 1000 (100 is usual).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub io_weight: Option<u16>,
 }
 
 /// Where a container's group is.
@@ -103,6 +115,10 @@ pub struct CgroupSpec {
     pub parent: Place,
     /// Its directory's name there.
     pub name: String,
+    /// The groups into which the process that keeps it goes, if they are not those of whoever
+    /// starts that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeper: Option<Place>,
 }
 
 impl ContainerSpec {
@@ -123,9 +139,12 @@ impl ContainerSpec {
             cgroup: CgroupSpec {
                 parent,
                 name: handle.to_owned(),
+                keeper: None,
             },
             devices: Vec::new(),
             seccomp: true,
+            apparmor: None,
+            runtime: None,
         }
     }
 

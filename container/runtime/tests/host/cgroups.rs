@@ -51,6 +51,8 @@ fn limits_are_in_force_and_read_back() {
             swap: false,
             cpu_shares: Some(512),
             pids: Some(50),
+            cpu_quota: Some(20_000),
+            io_weight: None,
         },
     );
     let found = metrics::limits(container.container.groups()).unwrap();
@@ -60,8 +62,16 @@ fn limits_are_in_force_and_read_back() {
         .v1
         .iter()
         .any(|v1| v1.controllers.iter().any(|c| c == "cpu"));
-    let cpu = if is_v1 { 512 } else { 59 };
+    let cpu = if is_v1 { 512 } else { 50 };
     assert_eq!(found.cpu, Some(cpu));
+    let groups = container.container.groups();
+    let v1 = groups.v1.iter().find(|group| group.has_controller("cpu"));
+    let quota = match (v1, &groups.v2) {
+        (Some(group), _) => group.read("cpu.cfs_quota_us").unwrap(),
+        (None, Some(group)) => group.read("cpu.max").unwrap(),
+        (None, None) => panic!("no group has the controller cpu"),
+    };
+    assert_eq!(quota.split_whitespace().next(), Some("20000"));
 }
 
 fn too_much_memory_kills_and_is_told() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions, waitpid};
 use warren_container_shim::spec::ProcessSpec;
-use warren_container_shim::{Depot, run};
+use warren_container_shim::{Depot, forget, run};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
@@ -14,6 +14,7 @@ fn main() -> ExitCode {
     match arguments[..] {
         ["/tmp/garden-init"] => init(),
         [_, "shim", directory] => run(Path::new(directory)),
+        [_, "shim-forget", directory] => forget(Path::new(directory)),
         [_, "client", depot, handle, script] => client(Path::new(depot), handle, script),
         _ => ExitCode::from(2),
     }

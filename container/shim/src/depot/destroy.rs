@@ -2,13 +2,18 @@
 //!
 //! ```text
 //!   ask the shim ─► shim gone? ─► init gone? ─► cgroups killed, removed ─► NAME/ renamed, removed
-//!        │ no answer    │ no: SIGKILL  │ no: SIGKILL
+//!        │ no answer    │ no: SIGKILL  │ no: SIGKILL       └─ external runtime: forgets it
 //! ```
+//!
+//! By the time that an external runtime is asked nothing of the container lives, and its state is in
+//! the container's directory: one that has been uninstalled, or fails, keeps no container from going.
 //!
 //! Every step looks for itself, so that a destruction that was cut off is just begun again.
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -60,6 +65,9 @@ impl Depot {
                 handle: handle.to_owned(),
                 source: Box::new(source),
             })?;
+            if spec.runtime.is_some() {
+                self.forget(&directory);
+            }
         }
         let name = crate::name::of(handle);
         let removing = self.directory.join(format!(".removing-{name}"));
@@ -73,7 +81,28 @@ impl Depot {
     }
 }
 
-fn clear(path: &std::path::Path) -> Result<(), Error> {
+impl Depot {
+    /// Has an external runtime remove its own state, which it may keep elsewhere too.
+    fn forget(&self, directory: &Path) {
+        if !directory.join(crate::forget::RUNTIME).exists() {
+            return;
+        }
+        let mut command = Command::new(&self.program);
+        command
+            .arg(crate::forget::VERB)
+            .arg(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .current_dir("/")
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        // It waits for the runtime, and not for ever.
+        let _told_above = command.status();
+    }
+}
+
+fn clear(path: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         other => other.map_err(Error::io("remove", path)),

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::stdio::{dup2_stdin, dup2_stdout, stderr, stdin, stdout};
+use warren_container_runtime::engine::external::External;
 use warren_container_runtime::engine::{Container, Options};
 use warren_lib_errchain::chain;
 use warren_sys_process::descriptors::close_all_but;
@@ -20,7 +21,7 @@ use super::engine::Engine;
 use super::{Shim, log, other_text};
 use crate::record::{Identity, Record};
 use crate::report::{self, Report};
-use crate::spec::ContainerSpec;
+use crate::spec::{ContainerSpec, Place};
 use crate::wire::Failure;
 
 /// The verb `warren shim DIR`: makes the container that is described in `directory`, says so on
@@ -94,6 +95,8 @@ fn make(directory: &Path) -> Result<Shim<Container>, Failure> {
         .map_err(|error| failed("read container.json in", &error))?;
     let spec: ContainerSpec = serde_json::from_slice(&spec)
         .map_err(|error| failed("understand container.json in", &error))?;
+    // Before there is anything that could be left where we were.
+    enter(spec.cgroup.keeper.as_ref()).map_err(|error| failed("enter the group for", &*error))?;
     let bundle =
         crate::bundle::read(directory).map_err(|error| failed("read config.json in", &error))?;
     let own = i32::try_from(std::process::id()).unwrap_or_default();
@@ -109,8 +112,10 @@ fn make(directory: &Path) -> Result<Shim<Container>, Failure> {
     };
     save(&record)?;
     let listener = listen(directory).map_err(|error| failed("make a socket in", &error))?;
-    let container = Container::create(&bundle, &Options::of(&spec))
-        .map_err(|error| super::engine::other(&error))?;
+    let mut options = Options::of(&spec);
+    options.external = External::of(&spec, &directory.join(crate::forget::RUNTIME));
+    let container =
+        Container::create(&bundle, &options).map_err(|error| super::engine::other(&error))?;
     for remark in container.remarks() {
         log(remark);
     }
@@ -121,6 +126,14 @@ fn make(directory: &Path) -> Result<Shim<Container>, Failure> {
         Ok(()) => Ok(shim),
         // Init dies with us, and its groups are found by the place.
         Err(failure) => Err(failure),
+    }
+}
+
+/// Goes into these groups.
+fn enter(keeper: Option<&Place>) -> Result<(), Box<dyn std::error::Error>> {
+    match keeper {
+        Some(place) => Ok(place.open()?.add(rustix::process::getpid())?),
+        None => Ok(()),
     }
 }
 

@@ -10,6 +10,7 @@ use warren_lib_errchain::chain;
 use warren_sys_cgroup::GroupSet;
 use warren_sys_process::namespaces::Kind;
 
+use super::log;
 use super::memory::Memory;
 use crate::spec::{ProcessSpec, Terminal};
 use crate::wire::{Failure, FailureKind};
@@ -49,7 +50,10 @@ impl Engine for Container {
     }
 
     fn start(&mut self) -> Result<(), Failure> {
-        Container::start(self).map_err(|error| other(&error))
+        let told = self.remarks().len();
+        Container::start(self).map_err(|error| other(&error))?;
+        self.remarks().iter().skip(told).for_each(|text| log(text));
+        Ok(())
     }
 
     fn net_namespace(&self) -> Option<OwnedFd> {

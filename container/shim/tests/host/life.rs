@@ -73,6 +73,7 @@ fn odd_handles_are_handles() {
     for handle in ["../evil", ".hidden", "a b", long.as_str()] {
         let spec = ContainerSpec {
             cgroup: warren_container_shim::spec::CgroupSpec {
+                keeper: None,
                 parent: world.place.clone(),
                 name: "odd".into(),
             },

@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
 mod crashes;
+mod external;
 mod life;
 mod measure;
 mod processes;

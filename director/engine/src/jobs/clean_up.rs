@@ -62,9 +62,9 @@ impl Cleaning<'_> {
         let mut gone = Vec::new();
         for (name, mut left) in unused {
             for _ in 0..self.kept {
-                let newest = versions::choose("latest", left.iter().map(String::as_str));
-                if let Some(newest) = newest {
-                    left.remove(&newest.clone().to_owned());
+                let newest = versions::highest(left.iter().map(String::as_str));
+                if let Some(newest) = newest.map(ToOwned::to_owned) {
+                    left.remove(&newest);
                 }
             }
             gone.extend(left.into_iter().map(|version| (name.clone(), version)));
@@ -163,7 +163,12 @@ impl Cleaning<'_> {
                 }
             }
         }
-        let stage = Stage::new(self.task, "Deleting extra compiled packages", extra.len(), &[]);
+        let stage = Stage::new(
+            self.task,
+            "Deleting extra compiled packages",
+            extra.len(),
+            &[],
+        );
         for (id, row) in &extra {
             self.task.check()?;
             let on = format!("{}/{}", row.stemcell_os, row.stemcell_version);
@@ -184,7 +189,9 @@ impl Cleaning<'_> {
             self.task.check()?;
             let title = format!("Deleting orphaned disk {}", one.disk_cid);
             stage
-                .run(&title, |_| disk::delete_orphan(self.engine, self.task, &one.disk_cid))
+                .run(&title, |_| {
+                    disk::delete_orphan(self.engine, self.task, &one.disk_cid)
+                })
                 .await?;
         }
         Ok(all.len())

@@ -9,16 +9,21 @@ use crate::{Engine, Error, Task, compile, disks as steps, dns, lock, many, vm};
 /// Deletes a deployment; one that is not there is deleted.
 pub async fn run(engine: &Engine, task: &Task, name: &str, force: bool) -> Result<String, Error> {
     let result = format!("/deployments/{name}");
-    lock::with(task, &format!("lock:deployment:{name}"), lock::PATIENCE, async {
-        let Some(deployment) = deployments::find(engine.store.pool(), name).await? else {
-            return Ok(());
-        };
-        let begun = record(task, name, None, None).await?;
-        let done = delete(engine, task, &deployment, force).await;
-        let error = done.as_ref().err().map(Error::story);
-        record(task, name, Some(begun), error.as_deref()).await?;
-        done
-    })
+    lock::with(
+        task,
+        &format!("lock:deployment:{name}"),
+        lock::PATIENCE,
+        async {
+            let Some(deployment) = deployments::find(engine.store.pool(), name).await? else {
+                return Ok(());
+            };
+            let begun = record(task, name, None, None).await?;
+            let done = delete(engine, task, &deployment, force).await;
+            let error = done.as_ref().err().map(Error::story);
+            record(task, name, Some(begun), error.as_deref()).await?;
+            done
+        },
+    )
     .await?;
     Ok(result)
 }
@@ -152,15 +157,27 @@ async fn end_jobs(engine: &Engine, task: &Task, machine: &vms::Vm) {
     );
     let ended = async {
         agent.run_script("pre-stop", options, task).await?;
-        agent.run("drain", vec![json!("shutdown"), json!({})], task).await?;
+        agent
+            .run("drain", vec![json!("shutdown"), json!({})], task)
+            .await?;
         agent.stop(task).await?;
         agent.run_script("post-stop", Map::new(), task).await?;
-        for cid in agent.run("list_disk", vec![], task).await?.as_array().into_iter().flatten() {
+        for cid in agent
+            .run("list_disk", vec![], task)
+            .await?
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
             agent.run("unmount_disk", vec![cid.clone()], task).await?;
         }
         Ok::<(), warren_director_bus::Error>(())
     };
     if let Err(error) = ended.await {
-        task.log(&format!("{}: {}", machine.agent_id, warren_lib_errchain::chain(&error)));
+        task.log(&format!(
+            "{}: {}",
+            machine.agent_id,
+            warren_lib_errchain::chain(&error)
+        ));
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use warren_director_store::compiled_packages;
 use warren_director_store::deployments::Reference;
 use warren_director_store::packages::{self, Package};
 use warren_director_store::releases::{self, ReleaseVersion};
 use warren_director_store::templates::{self, Template};
-use warren_director_store::compiled_packages;
 
 use super::delete_stemcell::users;
 use crate::event_log::Stage;
@@ -84,7 +84,11 @@ async fn delete(
     tx.rollback()
         .await
         .map_err(|error| Error::other("give up a change", error))?;
-    let deleting = Deleting { engine, task, force };
+    let deleting = Deleting {
+        engine,
+        task,
+        force,
+    };
     deleting.packages(unused_packages).await?;
     deleting.jobs(unused_jobs).await?;
     let stage = Stage::new(task, "Deleting release versions", gone.len(), &[]);
@@ -114,16 +118,19 @@ impl Deleting<'_> {
         for package in all {
             self.task.check()?;
             stage
-                .run(&format!("{}/{}", package.name, package.version), |_| async {
-                    for one in compiled_packages::of_package(pool, package.id).await? {
-                        self.blob(&one.blobstore_id).await?;
-                        compiled_packages::delete(pool, one.id).await?;
-                    }
-                    if let Some(blob) = &package.blobstore_id {
-                        self.blob(blob).await?;
-                    }
-                    Ok(packages::delete(pool, package.id).await?)
-                })
+                .run(
+                    &format!("{}/{}", package.name, package.version),
+                    |_| async {
+                        for one in compiled_packages::of_package(pool, package.id).await? {
+                            self.blob(&one.blobstore_id).await?;
+                            compiled_packages::delete(pool, one.id).await?;
+                        }
+                        if let Some(blob) = &package.blobstore_id {
+                            self.blob(blob).await?;
+                        }
+                        Ok(packages::delete(pool, package.id).await?)
+                    },
+                )
                 .await?;
         }
         Ok(())

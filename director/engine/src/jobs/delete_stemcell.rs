@@ -66,7 +66,9 @@ async fn delete(
         task.check()?;
         let stage = Stage::new(task, "Deleting stemcell from cloud", 1, &[]);
         let deleted = stage
-            .run("Delete stemcell", |_| async { Ok(cpi.delete_stemcell(&row.cid).await?) })
+            .run("Delete stemcell", |_| async {
+                Ok(cpi.delete_stemcell(&row.cid).await?)
+            })
             .await;
         match deleted {
             Err(error) if force => task.log(&format!("{}, which is ignored", error.story())),

@@ -12,18 +12,27 @@ use crate::{Engine, Error, Task, disks as steps, lock, update};
 /// Deletes a disk that no instance has; one that is not there is deleted.
 pub async fn delete(engine: &Engine, task: &Task, cid: &str) -> Result<String, Error> {
     if disks::find(engine.store.pool(), cid).await?.is_some() {
-        return Err(Error::refused(520_000, format!("Disk '{cid}' is still in use")));
+        return Err(Error::refused(
+            520_000,
+            format!("Disk '{cid}' is still in use"),
+        ));
     }
     let stage = Stage::new(task, "Deleting orphaned disks", 1, &[]);
     let title = format!("Deleting orphaned disk {cid}");
-    stage.run(&title, |_| delete_orphan(engine, task, cid)).await?;
+    stage
+        .run(&title, |_| delete_orphan(engine, task, cid))
+        .await?;
     Ok(format!("orphaned disk(s) {cid} deleted"))
 }
 
 /// Deletes a disk that is kept for a while, and forgets it.
 pub async fn delete_orphan(engine: &Engine, task: &Task, cid: &str) -> Result<(), Error> {
     let begun = record(task, "delete", cid, None, None).await?;
-    let done = engine.cpi_for(task).delete_disk(cid).await.map_err(Error::from);
+    let done = engine
+        .cpi_for(task)
+        .delete_disk(cid)
+        .await
+        .map_err(Error::from);
     let error = done.as_ref().err().map(Error::story);
     record(task, "delete", cid, Some(begun), error.as_deref()).await?;
     done?;
@@ -65,10 +74,15 @@ pub async fn orphan(engine: &Engine, task: &Task, cid: &str) -> Result<String, E
     let mut task = task.clone();
     task.deployment = deployment.map(|one| one.name);
     let name = task.deployment.clone().unwrap_or_default();
-    lock::with(&task, &format!("lock:deployment:{name}"), lock::PATIENCE, async {
-        let machine = update::active(engine, row.id).await?;
-        steps::let_go(engine, &task, &row, machine.as_ref(), &disk).await
-    })
+    lock::with(
+        &task,
+        &format!("lock:deployment:{name}"),
+        lock::PATIENCE,
+        async {
+            let machine = update::active(engine, row.id).await?;
+            steps::let_go(engine, &task, &row, machine.as_ref(), &disk).await
+        },
+    )
     .await?;
     Ok(result)
 }
@@ -133,7 +147,9 @@ async fn give(engine: &Engine, task: &Task, wanted: &Attach<'_>) -> Result<(), E
     }
     let machine = update::active(engine, row.id).await?;
     let there = disks::of_instance(pool, row.id).await?;
-    let old = there.iter().find(|disk| disk.name.is_empty() && *disk.active);
+    let old = there
+        .iter()
+        .find(|disk| disk.name.is_empty() && *disk.active);
     let orphans = disks::orphans(pool).await?;
     let orphan = orphans.iter().find(|one| one.disk_cid == wanted.cid);
     let properties = match (wanted.copy_properties, old, orphan) {

@@ -29,7 +29,10 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Logs) -> Result<String, 
     let deployment = targets::deployment(engine, &wanted.deployment).await?;
     let any = |text: &str| text.is_empty() || text == "*";
     let group = Some(wanted.job.as_str()).filter(|job| !any(job));
-    let ids: Vec<String> = Some(wanted.id.clone()).into_iter().filter(|id| !any(id)).collect();
+    let ids: Vec<String> = Some(wanted.id.clone())
+        .into_iter()
+        .filter(|id| !any(id))
+        .collect();
     let machines = targets::with_machines(engine, &deployment, group, &ids).await?;
     forget_old(engine, task).await?;
     let filters = wanted.filters.as_deref();
@@ -46,7 +49,9 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Logs) -> Result<String, 
         _ => {
             let stage = Stage::new(task, "Fetching group logs", 1, &[]);
             stage
-                .run("Packing log files together", |_| pack(engine, &machines, &logs))
+                .run("Packing log files together", |_| {
+                    pack(engine, &machines, &logs)
+                })
                 .await?
         }
     };
@@ -70,11 +75,19 @@ pub async fn fetch(
             let agent = engine.bus.agent(&vm.agent_id);
             let arguments = vec![json!(kind), json!(filters)];
             let answer = agent.run("fetch_logs", arguments, task).await?;
-            let text = |key: &str| answer.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
+            let text = |key: &str| {
+                answer
+                    .get(key)
+                    .and_then(Value::as_str)
+                    .map(ToOwned::to_owned)
+            };
             let blob = text("blobstore_id").ok_or_else(|| {
                 Error::refused(
                     400_000,
-                    format!("The agent of {} packed logs and did not say where", row.name()),
+                    format!(
+                        "The agent of {} packed logs and did not say where",
+                        row.name()
+                    ),
                 )
             })?;
             Ok((blob, text("sha1").unwrap_or_default()))

@@ -41,7 +41,10 @@ async fn one(
     let arguments = vec![json!(wanted.command), Value::Object(wanted.params.clone())];
     let answer = agent.ask("ssh", arguments, PATIENCE).await;
     let name = row.name();
-    let error = answer.as_ref().err().map(warren_lib_errchain::chain);
+    let error = answer
+        .as_ref()
+        .err()
+        .map(|error| warren_lib_errchain::chain(error));
     task.event(Event {
         action: &format!("{} ssh", wanted.command),
         object_type: "instance",

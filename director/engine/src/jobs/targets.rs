@@ -38,11 +38,18 @@ pub async fn with_machines(
     });
     let shown = || {
         let group = group.unwrap_or("*");
-        let ids = if ids.is_empty() { "*".to_owned() } else { ids.join(",") };
+        let ids = if ids.is_empty() {
+            "*".to_owned()
+        } else {
+            ids.join(",")
+        };
         format!("'{}/{group}/{ids}'", deployment.name)
     };
     if rows.is_empty() {
-        return Err(Error::refused(70_001, format!("Instance {} doesn't exist", shown())));
+        return Err(Error::refused(
+            70_001,
+            format!("Instance {} doesn't exist", shown()),
+        ));
     }
     let machines = vms::of_deployment(pool, deployment.id).await?;
     let mut found = Vec::new();
@@ -63,7 +70,10 @@ pub async fn with_machines(
         }
     }
     if found.is_empty() {
-        return Err(Error::refused(70_004, format!("No instance of {} has a VM", shown())));
+        return Err(Error::refused(
+            70_004,
+            format!("No instance of {} has a VM", shown()),
+        ));
     }
     Ok(found)
 }

@@ -31,7 +31,9 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Upload) -> Result<String
     let stage = Stage::new(task, "Update stemcell", steps, &[]);
     if let Source::Url(url) = &wanted.source {
         let downloaded = stage
-            .run("Downloading remote stemcell", |_| upload::download(engine, url))
+            .run("Downloading remote stemcell", |_| {
+                upload::download(engine, url)
+            })
             .await?;
         file = Some(downloaded);
     }
@@ -40,16 +42,22 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Upload) -> Result<String
     };
     if let Some(digest) = verifies {
         stage
-            .run("Verifying remote stemcell", |_| upload::verify(&file, digest, 50_007))
+            .run("Verifying remote stemcell", |_| {
+                upload::verify(&file, digest, 50_007)
+            })
             .await?;
     }
     let directory = directory(engine)?;
     let image = directory.path().join("image");
     let manifest = stage
-        .run("Extracting stemcell archive", |_| extract(file, image.clone()))
+        .run("Extracting stemcell archive", |_| {
+            extract(file, image.clone())
+        })
         .await?;
     let about = stage
-        .run("Verifying stemcell manifest", |_| async { About::new(manifest) })
+        .run("Verifying stemcell manifest", |_| async {
+            About::new(manifest)
+        })
         .await?;
     let (name, version) = (about.manifest.name.clone(), about.manifest.version.clone());
     lock::with(
@@ -117,7 +125,9 @@ impl About {
             Value::Object(map) => map,
             _ => Map::new(),
         };
-        let api_version = manifest.api_version.and_then(|number| i64::try_from(number).ok());
+        let api_version = manifest
+            .api_version
+            .and_then(|number| i64::try_from(number).ok());
         Ok(Self {
             manifest,
             cloud_properties,
@@ -155,9 +165,10 @@ async fn give(
         }
         supported = true;
         let there = stage
-            .run(&format!("Checking if this stemcell already exists{of}"), |_| async {
-                Ok(stemcells::find(pool, name, version, cpi_name).await?)
-            })
+            .run(
+                &format!("Checking if this stemcell already exists{of}"),
+                |_| async { Ok(stemcells::find(pool, name, version, cpi_name).await?) },
+            )
             .await?;
         let skipped = match &there {
             Some(_) if !fix => " (already exists, skipped)",
@@ -175,22 +186,25 @@ async fn give(
             })
             .await?;
         stage
-            .run(&format!("Save stemcell {name}/{version} ({cid}){of}{skipped}"), |_| async {
-                if skipped.is_empty() {
-                    let new = New {
-                        name,
-                        version,
-                        operating_system: about.manifest.operating_system(),
-                        cid: &cid,
-                        sha1: &about.manifest.sha1,
-                        cpi: cpi_name,
-                        api_version: about.api_version,
-                    };
-                    stemcells::put(pool, &new).await?;
-                }
-                stemcells::record_upload(pool, name, version, cpi_name).await?;
-                Ok(())
-            })
+            .run(
+                &format!("Save stemcell {name}/{version} ({cid}){of}{skipped}"),
+                |_| async {
+                    if skipped.is_empty() {
+                        let new = New {
+                            name,
+                            version,
+                            operating_system: about.manifest.operating_system(),
+                            cid: &cid,
+                            sha1: &about.manifest.sha1,
+                            cpi: cpi_name,
+                            api_version: about.api_version,
+                        };
+                        stemcells::put(pool, &new).await?;
+                    }
+                    stemcells::record_upload(pool, name, version, cpi_name).await?;
+                    Ok(())
+                },
+            )
             .await?;
     }
     if supported {

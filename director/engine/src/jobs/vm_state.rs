@@ -135,7 +135,12 @@ fn addresses(row: &Instance, vm: Option<&Vm>, spec: &Value, known: &Known) -> Ve
         })
         .map(|one| plain(&one.address))
         .collect();
-    for network in spec.get("networks").and_then(Value::as_object).into_iter().flatten() {
+    for network in spec
+        .get("networks")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
         let ip = network.1.get("ip").and_then(Value::as_str);
         let is_dynamic = network.1.get("type").and_then(Value::as_str) == Some("dynamic");
         if let (true, Some(ip)) = (is_dynamic && *vm.active, ip)
@@ -149,6 +154,8 @@ fn addresses(row: &Instance, vm: Option<&Vm>, spec: &Value, known: &Known) -> Ve
 
 /// An address without the prefix of a single one.
 fn plain(address: &str) -> String {
-    let single = address.strip_suffix("/32").or_else(|| address.strip_suffix("/128"));
+    let single = address
+        .strip_suffix("/32")
+        .or_else(|| address.strip_suffix("/128"));
     single.unwrap_or(address).to_owned()
 }

@@ -1,7 +1,7 @@
 //! A cloud config, a release and a manifest, and what a director would know of them.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use warren_wire_manifest::check::read_manifest;
 use warren_wire_manifest::cloud_config::{CloudConfig, CloudOptions};
@@ -42,7 +42,7 @@ pub struct Scene {
     pub providers: Vec<Provider>,
     pub ids: NameIds,
     pub options: Options,
-    made: Cell<u32>,
+    made: AtomicU32,
 }
 
 fn mapping(text: &str) -> Mapping {
@@ -110,7 +110,7 @@ impl Scene {
             providers: Vec::new(),
             ids: NameIds::default(),
             options: Options::default(),
-            made: Cell::new(0),
+            made: AtomicU32::new(0),
         }
     }
 
@@ -124,10 +124,7 @@ impl Scene {
 
     pub fn with_input<T>(&self, groups: &str, work: impl FnOnce(&Input<'_>) -> T) -> T {
         let deployment = self.deployment(groups);
-        let new_id = || {
-            self.made.set(self.made.get() + 1);
-            format!("u{}", self.made.get())
-        };
+        let new_id = || format!("u{}", self.made.fetch_add(1, Ordering::Relaxed) + 1);
         work(&Input {
             director: &self.director,
             deployment: &deployment,

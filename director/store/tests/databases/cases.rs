@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use warren_director_store::work::{Deploy, Work};
 use warren_director_store::{
-    Error, configs, deployments, dns, events, instances, ips, links, locks, packages, releases,
-    tasks, variables, vms,
+    Error, configs, deployments, dns, events, instances, ips, links, locks, now, packages,
+    releases, tasks, variables, vms,
 };
 
 use crate::open;
@@ -703,4 +703,54 @@ pub async fn packages_are_shared_by_versions(url: String) {
             .unwrap()
             .is_empty()
     );
+}
+
+pub async fn twins_are_found(url: String) {
+    let store = open(&url).await;
+    let pool = store.pool();
+    let work = Work::ScanCloud {
+        deployment: "d".to_owned(),
+    };
+    let new = tasks::New {
+        work: &work,
+        description: "scan cloud",
+        username: "admin",
+        deployment: Some("d"),
+        teams: "[]",
+        context_id: "",
+    };
+    assert_eq!(tasks::twin(pool, &new, 0).await.unwrap(), None);
+    let id = tasks::enqueue(pool, &new).await.unwrap();
+    assert_eq!(tasks::twin(pool, &new, 0).await.unwrap(), Some(id));
+    assert_eq!(tasks::twin(pool, &new, now() + 60).await.unwrap(), None);
+    let of_other = tasks::New {
+        username: "other",
+        ..new.clone()
+    };
+    assert_eq!(tasks::twin(pool, &of_other, 0).await.unwrap(), None);
+    tasks::claim(pool, "normal", "w").await.unwrap().unwrap();
+    assert_eq!(tasks::twin(pool, &new, 0).await.unwrap(), Some(id));
+    tasks::finish(pool, id, "w", "done", "").await.unwrap();
+    assert_eq!(tasks::twin(pool, &new, 0).await.unwrap(), None);
+    let over = tasks::create_done(pool, "x", "y", "admin", None, "[]", "z")
+        .await
+        .unwrap();
+    let over = tasks::find(pool, over).await.unwrap().unwrap();
+    assert!(over.is_over() && over.started_at == over.finished_at);
+    assert_eq!(tasks::claim(pool, "normal", "w").await.unwrap(), None);
+    assert_eq!(
+        tasks::count_by_state(pool).await.unwrap(),
+        [("done".to_owned(), 2)]
+    );
+}
+
+pub async fn one_version_of_a_config_is_deleted(url: String) {
+    let store = open(&url).await;
+    let pool = store.pool();
+    let first = configs::create(pool, "x", "n", "a: 1", None).await.unwrap();
+    let second = configs::create(pool, "x", "n", "a: 2", None).await.unwrap();
+    assert!(configs::delete_version(pool, second.id).await.unwrap());
+    assert!(!configs::delete_version(pool, second.id).await.unwrap());
+    let latest = configs::latest(pool, "x", "n").await.unwrap();
+    assert_eq!(latest, Some(first));
 }

@@ -40,6 +40,8 @@ fn all() -> Vec<(&'static str, Case)> {
         cases::values_are_pinned,
         cases::events_are_filtered,
         cases::packages_are_shared_by_versions,
+        cases::twins_are_found,
+        cases::one_version_of_a_config_is_deleted,
     ]
 }
 

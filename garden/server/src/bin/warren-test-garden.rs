@@ -29,6 +29,9 @@ fn main() -> ExitCode {
     }
     match words.next().as_deref() {
         Some("shim") => warren_container_shim::run(Path::new(&words.next().expect("a directory"))),
+        Some("shim-forget") => {
+            warren_container_shim::forget(Path::new(&words.next().expect("a directory")))
+        }
         Some("serve") => {
             let pairs: Vec<String> = words.collect();
             serve(config(&pairs), |_| println!("ready")).unwrap();

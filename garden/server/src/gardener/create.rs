@@ -94,6 +94,7 @@ impl Gardener {
     fn make(&self, container: &Container, spec: &ContainerSpec) -> Result<(), Error> {
         let handle = spec.handle.as_str();
         let wanted_network = network::spec(spec)?;
+        self.groups.ensure(&self.config.group, &self.log)?;
         let root = self.make_root(container, spec)?;
         let owner = match spec.privileged {
             true => 0,
@@ -169,6 +170,7 @@ impl Gardener {
         wanted.cgroup = CgroupSpec {
             parent: self.groups.place().clone(),
             name: file_name(handle),
+            keeper: self.groups.keepers(),
         };
         wanted.privileged = spec.privileged;
         wanted.env = env;
@@ -177,12 +179,16 @@ impl Gardener {
         wanted.resolv_conf = Some(directory.join("resolv.conf"));
         wanted.hostname_file = Some(directory.join("hostname"));
         wanted.devices.clone_from(&self.config.devices);
+        wanted.runtime.clone_from(&self.config.runtime);
         wanted.limits = Bounds {
             memory: some(limits.memory.limit_in_bytes),
             swap: self.config.swap,
             cpu_shares: some(limits.cpu.shares()),
+            cpu_quota: self.config.cpu_quota(limits.cpu.shares()),
+            io_weight: self.config.io_weight,
             pids: some(limits.pid.max),
         };
+        wanted.apparmor.clone_from(&self.config.apparmor);
         wanted
     }
 }

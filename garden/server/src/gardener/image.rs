@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use warren_container_rootfs::image::{Ids, Request};
+use warren_container_rootfs::progress::{Watched, telling};
 use warren_container_rootfs::source::{
     InvalidReference, LocalTar, OciLayout, Platform, Reference, Source,
 };
-use warren_container_rootfs::store::{Lease, SourceError};
+use warren_container_rootfs::store::{Lease, SourceError, Store};
 use warren_container_runtime::host::Host;
 use warren_sys_process::mapped_namespace::mapped;
 use warren_sys_process::user_namespace::Map;
@@ -21,6 +23,10 @@ use super::directory::Directory;
 use super::state::file_name;
 use super::{Gardener, error};
 
+/// How long a pull may take without a word of it, and how often there is one then.
+const PULL_QUIET: Duration = Duration::from_secs(1);
+const PULL_TELLS: Duration = Duration::from_secs(5);
+
 /// Who a client is to an image registry.
 #[derive(Clone)]
 pub struct Credentials {
@@ -33,7 +39,8 @@ pub struct Credentials {
 /// Where images come from that are not on this machine. The server knows files and image layouts by
 /// itself; everything else is asked for here.
 pub trait Sources: Send + Sync {
-    /// The image of that name. Called on a blocking thread.
+    /// The image of that name, which is to be brought into `store` and may have been there before.
+    /// Called on a blocking thread.
     ///
     /// # Errors
     /// Whatever keeps it from being found; the text must not have the password in it.
@@ -41,7 +48,16 @@ pub trait Sources: Send + Sync {
         &self,
         image: &Reference,
         credentials: Option<&Credentials>,
-    ) -> Result<Box<dyn Source>, SourceError>;
+        store: &Store,
+    ) -> Result<Opened, SourceError>;
+}
+
+/// An image that was found.
+pub struct Opened {
+    /// It.
+    pub image: Box<dyn Source>,
+    /// What the log is to tell about where it was found.
+    pub remark: Option<String>,
 }
 
 /// No images but those on this machine.
@@ -52,7 +68,8 @@ impl Sources for LocalOnly {
         &self,
         _image: &Reference,
         _credentials: Option<&Credentials>,
-    ) -> Result<Box<dyn Source>, SourceError> {
+        _store: &Store,
+    ) -> Result<Opened, SourceError> {
         Err(text::NO_IMAGE_PLUGIN.into())
     }
 }
@@ -177,10 +194,7 @@ impl Gardener {
             });
         }
         let source = self.source(&reference, wanted.credentials.as_ref())?;
-        let layers = self
-            .store
-            .fetch(source.as_ref())
-            .map_err(error::step("fetch the image"))?;
+        let layers = self.fetch(&reference, source.as_ref())?;
         let quota = quota(&layers)?;
         let ids = match wanted.is_privileged {
             true => None,
@@ -207,6 +221,24 @@ impl Gardener {
         })
     }
 
+    /// Brings an image into the store, and tells the log of it while it takes long.
+    fn fetch(&self, reference: &Reference, source: &dyn Source) -> Result<Vec<Lease>, Error> {
+        let watched = Watched::new(source, &self.store);
+        let tell = || {
+            let progress = watched.progress();
+            let layers = format!("{} of {}", progress.done, progress.layers);
+            let bytes = match progress.of {
+                Some(of) => format!("{} of {of}", progress.bytes),
+                None => progress.bytes.to_string(),
+            };
+            let name = told(reference);
+            let values = [("image", &*name), ("layers", &layers), ("bytes", &bytes)];
+            self.log.info("still pulling an image", &values);
+        };
+        telling(PULL_QUIET, PULL_TELLS, tell, || self.store.fetch(&watched))
+            .map_err(error::step("fetch the image"))
+    }
+
     fn source(
         &self,
         reference: &Reference,
@@ -226,14 +258,28 @@ impl Gardener {
             }
             Reference::OciLayout { directory, tag } => layout(directory, tag.as_deref()),
             other => {
-                let opened = self.config.sources.open(other, credentials);
-                opened.map_err(|source| {
+                let opened = self.config.sources.open(other, credentials, &self.store);
+                let opened = opened.map_err(|source| {
                     let source: &dyn std::error::Error = source.as_ref();
                     let text = warren_lib_errchain::chain(source);
                     Error::Plain(format!("open the image: {text}"))
-                })
+                })?;
+                if let Some(remark) = &opened.remark {
+                    self.log.info(remark, &[("image", &told(other))]);
+                }
+                Ok(opened.image)
             }
         }
+    }
+}
+
+/// An image as the log may name it: addresses of layers may have signatures in them.
+fn told(reference: &Reference) -> String {
+    match reference {
+        Reference::Registry(name) => name.clone(),
+        Reference::Path(path) | Reference::Raw(path) => path.display().to_string(),
+        Reference::OciLayout { directory, .. } => directory.display().to_string(),
+        Reference::PreloadedLayer { base, .. } => format!("{} and a layer", base.display()),
     }
 }
 

@@ -69,9 +69,24 @@ impl Gardener {
     /// # Errors
     /// [`Error::ContainerNotFound`], or that the control group cannot be read.
     pub fn cpu_limits(&self, handle: &str) -> Result<CpuLimits, Error> {
+        let in_force = self.in_force(handle)?.cpu.unwrap_or(0);
         Ok(CpuLimits {
             weight: 0,
-            limit_in_shares: self.in_force(handle)?.cpu.unwrap_or(0),
+            limit_in_shares: match self.is_throttled(handle) {
+                // What it is held back to is for a while only.
+                true => self.unthrottled(handle)?,
+                false => in_force,
+            },
+        })
+    }
+
+    fn unthrottled(&self, handle: &str) -> Result<u64, Error> {
+        let shares = self.container(handle)?.record().cpu_shares;
+        let groups = self.groups.of(&file_name(handle))?;
+        let is_v1 = groups.v1.iter().any(|group| group.has_controller("cpu"));
+        Ok(match is_v1 {
+            true => shares,
+            false => warren_sys_cgroup::limits::convert::weight_from_shares(shares),
         })
     }
 

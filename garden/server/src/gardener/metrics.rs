@@ -118,18 +118,31 @@ impl Gardener {
     }
 
     /// Nanoseconds of CPU that the shares have entitled it to.
-    fn entitlement(&self, shares: u64, age: u64) -> u64 {
-        let per_share = self.config.cpu_entitlement_per_share.unwrap_or_else(|| {
-            let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            let memory = super::capacity::memory().max(MEBIBYTE) / MEBIBYTE;
-            cpus as f64 * 100.0 / memory as f64
-        });
+    pub(super) fn entitlement(&self, shares: u64, age: u64) -> u64 {
         // Rounding and saturation are what is wanted of a conversion here.
-        (shares as f64 * per_share / 100.0 * age as f64) as u64
+        (shares as f64 * self.per_share() / 100.0 * age as f64) as u64
+    }
+
+    /// The part of the machine's CPUs, 0 to 1, that the shares entitle to.
+    pub(super) fn part(&self, shares: u64) -> f64 {
+        (shares as f64 * self.per_share() / 100.0 / cpus()).min(1.0)
+    }
+
+    /// Percent of one CPU that a share is.
+    fn per_share(&self) -> f64 {
+        self.config.cpu_entitlement_per_share.unwrap_or_else(|| {
+            let memory = super::capacity::memory().max(MEBIBYTE) / MEBIBYTE;
+            cpus() * 100.0 / memory as f64
+        })
     }
 }
 
-fn age(created: u64) -> u64 {
+fn cpus() -> f64 {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64
+}
+
+/// Nanoseconds since then, which is nanoseconds since 1970.
+pub(super) fn age(created: u64) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
     now.saturating_sub(created)

@@ -17,6 +17,7 @@
 //! | `properties` | keys and values, and the ones the server sets |
 //! | `process`, `files` | processes, and archives in and out |
 //! | `peas` | processes with a root file system of their own |
+//! | `throttle` | who uses more CPU than he is entitled to |
 //! | [`groups`] | the control group that containers are below |
 //! | [`error`] | causes in one line, with the type that clients branch on |
 //!
@@ -48,6 +49,7 @@ mod process;
 mod properties;
 mod recover;
 pub mod state;
+mod throttle;
 mod unique;
 
 use std::collections::BTreeMap;
@@ -81,6 +83,7 @@ pub struct Gardener {
     owners: Owners,
     nested: nested::Nested,
     watches: peas::Watches,
+    seen: throttle::Seen,
     containers: RwLock<BTreeMap<String, Arc<Container>>>,
     /// Told when a grace time may run out sooner than was thought.
     grace: Arc<Notify>,

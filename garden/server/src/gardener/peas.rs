@@ -143,6 +143,8 @@ impl Gardener {
             memory: some(limits.memory.limit_in_bytes),
             swap: self.config.swap,
             cpu_shares: some(limits.cpu.shares()),
+            cpu_quota: self.config.cpu_quota(limits.cpu.shares()),
+            io_weight: self.config.io_weight,
             pids: None,
         });
         let own = OwnRoot {

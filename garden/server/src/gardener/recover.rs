@@ -10,6 +10,7 @@ use warren_container_network::apply::Kernel;
 use warren_container_network::link::Rtnetlink;
 use warren_container_network::{Network, foreign, host, sysctl};
 use warren_container_rootfs::store::{Options, Store};
+use warren_container_runtime::apparmor;
 use warren_container_shim::Depot;
 use warren_lib_errchain::chain;
 use warren_wire_garden::Error;
@@ -18,7 +19,7 @@ use super::container::Container;
 use super::image::Owners;
 use super::plan::{Action, Found, plan};
 use super::state::{Phase, Record, Records, file_name, pea_name};
-use super::{Gardener, error, groups, nested, peas, pool};
+use super::{Gardener, error, groups, nested, peas, pool, throttle};
 use crate::config::Config;
 use crate::log::Log;
 
@@ -33,7 +34,19 @@ impl Gardener {
     /// A part that cannot be opened. Containers that cannot be removed are no error: they are
     /// listed as half made, and can be destroyed.
     pub fn open(config: Config, log: Log) -> Result<Self, Error> {
-        let groups = groups::Base::open(&config.group, &log)?;
+        if let Some(runtime) = &config.runtime {
+            // Asked before anything is made: what cannot tell its version makes no container.
+            let version = warren_container_runtime::engine::external::version(runtime)
+                .map_err(error::step("use the external runtime"))?;
+            let path = runtime.display().to_string();
+            log.info(
+                "external runtime",
+                &[("path", &path), ("version", &version)],
+            );
+        }
+        let groups =
+            groups::Base::open(&config.cgroup_driver, &config.program, &config.group, &log)?;
+        let config = fit(config, &groups, &log)?;
         let options = Options {
             alternatives: config.store_alternatives.clone(),
             volatile: true,
@@ -60,10 +73,12 @@ impl Gardener {
             owners,
             nested,
             watches: peas::Watches::default(),
+            seen: throttle::Seen::default(),
             containers: RwLock::new(BTreeMap::new()),
             grace: Arc::new(Notify::new()),
         };
         gardener.restore()?;
+        gardener.release_all();
         Ok(gardener)
     }
 
@@ -168,6 +183,39 @@ impl Gardener {
             self.keep(record);
         }
     }
+}
+
+/// Takes out what this kernel cannot do for any container, and says so.
+fn fit(mut config: Config, groups: &groups::Base, log: &Log) -> Result<Config, Error> {
+    if let Some(profile) = &config.apparmor
+        && let Err(error) = apparmor::probe(profile)
+    {
+        let text = chain(&error);
+        let values = [("profile", profile.as_str()), ("because", text.as_str())];
+        if matches!(error, apparmor::Error::Absent(_)) {
+            log.error("containers are not confined by AppArmor", &values);
+            config.apparmor = None;
+        } else {
+            let what = "unprivileged containers cannot be made: the AppArmor profile is of no use";
+            log.error(what, &values);
+        }
+    }
+    if let Some(weight) = config.io_weight
+        && !groups.has_io_weight()?
+    {
+        let weight = weight.to_string();
+        let values = [
+            ("weight", weight.as_str()),
+            ("because", "the kernel has no weight for block devices here"),
+            (
+                "remedy",
+                "load the I/O scheduler bfq, or leave --default-container-blockio-weight out",
+            ),
+        ];
+        log.error("containers have no share of block devices", &values);
+        config.io_weight = None;
+    }
+    Ok(config)
 }
 
 fn open_network(config: &Config, log: &Log) -> Result<Network, Error> {

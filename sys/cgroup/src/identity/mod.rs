@@ -13,7 +13,7 @@
 //! (They do where a `net_cls` or `net_prio` hierarchy takes over the socket's group, before Linux
 //! 5.15: every socket then reports the root, and no rule can match.)
 
-mod sock_diag;
+pub(crate) mod sock_diag;
 
 use rustix::process::Pid;
 use warren_sys_mount::{DetachedError, detached_own_cgroup2};

@@ -155,13 +155,13 @@ fn request(kind: Kind, port: u16) -> [u8; REQUEST_LEN] {
     request
 }
 
-struct Answer {
-    inode: u32,
-    cgroup: Option<CgroupId>,
+pub(crate) struct Answer {
+    pub(crate) inode: u32,
+    pub(crate) cgroup: Option<CgroupId>,
 }
 
 /// `None` for a message too short to be about a socket.
-fn parse(payload: &[u8]) -> Result<Option<Answer>, netlink::ParseError> {
+pub(crate) fn parse(payload: &[u8]) -> Result<Option<Answer>, netlink::ParseError> {
     let inode = payload
         .get(INODE_AT..ANSWER_LEN)
         .and_then(|b| b.try_into().ok());

@@ -86,14 +86,14 @@ pub fn bench() {
 }
 
 /// One container's life; with the times of its three steps, if they are wanted.
-struct Steps<'a> {
-    client: &'a Client,
-    spec: &'a ContainerSpec,
-    steps: Option<&'a mut [Samples; 3]>,
+pub(super) struct Steps<'a> {
+    pub client: &'a Client,
+    pub spec: &'a ContainerSpec,
+    pub steps: Option<&'a mut [Samples; 3]>,
 }
 
 impl Steps<'_> {
-    fn cycle(self) {
+    pub fn cycle(self) {
         let (client, spec) = (self.client, self.spec);
         let run = || {
             let program = ProcessSpec {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use warren_garden_client::{Client, Target};
+use warren_garden_client::{Client, Target, Tls};
 use warren_sys_cgroup::locate::Process;
 use warren_sys_cgroup::{GroupSet, V1Group};
 use warren_tests_harness::{Actor, NetNs, Ns, RootfsTar, Sandbox, programs, veth};
@@ -16,11 +16,19 @@ use super::Container;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The environment variable that names an external runtime for every server, to ask all that is
+/// asked of the built-in engine of it too.
+pub const RUNTIME: &str = "WARREN_TEST_RUNTIME";
+
 /// How a server is to be.
 #[derive(Debug, Default)]
 pub struct ServerBuilder {
     arguments: Vec<String>,
+    tls: Option<Tls>,
 }
+
+/// Where a server with TLS listens, in its own network.
+pub const ADDRESS: &str = "127.0.0.1:7777";
 
 impl ServerBuilder {
     /// With more arguments of `warren serve garden`.
@@ -28,6 +36,14 @@ impl ServerBuilder {
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments
             .extend(arguments.iter().map(|each| (*each).to_owned()));
+        self
+    }
+
+    /// Listening at [`ADDRESS`] with TLS, instead of at a socket. The server's own flags for it are
+    /// to be among the arguments; `tls` is its client's side.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -46,6 +62,11 @@ impl ServerBuilder {
             Ok(directory) => directory,
             Err(error) => panic!("cannot make a directory: {error}"),
         };
+        // Containers of an external runtime go to their root by path.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        if let Err(error) = fs::set_permissions(directory.path(), open) {
+            panic!("cannot open {}: {error}", directory.path().display());
+        }
         let mut server = Server {
             actor: Some(sandbox.actor().unshare(&[Ns::Mount]).spawn()),
             sandbox,
@@ -53,6 +74,7 @@ impl ServerBuilder {
             rootfs: RootfsTar::new(),
             directory,
             arguments: self.arguments,
+            tls: self.tls,
             pid: None,
             groups: v1_groups(),
         };
@@ -71,6 +93,7 @@ pub struct Server {
     pub rootfs: RootfsTar,
     directory: TempDir,
     arguments: Vec<String>,
+    tls: Option<Tls>,
     pid: Option<String>,
     /// Its control groups in the hierarchies of cgroup v1, where there are any.
     groups: Vec<V1Group>,
@@ -118,11 +141,30 @@ impl Server {
         self.directory().join("garden.sock")
     }
 
-    /// A new client of it.
+    /// A new client of it. With TLS it is to be used [`inside`](Self::inside).
+    ///
+    /// # Panics
+    /// If the files for TLS cannot be used.
     #[must_use]
+    #[track_caller]
     pub fn client(&self) -> Client {
+        if let Some(tls) = &self.tls {
+            match Client::with_tls(Target::Tls(ADDRESS.to_owned()), tls) {
+                Ok(client) => return client,
+                Err(error) => panic!("cannot use TLS: {error:?}"),
+            }
+        }
         let socket = self.socket();
         Client::new(Target::parse(&socket.display().to_string()))
+    }
+
+    /// Does something where the server can be reached: with TLS in its network, else anywhere.
+    #[track_caller]
+    pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match self.tls {
+            Some(_) => self.net().inside(work),
+            None => work(),
+        }
     }
 
     /// Its process, as the machine sees it.
@@ -149,7 +191,8 @@ impl Server {
     pub fn start(&mut self) {
         self.launch();
         let deadline = Instant::now() + PATIENCE;
-        while let Err(error) = self.client().ping() {
+        let client = self.client();
+        while let Err(error) = self.inside(|| client.ping()) {
             let is_over = Instant::now() > deadline || !self.is_alive();
             assert!(!is_over, "no server: {error}\n{}", self.log());
             std::thread::sleep(Duration::from_millis(5));
@@ -165,15 +208,25 @@ impl Server {
         let at = |name: &str| self.directory().join(name).display().to_string();
         let warren = programs::warren().display().to_string();
         let mut argv = vec![warren, "serve".to_owned(), "garden".to_owned()];
-        for (flag, value) in [
-            ("--bind-socket", self.socket().display().to_string()),
+        let (ip, port) = ADDRESS.split_once(':').unwrap_or_default();
+        let listening = match self.tls {
+            Some(_) => vec![
+                ("--bind-ip", ip.to_owned()),
+                ("--bind-port", port.to_owned()),
+            ],
+            None => vec![("--bind-socket", self.socket().display().to_string())],
+        };
+        for (flag, value) in listening.into_iter().chain([
             ("--depot", at("depot")),
             ("--state", at("state")),
             ("--store", at("store")),
             ("--default-rootfs", self.rootfs.path().display().to_string()),
             ("--dns-server", "192.0.2.2".to_owned()),
-        ] {
+        ]) {
             argv.extend([flag.to_owned(), value]);
+        }
+        if let Ok(runtime) = std::env::var(RUNTIME) {
+            argv.extend(["--runtime".to_owned(), runtime]);
         }
         argv.extend(self.arguments.iter().cloned());
         let command = argv
@@ -192,6 +245,43 @@ impl Server {
         );
         let started = self.actor().run(&["sh", "-c", &script]).success();
         self.pid = Some(started.stdout.trim().to_owned());
+    }
+
+    /// Has it started without its wishes the next time.
+    pub fn forget_arguments(&mut self) {
+        self.arguments.clear();
+    }
+
+    /// A file of a container's group: that of cgroup v1, by the controller its name begins with, or
+    /// where there is none that of v2.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    #[must_use]
+    #[track_caller]
+    pub fn group_file(&self, handle: &str, v1: &str, v2: &str) -> String {
+        let controller = v1.split('.').next().unwrap_or_default();
+        let has = |group: &&V1Group| group.has_controller(controller);
+        let file = if self.groups.iter().any(|group| has(&group)) {
+            v1
+        } else {
+            v2
+        };
+        match self.try_group_file(handle, controller, file) {
+            Some(text) => text,
+            None => panic!("cannot read {file} of {handle}"),
+        }
+    }
+
+    /// A file of a container's group with that controller, if it is there.
+    #[must_use]
+    pub fn try_group_file(&self, handle: &str, controller: &str, file: &str) -> Option<String> {
+        let v1 = self
+            .groups
+            .iter()
+            .find(|group| group.has_controller(controller));
+        let base = v1.map_or(self.sandbox.cgroup(), |group| group.path());
+        fs::read_to_string(base.join("garden").join(handle).join(file)).ok()
     }
 
     /// Whether its process is there.
@@ -273,7 +363,7 @@ impl Drop for Server {
             "garden.state".to_owned(),
             "all".to_owned(),
         )]);
-        match client.list(&all) {
+        self.inside(|| match client.list(&all) {
             Ok(handles) => {
                 for handle in handles {
                     if let Err(error) = client.destroy(&handle) {
@@ -282,7 +372,7 @@ impl Drop for Server {
                 }
             }
             Err(error) => eprintln!("cannot list containers: {error:?}"),
-        }
+        });
         if std::thread::panicking() {
             eprintln!("the server said:\n{}", self.log());
         }

@@ -1,6 +1,7 @@
 //! Containers in containers, with `warren serve garden` at every level.
 #![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
+mod bpm;
 mod checks;
 mod how_to;
 mod issue_4;

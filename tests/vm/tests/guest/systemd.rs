@@ -20,13 +20,54 @@ const ROOT: &str = "mkdir -p $F/upper/etc/systemd/system $F/work $F/root
     ln -s /dev/null $F/upper/etc/systemd/system/warren-agent.service
     mount -t overlay overlay -o lowerdir=/,upperdir=$F/upper,workdir=$F/work $F/root";
 const INIT: &str = "printf '#!/bin/sh\\nexec /sbin/init\\n' >$F/init && chmod 755 $F/init";
-const SERVE: &str = "systemd-run --quiet --unit=garden.service -p Delegate=yes \\
+const SERVE: &str = "systemd-run --quiet --unit=garden.service $UNIT \\
     -p StandardError=append:$F/log /warren serve garden --bind-socket $F/sock --depot $F/depot \\
     --store $F/store --init-bin $F/init";
+const DELEGATED: &str = "UNIT='-p Delegate=yes'";
 
-/// Boots such a container and wants systemd to come up in it.
+/// A server in the container, as a service there, whose containers are below a unit of the systemd
+/// there.
+const INNER: &str = r#"set -e
+exec 2>&1
+mkdir -p /inner/r/bin /inner/r/etc /inner/r/proc /inner/r/tmp
+cp /bin/busybox /inner/r/bin/
+ln -s busybox /inner/r/bin/cat
+echo root:x:0:0::/: >/inner/r/etc/passwd
+tar -C /inner/r -cf /inner/rootfs.tar .
+systemd-run --quiet --unit=garden.service -p StandardError=append:/inner/log \
+    /warren serve garden --cgroup-driver systemd --bind-socket /inner/sock --depot /inner/depot \
+    --default-rootfs /inner/rootfs.tar
+export WARREN_GARDEN=/inner/sock
+tries=300
+until /warren container ping >/dev/null 2>&1; do
+    tries=$((tries-1)); [ $tries -gt 0 ] || { cat /inner/log; exit 1; }; sleep 0.2
+done
+/warren container create -n deep --limit-memory 33554432 --limit-pids 30 >/dev/null
+systemctl daemon-reload
+cd /sys/fs/cgroup$(systemctl show --value -p ControlGroup garden-containers.scope)/garden/deep
+cat memory.max pids.max
+/warren container run deep --attach -- cat /proc/self/cgroup
+systemctl stop garden.service
+"#;
+const INNER_LATER: &str = r#"set -e
+exec 2>&1
+export WARREN_GARDEN=/inner/sock
+systemd-run --quiet --unit=garden.service -p StandardError=append:/inner/log \
+    /warren serve garden --cgroup-driver systemd --bind-socket /inner/sock --depot /inner/depot \
+    --default-rootfs /inner/rootfs.tar
+tries=300
+until /warren container ping >/dev/null 2>&1; do
+    tries=$((tries-1)); [ $tries -gt 0 ] || { cat /inner/log; exit 1; }; sleep 0.2
+done
+/warren container run deep --attach -- cat /proc/self/cgroup
+/warren container destroy deep
+systemctl stop garden.service
+systemctl list-units --all --no-legend garden-containers.scope
+"#;
+
+/// Boots such a container and wants systemd to come up in it; then `further` is asked inside.
 #[track_caller]
-fn boot(flags: &str, group: &str) {
+fn boot(serve: (&str, &str), flags: &str, group: &str, further: &[(&str, &str)]) {
     let vm = Vm::shared();
     let _turn = turn::take();
     let shell = |script: &str| {
@@ -41,7 +82,9 @@ fn boot(flags: &str, group: &str) {
             timeout_ms: BOOT_MS,
         })
     };
-    shell(&format!("set -e; {ROOT}; {INIT}; {SERVE}")).success();
+    let (unit, server_flags) = serve;
+    let start = format!("{unit}; {SERVE} {server_flags}");
+    shell(&format!("set -e; {ROOT}; {INIT}; {start}")).success();
     let deadline = Instant::now() + Duration::from_secs(60);
     while shell("/warren container ping").code != 0 {
         assert!(Instant::now() < deadline, "{}", shell("cat $F/log").stdout);
@@ -88,17 +131,34 @@ fn boot(flags: &str, group: &str) {
     let service = "systemd-run --wait --pipe --quiet -p MemoryMax=33554432 sh -c \
                    'cat /sys/fs/cgroup$(cut -c4- /proc/self/cgroup)/memory.max'";
     assert_eq!(run(service).stdout, "33554432\n");
+    for (script, answer) in further {
+        shell(&format!("cat >$F/root/script <<'EOF'\n{script}\nEOF")).success();
+        let output = run("sh /script");
+        assert_eq!(
+            (output.stdout.as_str(), output.code),
+            (*answer, 0),
+            "{output:?}"
+        );
+    }
     shell("/warren container destroy booted").success();
     shell("systemctl stop garden.service; umount $F/root; rm -r $F").success();
 }
 
 #[test]
 fn it_boots_with_groups_of_its_own() {
-    boot("", "");
+    boot((DELEGATED, ""), "", "", &[]);
 }
 
 #[test]
 fn it_boots_with_the_machines_groups_bound_in() {
     let path = "/system.slice/garden.service/garden/booted/init";
-    boot("-m /sys/fs/cgroup:/sys/fs/cgroup", path);
+    let flags = "-m /sys/fs/cgroup:/sys/fs/cgroup";
+    boot((DELEGATED, ""), flags, path, &[]);
+}
+
+#[test]
+fn servers_at_both_levels_keep_their_containers_in_units() {
+    let driver = ("UNIT=", "--cgroup-driver systemd");
+    let further = [(INNER, "33554432\n30\n0::/\n"), (INNER_LATER, "0::/\n")];
+    boot(driver, "-m /host:/host:ro", "", &further);
 }

@@ -2,7 +2,8 @@
 //!
 //! Taken from guardian's `guardiancmd/command.go` and the templates of
 //! `garden-runc-release`; defaults are those of guardian itself. Kept complete
-//! so that a stock `config.ini` is always understood, used or not.
+//! so that a stock `config.ini` is always understood, used or not. [`OWN`] names the few that the
+//! stock server does not have.
 
 use super::value::Kind;
 
@@ -65,6 +66,9 @@ const CONTAINERD: &str = "Containerd";
 const THROTTLING: &str = "CPU Throttling";
 const SYSCTL: &str = "Sysctl";
 
+/// Of [`FLAGS`], those that the stock server does not have, and would refuse.
+pub const OWN: &[&str] = &["runtime"];
+
 /// Every flag.
 #[rustfmt::skip]
 pub const FLAGS: &[Flag] = &[
@@ -104,6 +108,7 @@ pub const FLAGS: &[Flag] = &[
 
     or(one(RUNTIME, "runtime-plugin", Kind::Text), "runc"),
     many(RUNTIME, "runtime-plugin-extra-arg", Kind::Text),
+    one(RUNTIME, "runtime", Kind::Text),
 
     one(IMAGE, "no-image-plugin", Kind::Switch),
     one(IMAGE, "image-plugin", Kind::File),

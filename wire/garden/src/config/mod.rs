@@ -12,6 +12,6 @@ mod tests;
 mod unquote;
 mod value;
 
-pub use flags::{FLAGS, Flag, flag};
+pub use flags::{FLAGS, Flag, OWN, flag};
 pub use settings::{Settings, SettingsError};
 pub use value::{Cidr, Kind, Value, ValueError};

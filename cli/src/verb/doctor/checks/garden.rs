@@ -13,7 +13,16 @@ use crate::verb::container::usual_client;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 pub fn answers(_: &Facts) -> Finding {
-    let client = usual_client();
+    let client = match usual_client() {
+        Ok(client) => client,
+        Err(failure) => {
+            return Finding::warn(
+                format!("no server can be asked: {}", failure.message),
+                "set WARREN_GARDEN_CA_CERT, WARREN_GARDEN_CLIENT_CERT and WARREN_GARDEN_CLIENT_KEY \
+                 to readable files, or to nothing",
+            );
+        }
+    };
     let target = client.target().to_string();
     let (tell, told) = std::sync::mpsc::channel();
     // It may hang for as long as it likes; the thread ends with the program.

@@ -3,7 +3,7 @@
 use serde_json::json;
 use warren_container_rootfs::image::{Request, Unmounted};
 use warren_container_rootfs::store::{self, Lease};
-use warren_registry::{Credentials, Settings, source_for};
+use warren_registry::{Credentials, Settings, source_in};
 
 use super::mappings::{Mapping, Mappings};
 use super::store::Context;
@@ -221,7 +221,9 @@ impl Create {
             let password = self.password.unwrap_or_default();
             Credentials::new(username, password.0)
         });
-        let source = source_for(&self.image, credentials.as_ref(), &settings)?;
+        let reference = self.image.parse();
+        let reference = reference.map_err(warren_registry::Error::Reference)?;
+        let source = source_in(&store, &reference, credentials.as_ref(), &settings)?.image;
         let sizes = (0..source.layers().len()).filter_map(|index| source.expected(index).blob_size);
         within(bound, sizes.sum())?;
         let leases = store.fetch(&*source)?;

@@ -90,7 +90,7 @@ impl Context {
             return Ok(());
         }
         let store = self.open_anyhow(None)?;
-        for id in store.list()? {
+        for id in store.list_all()? {
             store.destroy(&id)?;
         }
         drop(store);

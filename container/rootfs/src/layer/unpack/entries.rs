@@ -1,14 +1,16 @@
 //! One entry after the other.
 
+use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 
 use rustix::fs::{
     AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags,
     chmodat, chownat, fchmod, fchown, fsetxattr, ftruncate, futimens, linkat, lsetxattr, makedev,
     mkdirat, mknodat, openat, symlinkat, utimensat,
 };
-use rustix::io::{Errno, pwrite};
+use rustix::io::Errno;
 
 use super::{Dropped, Error, Limits};
 use crate::layer::beneath::{
@@ -17,7 +19,7 @@ use crate::layer::beneath::{
 use crate::layer::hidden::Hidden;
 use crate::layer::marker::{Markers, is_overlay_attribute};
 use crate::layer::path::{Marked, components, marked, shown};
-use warren_lib_tar::{Entry, Kind, Reader, Segment, Time};
+use warren_lib_tar::{Entry, Kind, Reader, Time};
 
 /// Data is moved in pieces of this size.
 const PIECE: usize = 256 * 1024;
@@ -167,7 +169,7 @@ impl Entries {
     /// layer replaces what is below by a directory.
     fn parent(&mut self, above: &[&[u8]]) -> Result<Parent, EntryError> {
         let hidden = &mut self.hidden;
-        self.root.parent(above, &mut |parent, name| {
+        let found = self.root.parent(above, &mut |parent, name| {
             let path = parent.child(name);
             if !hidden.whiteouts.remove(&path) {
                 return Ok(false);
@@ -180,7 +182,18 @@ impl Entries {
                 .map_err(failed(Operation::ChangeMode, &path))?;
             hidden.opaque.insert(path);
             Ok(true)
-        })
+        })?;
+        // The same where the file system holds no whiteouts, so that nothing was in the way.
+        if !self.hidden.whiteouts.is_empty() {
+            let ends = (0..found.path.len()).filter(|at| found.path.get(*at) == Some(&b'/'));
+            for end in ends.chain([found.path.len()]) {
+                let above = found.path.get(..end).unwrap_or_default();
+                if self.hidden.whiteouts.remove(above) {
+                    self.hidden.opaque.insert(above.to_vec());
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Makes room for an entry that is no directory.
@@ -255,15 +268,16 @@ impl Entries {
         };
         let holder = self.root.find(&to_above.join(&b'/')).map_err(link)?;
         let to_path = holder.child(to_name);
+        // What marks it as hidden is no file of the archive.
+        if self.hidden.whiteouts.contains(&to_path) {
+            return Err(link(Errno::NOENT).into());
+        }
         if to_path == path {
             // A link to itself changes nothing, if it is there.
             return match parent.stat(name)? {
                 Some(_) => Ok(()),
                 None => Err(link(Errno::NOENT).into()),
             };
-        }
-        if self.hidden.whiteouts.contains(&to_path) {
-            return Err(link(Errno::NOENT).into());
         }
         // Looked at first: a directory that holds the target must not be removed for the link.
         match holder.stat(to_name)? {
@@ -288,53 +302,18 @@ impl Entries {
         let mode = Mode::RUSR | Mode::WUSR;
         let file =
             openat(parent.fd(), name, flags, mode).map_err(failed(Operation::Create, &path))?;
-        match &entry.sparse {
-            None => {
-                let whole = Segment {
-                    offset: 0,
-                    length: entry.stored,
-                };
-                self.data(&file, &path, whole, archive)?;
-            }
-            Some(sparse) => {
-                ftruncate(&file, sparse.size).map_err(failed(Operation::Write, &path))?;
-                for segment in &sparse.segments {
-                    self.data(&file, &path, *segment, archive)?;
-                }
-            }
+        let file = File::from(file);
+        if let Some(sparse) = &entry.sparse {
+            ftruncate(&file, sparse.size).map_err(failed(Operation::Write, &path))?;
         }
+        archive.copy_data(entry, &mut self.buffer, |piece, at| {
+            let written = file.write_all_at(piece, at);
+            // A writer that writes nothing says no errno.
+            let errno = |error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
+            Ok::<_, Error>(written.map_err(|error| failed(Operation::Write, &path)(errno(error)))?)
+        })?;
         self.attributes(&file, &path, entry)?;
         futimens(&file, &times(entry.mtime)).map_err(failed(Operation::SetTime, &path))?;
-        Ok(())
-    }
-
-    fn data(
-        &mut self,
-        file: &OwnedFd,
-        path: &[u8],
-        segment: Segment,
-        archive: &mut Reader<impl Read>,
-    ) -> Result<(), Error> {
-        let (mut at, mut left) = (segment.offset, segment.length);
-        while left > 0 {
-            let most = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            let buffer = self.buffer.get_mut(..most).unwrap_or_default();
-            let read = archive.read_data(buffer)?;
-            let mut piece = buffer.get(..read).unwrap_or_default();
-            if piece.is_empty() {
-                // The map was checked against the stored size.
-                return Err(failed(Operation::Write, path)(Errno::IO).into());
-            }
-            while !piece.is_empty() {
-                let written = match pwrite(file, piece, at) {
-                    Err(Errno::INTR) => continue,
-                    written => written.map_err(failed(Operation::Write, path))?,
-                };
-                at += written as u64;
-                left -= written as u64;
-                piece = piece.get(written..).unwrap_or_default();
-            }
-        }
         Ok(())
     }
 
@@ -350,9 +329,14 @@ impl Entries {
     }
 
     /// Owner first: chown(2) clears set-id bits and capabilities.
-    fn attributes(&mut self, file: &OwnedFd, path: &[u8], entry: &Entry) -> Result<(), Error> {
+    fn attributes(
+        &mut self,
+        file: impl AsFd + Copy,
+        path: &[u8],
+        entry: &Entry,
+    ) -> Result<(), Error> {
         let (uid, gid) = owner(entry);
-        fchown(file.as_fd(), uid, gid).map_err(failed(Operation::ChangeOwner, path))?;
+        fchown(file, uid, gid).map_err(failed(Operation::ChangeOwner, path))?;
         fchmod(file, Mode::from_raw_mode(entry.mode))
             .map_err(failed(Operation::ChangeMode, path))?;
         for (name, value) in self.own_xattrs(entry) {

@@ -4,8 +4,8 @@ use sha1::{Digest as _, Sha1};
 use warren_director_store::compiled_packages::{self, New};
 
 use super::{Listed, Taking, digest};
-use crate::event_log::Stage;
 use crate::Error;
+use crate::event_log::Stage;
 
 impl Taking<'_> {
     /// Takes all compiled packages, whose packages have the keys `ids`.
@@ -19,7 +19,10 @@ impl Taking<'_> {
             let (os, version) = stemcell.split_once('/').ok_or_else(|| {
                 Error::refused(
                     30_002,
-                    format!("The stemcell '{stemcell}' of package '{}' is not OS/VERSION", one.name),
+                    format!(
+                        "The stemcell '{stemcell}' of package '{}' is not OS/VERSION",
+                        one.name
+                    ),
                 )
             })?;
             let rows = compiled_packages::of_package(pool, *id).await?;

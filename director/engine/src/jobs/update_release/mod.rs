@@ -104,7 +104,10 @@ fn refusal(error: tarball::Error) -> Error {
 fn check(release: &Release) -> Result<(), Error> {
     for job in &release.jobs {
         for package in job.spec.iter().flat_map(|spec| &spec.packages) {
-            let source = release.packages.iter().any(|one| one.listed.name == *package);
+            let source = release
+                .packages
+                .iter()
+                .any(|one| one.listed.name == *package);
             let compiled = || {
                 let mut all = release.compiled_packages.iter();
                 all.any(|one| one.listed.name == *package)
@@ -281,7 +284,10 @@ impl<'a> Taking<'a> {
                 })
                 .collect(),
         };
-        let keys = planned.packages.iter().map(|one| dependency_key(&planned, one));
+        let keys = planned
+            .packages
+            .iter()
+            .map(|one| dependency_key(&planned, one));
         Ok(keys.collect::<Result<_, _>>()?)
     }
 

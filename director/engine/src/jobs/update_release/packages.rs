@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use warren_director_store::packages::{self, New, Package};
 
 use super::{Listed, Taking, digest};
-use crate::event_log::Stage;
 use crate::Error;
+use crate::event_log::Stage;
 
 impl Taking<'_> {
     /// Takes all packages; the answer is how many are new, and the key of each.
@@ -17,8 +17,11 @@ impl Taking<'_> {
             .into_iter()
             .map(|one| (one.name.clone(), one))
             .collect();
-        let prints: Vec<String> =
-            self.packages.iter().map(|one| one.fingerprint.to_owned()).collect();
+        let prints: Vec<String> = self
+            .packages
+            .iter()
+            .map(|one| one.fingerprint.to_owned())
+            .collect();
         let same = packages::with_fingerprints(pool, &prints).await?;
         let mut known: Vec<(usize, Package)> = Vec::new();
         let mut new: Vec<usize> = Vec::new();
@@ -44,7 +47,9 @@ impl Taking<'_> {
             self.task.check()?;
             let one = &self.packages[*place];
             let title = format!("{}/{}", one.name, one.version);
-            ids[*place] = stage.run(&title, |_| self.create_package(one, &same)).await?;
+            ids[*place] = stage
+                .run(&title, |_| self.create_package(one, &same))
+                .await?;
         }
         if !known.is_empty() {
             let plural = if known.len() == 1 { "" } else { "s" };
@@ -52,7 +57,8 @@ impl Taking<'_> {
             super::single(self.task, &title, async {
                 for (place, row) in &known {
                     ids[*place] = row.id;
-                    self.keep_package(&self.packages[*place], row, &same).await?;
+                    self.keep_package(&self.packages[*place], row, &same)
+                        .await?;
                 }
                 Ok(())
             })
@@ -80,7 +86,11 @@ impl Taking<'_> {
             ));
         }
         if sorted(&there) != sorted(one.dependencies) {
-            let code = if one.stemcell.is_some() { 30_016 } else { 30_012 };
+            let code = if one.stemcell.is_some() {
+                30_016
+            } else {
+                30_012
+            };
             return Err(Error::refused(
                 code,
                 format!(
@@ -104,7 +114,9 @@ impl Taking<'_> {
             name: one.name,
             version: one.version,
             fingerprint: one.fingerprint,
-            blob: blob.as_ref().map(|(id, digest)| (id.as_str(), digest.as_str())),
+            blob: blob
+                .as_ref()
+                .map(|(id, digest)| (id.as_str(), digest.as_str())),
             dependencies: one.dependencies,
         };
         let id = packages::create(pool, &new).await?;
@@ -134,11 +146,7 @@ impl Taking<'_> {
 
     /// The source of a package as a blob of its own: copied from another release that has the same,
     /// or taken from the tarball.
-    async fn source(
-        &self,
-        one: &Listed<'_>,
-        same: &[Package],
-    ) -> Result<(String, String), Error> {
+    async fn source(&self, one: &Listed<'_>, same: &[Package]) -> Result<(String, String), Error> {
         let mut others = same.iter().filter(|row| row.fingerprint == one.fingerprint);
         let other = others.find_map(|row| row.blobstore_id.as_ref().zip(row.sha1.as_ref()));
         match (one.archive, other) {
@@ -152,9 +160,7 @@ impl Taking<'_> {
                 }
                 (Err(error), None) => Err(error.into()),
             },
-            (Some(archive), None) => {
-                Ok((self.store(archive).await?, digest(one.sha1, archive)))
-            }
+            (Some(archive), None) => Ok((self.store(archive).await?, digest(one.sha1, archive))),
             (None, None) => Err(Error::refused(
                 60_000,
                 format!(

@@ -13,8 +13,8 @@ use warren_wire_manifest::check::read_manifest;
 
 use super::super::upload::blocking;
 use super::{Taking, digest, or};
-use crate::event_log::Stage;
 use crate::Error;
+use crate::event_log::Stage;
 
 /// Most bytes of a `job.MF`; those that are larger are refused when the tarball is read.
 const MOST_BYTES: u64 = 16 << 20;
@@ -119,7 +119,10 @@ async fn document(archive: Option<&Path>, name: &str) -> Result<Value, Error> {
     let (path, name) = (archive.unwrap_or(Path::new("")).to_owned(), name.to_owned());
     blocking("read job.MF", move || {
         let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
-            Error::refused(80_000, format!("cannot read job.MF of job '{name}': {error}"))
+            Error::refused(
+                80_000,
+                format!("cannot read job.MF of job '{name}': {error}"),
+            )
         };
         let file = File::open(&path).map_err(|error| broken(error.into()))?;
         let text = find(file).map_err(broken)?;

@@ -6,6 +6,9 @@
 //! └─ garden[-TAG]/     containers; removed when a server ends that has none
 //! ```
 //!
+//! That is the driver [`Driver::Cgroupfs`]; with [`Driver::Systemd`] BASE is the group of a unit,
+//! see [`systemd`].
+//!
 //! A group of cgroup v2 that hands controllers down may hold no processes, so BASE is emptied
 //! first; where cgroup v2 has no controllers to hand down, as on hybrid hosts, nothing is moved. A
 //! server that finds itself in `init` beside the group of an earlier one goes on with that.
@@ -15,6 +18,10 @@ use std::time::Duration;
 use warren_container_runtime::groups::Place;
 use warren_sys_cgroup::{Cgroup, Error as CgroupError, GroupSet};
 use warren_wire_garden::Error;
+
+pub mod systemd;
+
+use std::path::{Path, PathBuf};
 
 use super::error;
 use crate::log::Log;
@@ -26,18 +33,122 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What containers are limited with, where cgroup v2 has it.
 const CONTROLLERS: [&str; 5] = ["cpu", "io", "memory", "pids", "cpuset"];
 
+/// Files of a weight for block devices, of either cgroup version.
+const WEIGHTS: [&str; 4] = [
+    "io.weight",
+    "io.bfq.weight",
+    "blkio.weight",
+    "blkio.bfq.weight",
+];
+
+/// Who owns the tree in which containers' groups are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Driver {
+    /// Nobody but us: below the server's own group.
+    Cgroupfs,
+    /// systemd, which is asked for a group of its own tree.
+    Systemd {
+        /// Where it listens.
+        socket: PathBuf,
+    },
+}
+
 /// Where containers' groups are made.
 #[derive(Debug)]
 pub struct Base {
     place: Place,
+    /// What has the place, and where shims go, if it is not the server's own group.
+    unit: Option<systemd::Unit>,
 }
 
 impl Base {
-    /// Finds the base, empties it where need be, and makes the group for containers.
+    /// Finds the base, empties it where need be, and makes the group for containers. `program` is
+    /// our executable, which does nothing under the name of containers' init.
     ///
     /// # Errors
     /// What keeps the groups from being made.
-    pub fn open(name: &str, log: &Log) -> Result<Self, Error> {
+    pub fn open(driver: &Driver, program: &Path, name: &str, log: &Log) -> Result<Self, Error> {
+        match driver {
+            Driver::Cgroupfs => Self::open_below_own(name, log),
+            Driver::Systemd { socket } => {
+                let unit = systemd::Unit::new(socket, program, name);
+                let group = unit.ensure(log)?;
+                let base = Self {
+                    place: group.child(name),
+                    unit: Some(unit),
+                };
+                base.fill(&group, name, log)?;
+                Ok(base)
+            }
+        }
+    }
+
+    /// Makes what is missing of the groups in the unit's.
+    fn fill(&self, group: &Place, name: &str, log: &Log) -> Result<(), Error> {
+        let base = group.open().map_err(error::step("open the unit's group"))?;
+        let make = |name| {
+            base.create(name)
+                .map_err(error::step("make groups in the unit's"))
+        };
+        make(systemd::KEEPERS)?;
+        if let Some(v2) = &base.v2 {
+            v2.evacuate(systemd::KEEPERS, PATIENCE)
+                .map_err(error::step("make room in the unit's group"))?;
+            enable(v2, log).map_err(error::step("hand control group controllers down"))?;
+        }
+        make(name)?;
+        Self::hand_on(&self.place, log)
+    }
+
+    fn hand_on(place: &Place, log: &Log) -> Result<(), Error> {
+        let made = place
+            .open()
+            .map_err(error::step("open the containers' control group"))?;
+        match &made.v2 {
+            Some(v2) => enable(v2, log).map_err(error::step("hand control group controllers down")),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes sure that containers can be made: somebody may have stopped the unit.
+    ///
+    /// # Errors
+    /// What keeps the groups from being made.
+    pub fn ensure(&self, name: &str, log: &Log) -> Result<(), Error> {
+        match &self.unit {
+            Some(unit) if self.place.open().is_err() => {
+                let group = unit.ensure(log)?;
+                self.fill(&group, name, log)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether containers can be given a weight for block devices.
+    ///
+    /// # Errors
+    /// The group is not there.
+    pub fn has_io_weight(&self) -> Result<bool, Error> {
+        let set = self
+            .place
+            .open()
+            .map_err(error::step("open the containers' control group"))?;
+        let mut paths: Vec<&Path> = Vec::new();
+        paths.extend(set.v2.as_ref().map(Cgroup::path));
+        let v1 = set.v1.iter().filter(|group| group.has_controller("blkio"));
+        paths.extend(v1.map(|group| group.path()));
+        let has = |path: &&Path| WEIGHTS.iter().any(|file| path.join(file).exists());
+        Ok(paths.iter().any(has))
+    }
+
+    /// Where the processes that keep containers go; `None` leaves them with the server.
+    #[must_use]
+    pub fn keepers(&self) -> Option<Place> {
+        self.unit.as_ref().and(self.place.v2.as_deref())?;
+        Some(self.place.sibling(systemd::KEEPERS))
+    }
+
+    fn open_below_own(name: &str, log: &Log) -> Result<Self, Error> {
         let own = Place::own().map_err(error::step("find the server's control group"))?;
         let place = base_of(&own, name).unwrap_or(own);
         let base = place
@@ -54,6 +165,7 @@ impl Base {
         }
         Ok(Self {
             place: place.child(name),
+            unit: None,
         })
     }
 
@@ -70,7 +182,17 @@ impl Base {
     pub fn remove(&self) -> Result<(), Error> {
         let what = "remove the containers' control group";
         let groups = self.place.open().map_err(error::step(what))?;
-        groups.remove(Duration::ZERO).map_err(error::step(what))
+        groups.remove(Duration::ZERO).map_err(error::step(what))?;
+        match &self.unit {
+            Some(unit) => {
+                if let Some(Ok(keepers)) = self.keepers().map(|place| place.open()) {
+                    // The one that does nothing would take its time to hear of it.
+                    keepers.kill(PATIENCE).map_err(error::step(what))?;
+                }
+                unit.stop()
+            }
+            None => Ok(()),
+        }
     }
 
     /// The groups of a process in a container.

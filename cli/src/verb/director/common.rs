@@ -1,0 +1,72 @@
+//! Flags and environment of all verbs of a director.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Director")]
+pub struct Common {
+    /// The director: HOST[:PORT], https://HOST[:PORT] or an alias [default: $WARREN_ENVIRONMENT or
+    /// $BOSH_ENVIRONMENT]
+    #[arg(short, long, value_name = "ENVIRONMENT")]
+    pub environment: Option<String>,
+
+    /// Trust the director by these authorities: a file, or the PEM text itself [default:
+    /// $WARREN_CA_CERT, $BOSH_CA_CERT, the alias's or the system's]
+    #[arg(long, value_name = "FILE")]
+    pub ca_cert: Option<String>,
+
+    /// User, or client of the token server [default: $WARREN_CLIENT, $BOSH_CLIENT or who logged in]
+    #[arg(long, value_name = "CLIENT")]
+    pub client: Option<String>,
+
+    /// Its password or secret [default: $WARREN_CLIENT_SECRET or $BOSH_CLIENT_SECRET]
+    #[arg(long, value_name = "SECRET")]
+    pub client_secret: Option<String>,
+
+    /// The deployment [default: $WARREN_DEPLOYMENT or $BOSH_DEPLOYMENT]
+    #[arg(short, long, value_name = "NAME")]
+    pub deployment: Option<String>,
+
+    /// Where aliases are kept [default: $WARREN_CONFIG, $BOSH_CONFIG or ~/.bosh/config]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Ask nothing [default: whether $WARREN_NON_INTERACTIVE or $BOSH_NON_INTERACTIVE is set]
+    #[arg(short, long)]
+    pub non_interactive: bool,
+
+    /// Write as on a terminal
+    #[arg(long)]
+    pub tty: bool,
+
+    /// Without colours
+    #[arg(long)]
+    pub no_color: bool,
+}
+
+/// A variable of the environment, ours before the stock one; an empty one is none.
+pub fn set(name: &str) -> Option<String> {
+    let of = |prefix| std::env::var(format!("{prefix}_{name}")).ok();
+    let some = |value: &String| !value.is_empty();
+    of("WARREN")
+        .filter(some)
+        .or_else(|| of("BOSH").filter(some))
+}
+
+impl Common {
+    pub fn is_asked(&self) -> bool {
+        let is_true = |value: String| !matches!(value.as_str(), "0" | "false");
+        !self.non_interactive && !set("NON_INTERACTIVE").is_some_and(is_true)
+    }
+
+    pub fn config_path(&self) -> PathBuf {
+        let by_environment = || set("CONFIG").map(PathBuf::from);
+        let path = self.config.clone().or_else(by_environment);
+        path.unwrap_or_else(|| {
+            let home = std::env::var_os("HOME").unwrap_or_else(|| "/root".into());
+            PathBuf::from(home).join(".bosh/config")
+        })
+    }
+}

@@ -1,0 +1,229 @@
+//! What a verb of a director writes: for people on a terminal, for `grep`, or as one JSON document.
+//!
+//! | | on a terminal or with `--tty` | in a pipe | `--json` |
+//! |---|---|---|---|
+//! | lines | yes | no | `Lines` |
+//! | blocks (documents, events) | yes | yes | `Blocks` |
+//! | tables | whole | rows only | `Tables` |
+//! | errors | standard error | standard error | `Lines` |
+
+use std::io::{IsTerminal, Write};
+
+use serde_json::{Value, json};
+use warren_director_client::reporter::Piece;
+
+use super::problem::Problem;
+use crate::output::Listing;
+
+/// How.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// For people.
+    Terminal,
+    /// For `grep`.
+    Pipe,
+    /// For programs.
+    Json,
+}
+
+/// Where a verb writes to.
+pub struct Console {
+    mode: Mode,
+    is_coloured: bool,
+    is_broken: bool,
+    is_hushed: bool,
+    tables: Vec<Value>,
+    blocks: Vec<String>,
+    lines: Vec<String>,
+}
+
+impl Console {
+    /// By what was asked for and what standard output is.
+    pub fn new(is_json: bool, is_tty: bool, no_color: bool) -> Self {
+        let is_terminal = std::io::stdout().is_terminal();
+        let mode = match (is_json, is_tty || is_terminal) {
+            (true, _) => Mode::Json,
+            (false, true) => Mode::Terminal,
+            (false, false) => Mode::Pipe,
+        };
+        Self {
+            mode,
+            is_coloured: is_terminal && !no_color && std::env::var_os("NO_COLOR").is_none(),
+            is_broken: false,
+            is_hushed: false,
+            tables: Vec::new(),
+            blocks: Vec::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// How it writes.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    fn print(&mut self, bytes: &[u8]) {
+        let mut out = std::io::stdout().lock();
+        let written = out.write_all(bytes).and_then(|()| out.flush());
+        self.is_broken |= written.is_err();
+    }
+
+    /// A line for people, an empty one before it.
+    pub fn line(&mut self, text: &str) {
+        match self.mode {
+            Mode::Terminal => self.print(format!("\n{text}\n").as_bytes()),
+            Mode::Pipe => {}
+            Mode::Json => self.lines.push(text.to_owned()),
+        }
+    }
+
+    /// The first line, without an empty one.
+    pub fn first_line(&mut self, text: &str) {
+        match self.mode {
+            Mode::Terminal => self.print(format!("{text}\n").as_bytes()),
+            _ => self.line(text),
+        }
+    }
+
+    /// A document, an empty line before it for people.
+    pub fn block(&mut self, text: &str) {
+        match self.mode {
+            Mode::Terminal => self.print(format!("\n{text}").as_bytes()),
+            Mode::Pipe => self.print(text.as_bytes()),
+            Mode::Json => self.blocks.push(text.to_owned()),
+        }
+    }
+
+    /// No last words on success.
+    pub fn hush(&mut self) {
+        self.is_hushed = true;
+    }
+
+    /// Bytes of a document as they come.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        match self.mode {
+            Mode::Json => self
+                .blocks
+                .push(String::from_utf8_lossy(bytes).into_owned()),
+            _ => self.print(bytes),
+        }
+    }
+
+    /// What continues a task's text.
+    pub fn piece(&mut self, piece: &Piece) {
+        match (self.mode, piece) {
+            (Mode::Terminal, Piece::Line(text) | Piece::Event(text)) => self.print(text.as_bytes()),
+            (Mode::Pipe, Piece::Line(_)) => {}
+            (Mode::Pipe, Piece::Event(text)) => self.print(text.as_bytes()),
+            (Mode::Json, Piece::Line(text)) => {
+                let lines = text.lines().filter(|line| !line.is_empty());
+                self.lines.extend(lines.map(str::to_owned));
+            }
+            (Mode::Json, Piece::Event(text)) => self.blocks.push(text.clone()),
+        }
+    }
+
+    /// A table.
+    pub fn table(&mut self, listing: &Listing) {
+        match self.mode {
+            Mode::Terminal => self.print(listing.human().as_bytes()),
+            Mode::Pipe => self.print(listing.bare().as_bytes()),
+            Mode::Json => self.tables.push(listing.json()),
+        }
+    }
+
+    /// A difference, with its marks.
+    pub fn diff(&mut self, lines: &[(String, Option<String>)]) {
+        let mut text = String::new();
+        for (line, status) in lines {
+            let (mark, color) = match status.as_deref() {
+                Some("added") => ('+', "32"),
+                Some("removed") => ('-', "31"),
+                _ => (' ', ""),
+            };
+            match self.is_coloured && !color.is_empty() {
+                true => text.push_str(&format!("\x1b[{color}m{mark} {line}\x1b[0m\n")),
+                false => text.push_str(&format!("{mark} {line}\n")),
+            }
+        }
+        if !text.is_empty() {
+            self.block(&text);
+        }
+    }
+
+    /// Whether the user agrees; whoever is not asked does.
+    pub fn confirms(&mut self, is_asked: bool) -> Result<(), Problem> {
+        if !is_asked {
+            return Ok(());
+        }
+        let answer = self.ask("\nContinue? [yN]: ")?;
+        match answer.as_str() {
+            "y" | "Y" | "yes" => Ok(()),
+            _ => Err(Problem::text("Stopped")),
+        }
+    }
+
+    /// Asks for a line, on standard error so that documents stay whole.
+    pub fn ask(&mut self, question: &str) -> Result<String, Problem> {
+        let mut err = std::io::stderr().lock();
+        let asked = write!(err, "{question}").and_then(|()| err.flush());
+        let mut line = String::new();
+        let read = asked.and_then(|()| std::io::stdin().read_line(&mut line));
+        read.map_err(|error| Problem::text(format!("Asking for confirmation: {error}")))?;
+        Ok(line.trim().to_owned())
+    }
+
+    /// The last words; the exit code.
+    pub fn finish(mut self, result: Result<u8, Problem>) -> u8 {
+        let code = match result {
+            Ok(0) => {
+                if !self.is_hushed {
+                    self.line("Succeeded");
+                }
+                0
+            }
+            Ok(code) => {
+                self.line(&format!("Exit code {code}"));
+                code
+            }
+            Err(problem) => {
+                let text = problem.to_string();
+                match self.mode {
+                    Mode::Json => {
+                        self.lines.push(text);
+                        self.lines.push("Exit code 1".to_owned());
+                    }
+                    mode => {
+                        let gap = if mode == Mode::Terminal { "\n" } else { "" };
+                        let text = match self.is_coloured {
+                            true => format!("\x1b[31m{text}\x1b[0m"),
+                            false => text,
+                        };
+                        // Nobody is left to tell if this fails.
+                        let _ = writeln!(std::io::stderr(), "{gap}{text}\n\nExit code 1");
+                    }
+                }
+                1
+            }
+        };
+        if self.mode == Mode::Json {
+            let some = |all: Value| match all.as_array().is_some_and(Vec::is_empty) {
+                true => Value::Null,
+                false => all,
+            };
+            let document = json!({
+                "Tables": some(json!(self.tables)),
+                "Blocks": some(json!(self.blocks)),
+                "Lines": some(json!(self.lines)),
+            });
+            let mut text = Vec::new();
+            let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+            let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
+            let written = serde::Serialize::serialize(&document, &mut serializer);
+            self.is_broken |= written.is_err();
+            text.push(b'\n');
+            self.print(&text);
+        }
+        if self.is_broken && code == 0 { 1 } else { code }
+    }
+}

@@ -1,0 +1,47 @@
+//! `warren delete-release`.
+
+use warren_director_client::releases::Release;
+
+use super::problem::Problem;
+use super::session::Session;
+
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// NAME or NAME/VERSION
+    #[arg(value_name = "RELEASE")]
+    slug: String,
+
+    /// Whatever the blobstore says
+    #[arg(long)]
+    force: bool,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
+        let director = session.director()?;
+        session.console.confirms(session.common.is_asked())?;
+        let (name, version) = match self.slug.split_once('/') {
+            Some((name, version)) => (name, Some(version)),
+            None => (self.slug.as_str(), None),
+        };
+        let is_there = |all: &[Release]| {
+            let mut named = all.iter().filter(|one| one.name == name);
+            named.any(|one| match version {
+                None => true,
+                Some(version) => one.release_versions.iter().any(|one| one.version == version),
+            })
+        };
+        if !is_there(&director.releases()?) {
+            return Ok(0);
+        }
+        let started = director.delete_release(name, version, self.force).map_err(Problem::from);
+        let deleted = started.and_then(|id| session.wait(&director, id).map(drop));
+        if let Err(problem) = deleted
+            && is_there(&director.releases()?)
+        {
+            return Err(problem);
+        }
+        Ok(0)
+    }
+}

@@ -1,0 +1,35 @@
+//! `warren delete-stemcell`.
+
+use super::problem::Problem;
+use super::session::Session;
+
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// NAME/VERSION
+    #[arg(value_name = "STEMCELL")]
+    slug: String,
+
+    /// Whatever the CPI says
+    #[arg(long)]
+    force: bool,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
+        let (name, version) = self.slug.split_once('/').ok_or_else(|| {
+            Problem::text(format!("Expected stemcell '{}' to be in format 'name/version'", self.slug))
+        })?;
+        let director = session.director()?;
+        session.console.confirms(session.common.is_asked())?;
+        let started = director.delete_stemcell(name, version, self.force).map_err(Problem::from);
+        let deleted = started.and_then(|id| session.wait(&director, id).map(drop));
+        if let Err(problem) = deleted {
+            let all = director.stemcells()?;
+            if all.iter().any(|one| one.name == name && one.version == version) {
+                return Err(problem);
+            }
+        }
+        Ok(0)
+    }
+}

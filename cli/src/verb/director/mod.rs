@@ -1,0 +1,151 @@
+//! The verbs of the bosh CLI, with its flags and its output, for any director.
+//!
+//! Each verb is a file with its `Arguments`; the table below gives it its name. Arguments of a verb
+//! are only put together when it is the one that was called ([`clap::Command::defer`]), so that the
+//! many verbs here cost the others nothing. Flags that all of them have may stand before the verb,
+//! as in `warren -d zookeeper deploy`: [`flags_behind`] moves them.
+
+mod change;
+mod common;
+mod console;
+mod hoist;
+mod instances_table;
+mod problem;
+mod progress;
+mod session;
+mod template;
+
+use clap::{ArgMatches, Args, Command, Error, FromArgMatches, Subcommand};
+
+use self::common::Common;
+use self::console::Console;
+use self::session::Session;
+use crate::failure::Failure;
+use crate::output::Format;
+
+pub use hoist::flags_behind;
+
+macro_rules! verbs {
+    ($($variant:ident $module:ident $name:literal [$($alias:literal),*] $about:literal $example:literal)*) => {
+        $(mod $module;)*
+
+        /// What to do.
+        pub enum Verb {
+            $(
+                #[doc = $about]
+                $variant(Box<Common>, Box<$module::Arguments>),
+            )*
+        }
+
+        /// Every name of a verb here.
+        const NAMES: &[&str] = &[$($name, $($alias,)*)*];
+
+        impl Subcommand for Verb {
+            fn augment_subcommands(command: Command) -> Command {
+                command$(.subcommand(
+                    Command::new($name)
+                        .about($about)
+                        .after_help(concat!("Example: warren ", $example))
+                        .aliases({
+                            const ALIASES: &[&str] = &[$($alias),*];
+                            ALIASES.iter().copied()
+                        })
+                        .defer(|command| Common::augment_args($module::Arguments::augment_args(command))),
+                ))*
+            }
+
+            fn augment_subcommands_for_update(command: Command) -> Command {
+                Self::augment_subcommands(command)
+            }
+
+            fn has_subcommand(name: &str) -> bool {
+                [$($name),*].contains(&name)
+            }
+        }
+
+        impl FromArgMatches for Verb {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+                Self::from_arg_matches_mut(&mut matches.clone())
+            }
+
+            fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, Error> {
+                match matches.remove_subcommand() {
+                    $(Some((name, mut found)) if name == $name => Ok(Verb::$variant(
+                        Box::new(Common::from_arg_matches_mut(&mut found)?),
+                        Box::new($module::Arguments::from_arg_matches_mut(&mut found)?),
+                    )),)*
+                    _ => Err(Error::new(clap::error::ErrorKind::InvalidSubcommand)),
+                }
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+                *self = Self::from_arg_matches(matches)?;
+                Ok(())
+            }
+        }
+
+        impl Verb {
+            /// Runs the verb; the answer is the exit code.
+            pub fn run(self, format: Format) -> Result<u8, Failure> {
+                match self {
+                    $(Verb::$variant(common, arguments) => {
+                        let is_json = format == Format::Json;
+                        let console = Console::new(is_json, common.tty, common.no_color);
+                        let mut session = Session::new(console, &common);
+                        let result = arguments.run(&mut session);
+                        Ok(session.console.finish(result))
+                    })*
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    AliasEnv alias_env "alias-env" [] "Give a director a name" "alias-env lab -e 192.0.2.1 --ca-cert ca.pem"
+    CancelTask cancel_task "cancel-task" ["ct"] "Cancel a task" "cancel-task 7"
+    CleanUp clean_up "clean-up" [] "Remove releases, stemcells and disks that nothing uses" "clean-up --all"
+    CloudCheck cck "cloud-check" ["cck"] "Find and mend what is not as it should be" "cloud-check -d zookeeper --report"
+    CloudConfig cloud_config "cloud-config" ["cc"] "Show the cloud config" "cloud-config"
+    Config config "config" ["c"] "Show a config" "config 12"
+    Configs configs "configs" ["cs"] "List configs" "configs --type=runtime"
+    Curl curl "curl" [] "Send any request to the director" "curl /info"
+    DeleteConfig delete_config "delete-config" ["dc"] "Delete a config" "delete-config --type=runtime --name=dns"
+    DeleteDeployment delete_deployment "delete-deployment" ["deld"] "Delete a deployment" "delete-deployment -d zookeeper"
+    DeleteRelease delete_release "delete-release" ["delr"] "Delete a release" "delete-release zookeeper/1.0"
+    DeleteStemcell delete_stemcell "delete-stemcell" ["dels"] "Delete a stemcell" "delete-stemcell NAME/1.1"
+    Deploy deploy "deploy" ["d"] "Bring a deployment into the state of a manifest" "deploy -d zookeeper zookeeper.yml -o scale.yml -v count=5"
+    Deployment deployment "deployment" ["dep"] "Show a deployment" "deployment -d zookeeper"
+    Deployments deployments "deployments" ["ds", "deps"] "List deployments" "deployments"
+    Disks disks "disks" [] "List disks that no instance has" "disks --orphaned"
+    Env env "env" ["environment"] "Show the director that is meant, or what a shell must export for it" "env --export"
+    Envs envs "envs" ["environments"] "List the directors that have names" "envs"
+    Errands errands "errands" ["es"] "List errands" "errands -d zookeeper"
+    Event event "event" [] "Show an event" "event 1200"
+    Events events "events" [] "List what happened" "events --task=7"
+    Instances instances "instances" ["is", "ins"] "List instances" "instances -d zookeeper --ps"
+    Interpolate interpolate "interpolate" ["int"] "Apply operations and variables to a document" "interpolate zookeeper.yml -v count=5 --path /name"
+    Locks locks "locks" [] "List locks" "locks"
+    LogIn log_in "log-in" ["l", "login"] "Log in to a director" "log-in -e lab"
+    LogOut log_out "log-out" ["logout"] "Forget who logged in" "log-out -e lab"
+    Logs logs "logs" [] "Fetch logs of instances" "logs -d zookeeper zookeeper/0"
+    Manifest manifest "manifest" ["man"] "Show the manifest of a deployment" "manifest -d zookeeper"
+    Recreate recreate "recreate" [] "Make VMs of instances anew" "recreate -d zookeeper zookeeper/0"
+    Releases releases "releases" ["rs"] "List releases" "releases"
+    Restart restart "restart" [] "Restart instances" "restart -d zookeeper zookeeper/0"
+    RunErrand run_errand "run-errand" [] "Run an errand" "run-errand -d zookeeper smoke-tests"
+    RuntimeConfig runtime_config "runtime-config" ["rc"] "Show a runtime config" "runtime-config --name=dns"
+    Ssh ssh "ssh" [] "Open a shell on an instance, or run a command on instances" "ssh -d zookeeper zookeeper/0 -c 'uptime'"
+    Start start "start" [] "Start instances" "start -d zookeeper zookeeper"
+    Stemcells stemcells "stemcells" ["ss"] "List stemcells" "stemcells"
+    Stop stop "stop" [] "Stop instances" "stop -d zookeeper zookeeper/0 --hard"
+    Task task "task" ["t"] "Show a task, and follow it to its end" "task 7 --debug"
+    Tasks tasks "tasks" ["ts"] "List tasks" "tasks --recent=10"
+    UpdateCloudConfig update_cloud_config "update-cloud-config" ["ucc"] "Give a new cloud config" "update-cloud-config cloud.yml"
+    UpdateConfig update_config "update-config" ["uc"] "Give a new config of any type" "update-config --type=cloud --name=more more.yml"
+    UpdateRuntimeConfig update_runtime_config "update-runtime-config" ["urc"] "Give a new runtime config" "update-runtime-config --name=dns dns.yml"
+    UploadRelease upload_release "upload-release" ["ur"] "Upload a release" "upload-release zookeeper.tgz"
+    UploadStemcell upload_stemcell "upload-stemcell" ["us"] "Upload a stemcell" "upload-stemcell stemcell.tgz"
+    Variables variables "variables" ["vars"] "List variables of a deployment" "variables -d zookeeper"
+    Vms vms "vms" [] "List VMs" "vms --vitals"
+}

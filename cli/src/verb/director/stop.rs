@@ -1,0 +1,56 @@
+//! `warren stop`.
+
+use warren_director_client::jobs::ChangeOptions;
+
+use super::change::Change;
+
+use super::problem::Problem;
+use super::session::Session;
+
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// GROUP or GROUP/ID; all unless given
+    #[arg(value_name = "INSTANCE", default_value = "")]
+    slug: String,
+
+    /// Delete the VMs too
+    #[arg(long)]
+    hard: bool,
+
+    /// Without draining
+    #[arg(long)]
+    skip_drain: bool,
+
+    /// So many first: a number, or N%
+    #[arg(long, value_name = "NUMBER")]
+    canaries: Option<String>,
+
+    /// So many at once: a number, or N%
+    #[arg(long, value_name = "NUMBER")]
+    max_in_flight: Option<String>,
+
+    /// Only this one instance, without a deploy
+    #[arg(long)]
+    no_converge: bool,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
+        let change = Change {
+            slug: self.slug,
+            state: if self.hard { "detached" } else { "stopped" },
+            action: "stop",
+            is_converging: !self.no_converge,
+            is_hard: self.hard,
+            options: ChangeOptions {
+                skip_drain: self.skip_drain,
+                fix: false,
+                dry_run: false,
+                canaries: self.canaries,
+                max_in_flight: self.max_in_flight,
+            },
+        };
+        change.run(session)
+    }
+}

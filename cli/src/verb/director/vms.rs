@@ -1,0 +1,36 @@
+//! `warren vms`.
+
+use warren_director_client::instances::{Instance, Kind, parse_lines};
+
+use super::instances_table;
+
+use super::problem::Problem;
+use super::session::Session;
+
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Show processor, memory and disks
+    #[arg(long)]
+    vitals: bool,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
+        let director = session.director()?;
+        let names = match session.deployment_name() {
+            Some(name) => vec![name],
+            None => {
+                let all = director.deployments(false)?;
+                all.into_iter().map(|one| one.name).collect()
+            }
+        };
+        for name in names {
+            let id = director.describe_instances(&name, Kind::Vms)?;
+            session.wait(&director, id)?;
+            let all: Vec<Instance> = parse_lines(&director.task_result(id)?, "vms")?;
+            session.console.table(&instances_table::vms(&name, all, self.vitals));
+        }
+        Ok(0)
+    }
+}

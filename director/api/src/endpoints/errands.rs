@@ -1,0 +1,122 @@
+//! Errands: which there are, and running one.
+
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use warren_director_store::work::{Errand, Work};
+use warren_director_store::{releases, templates};
+use warren_wire_manifest::check::{read_manifest, to_s};
+use warren_wire_manifest::yaml::{Mapping, Value};
+use warren_wire_release::JobSpec;
+
+use crate::answer::json;
+use crate::call::Call;
+use crate::enqueue::on_deployment;
+use crate::failure::Failure;
+use crate::route::{Route, Takes, get, post};
+use crate::scopes::Need;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        get(
+            "/deployments/:deployment/errands",
+            Need::DeploymentRead,
+            list,
+        ),
+        post(
+            "/deployments/:deployment/errands/:errand/runs",
+            Need::DeploymentAdmin,
+            run,
+        )
+        .takes(Takes::Json),
+    ]
+}
+
+#[derive(Serialize)]
+struct Named {
+    name: String,
+}
+
+/// Groups that are errands, then jobs with a `bin/run`.
+async fn list(call: Call) -> Result<Response, Failure> {
+    let deployment = call.deployment()?;
+    let manifest = match &deployment.manifest {
+        Some(text) => read_manifest(text, "deployment manifest")?,
+        None => Mapping::new(),
+    };
+    let mut runnable: Vec<(String, String)> = Vec::new();
+    for release in maps(&manifest, "releases") {
+        let (name, version) = (word(release, "name"), word(release, "version"));
+        let pool = call.api.store.pool();
+        if let Some(version) = releases::find_version(pool, &name, &version).await? {
+            for template in templates::of_version(pool, version.id).await? {
+                if JobSpec::parse(template.spec.as_bytes()).is_ok_and(|spec| spec.is_errand()) {
+                    runnable.push((name.clone(), template.name));
+                }
+            }
+        }
+    }
+    let groups = || maps(&manifest, "instance_groups");
+    let errand_groups = groups().filter(|group| word(group, "lifecycle") == "errand");
+    let mut names: Vec<String> = errand_groups.map(|group| word(group, "name")).collect();
+    for group in groups() {
+        for job in maps(group, "jobs") {
+            let job = (word(job, "release"), word(job, "name"));
+            if runnable.contains(&job) && !names.contains(&job.1) {
+                names.push(job.1);
+            }
+        }
+    }
+    json(
+        &names
+            .into_iter()
+            .map(|name| Named { name })
+            .collect::<Vec<_>>(),
+    )
+}
+
+fn maps<'m>(map: &'m Mapping, key: &str) -> impl Iterator<Item = &'m Mapping> {
+    let list = map.get(key).and_then(Value::as_seq).unwrap_or_default();
+    list.iter().filter_map(Value::as_map)
+}
+
+fn word(map: &Mapping, key: &str) -> String {
+    map.get(key).map(to_s).unwrap_or_default()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Run {
+    #[serde(default)]
+    keep_alive: Option<bool>,
+    #[serde(default)]
+    when_changed: Option<bool>,
+    #[serde(default)]
+    instances: Option<Vec<Which>>,
+}
+
+#[derive(Deserialize)]
+struct Which {
+    group: String,
+    #[serde(default)]
+    id: Option<String>,
+}
+
+/// An errand that is not there fails in the task, as in stock.
+async fn run(mut call: Call) -> Result<Response, Failure> {
+    let run: Run = call.json().await?;
+    let deployment = call.deployment()?.name.clone();
+    let name = call.param("errand").to_owned();
+    let description = format!("run errand {name} from deployment {deployment}");
+    let instances = run.instances.unwrap_or_default();
+    let work = Work::RunErrand(Errand {
+        deployment,
+        name,
+        keep_alive: run.keep_alive.unwrap_or(false),
+        when_changed: run.when_changed.unwrap_or(false),
+        instances: instances
+            .into_iter()
+            .map(|one| (one.group, one.id.filter(|id| !id.is_empty())))
+            .collect(),
+    });
+    on_deployment(&call, description, work).await
+}

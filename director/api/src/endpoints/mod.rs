@@ -1,0 +1,78 @@
+//! All endpoints, a file for each group that shares its rows.
+
+mod certificates;
+mod cleanup;
+mod config_content;
+mod config_diffs;
+mod configs;
+mod deploy;
+mod deployment_diff;
+mod deployments;
+mod disks;
+mod errands;
+mod events;
+mod info;
+mod instance_actions;
+mod instances;
+mod job_state;
+mod links;
+mod locks;
+mod logs;
+mod networks;
+mod old_configs;
+mod packages;
+mod problems;
+mod releases;
+mod resources;
+mod resurrection;
+mod snapshots;
+mod ssh;
+mod stemcells;
+mod task_output;
+mod tasks;
+mod uploads;
+mod variables;
+mod vms;
+
+use crate::route::Route;
+
+/// Every route; of several that fit, the first counts.
+pub(crate) fn all() -> Vec<Route> {
+    [
+        certificates::routes(),
+        cleanup::routes(),
+        config_diffs::routes(),
+        configs::routes(),
+        deploy::routes(),
+        deployment_diff::routes(),
+        deployments::routes(),
+        disks::routes(),
+        errands::routes(),
+        events::routes(),
+        info::routes(),
+        instance_actions::routes(),
+        instances::routes(),
+        job_state::routes(),
+        links::routes(),
+        locks::routes(),
+        logs::routes(),
+        networks::routes(),
+        old_configs::routes(),
+        packages::routes(),
+        problems::routes(),
+        releases::routes(),
+        resources::routes(),
+        resurrection::routes(),
+        snapshots::routes(),
+        ssh::routes(),
+        stemcells::routes(),
+        task_output::routes(),
+        tasks::routes(),
+        uploads::routes(),
+        variables::routes(),
+        vms::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

@@ -1,0 +1,185 @@
+//! Cloud check: looking for problems, what was found, and what to do about it.
+
+use std::collections::BTreeMap;
+
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use warren_director_store::work::Work;
+use warren_director_store::{attributes, problems};
+
+use crate::answer::json;
+use crate::call::Call;
+use crate::enqueue::on_deployment;
+use crate::failure::Failure;
+use crate::route::{Route, Takes, get, post, put};
+use crate::scopes::Need;
+
+pub(super) fn routes() -> Vec<Route> {
+    let admin = Need::DeploymentAdmin;
+    vec![
+        post("/deployments/:deployment/scans", admin, scan),
+        get("/deployments/:deployment/problems", admin, list),
+        put("/deployments/:deployment/problems", admin, resolve).takes(Takes::Json),
+        put("/deployments/:deployment/scan_and_fix", admin, scan_and_fix).takes(Takes::Json),
+    ]
+}
+
+async fn scan(call: Call) -> Result<Response, Failure> {
+    let work = Work::ScanCloud {
+        deployment: call.deployment()?.name.clone(),
+    };
+    on_deployment(&call, "scan cloud", work).await
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    id: i64,
+    r#type: &'a str,
+    data: Value,
+    description: &'a str,
+    resolutions: Vec<Resolution>,
+    instance_group: &'a str,
+}
+
+#[derive(Serialize)]
+struct Resolution {
+    name: &'static str,
+    plan: &'static str,
+}
+
+const IGNORE: (&str, &str) = ("ignore", "Skip for now");
+const RECREATE_WITHOUT_WAIT: (&str, &str) = (
+    "recreate_vm_without_wait",
+    "Recreate VM without waiting for processes to start",
+);
+const RECREATE: (&str, &str) = ("recreate_vm", "Recreate VM and wait for processes to start");
+
+/// Names and texts of what can be done about a type of problem, in the order of the reference.
+fn resolutions(kind: &str) -> Vec<Resolution> {
+    let all: &[(&'static str, &'static str)] = match kind {
+        "missing_vm" => &[
+            IGNORE,
+            RECREATE_WITHOUT_WAIT,
+            RECREATE,
+            ("delete_vm_reference", "Delete VM reference"),
+        ],
+        "unresponsive_agent" => &[
+            IGNORE,
+            ("reboot_vm", "Reboot VM"),
+            RECREATE_WITHOUT_WAIT,
+            RECREATE,
+            ("delete_vm", "Delete VM"),
+            (
+                "delete_vm_reference",
+                "Delete VM reference (forceful; the VM may have to be deleted by hand)",
+            ),
+        ],
+        "missing_disk" => &[
+            IGNORE,
+            (
+                "delete_disk_reference",
+                "Delete disk reference (DANGEROUS!)",
+            ),
+        ],
+        "inactive_disk" => &[
+            IGNORE,
+            ("delete_disk", "Delete disk"),
+            ("activate_disk", "Activate disk"),
+        ],
+        "mount_info_mismatch" => &[
+            IGNORE,
+            ("reattach_disk", "Reattach disk to instance"),
+            (
+                "reattach_disk_and_reboot",
+                "Reattach disk and reboot instance",
+            ),
+        ],
+        _ => &[("close", "Close problem")],
+    };
+    all.iter()
+        .map(|(name, plan)| Resolution { name, plan })
+        .collect()
+}
+
+async fn list(call: Call) -> Result<Response, Failure> {
+    let all = problems::open(call.api.store.pool(), call.deployment()?.id).await?;
+    let shown: Vec<Shown<'_>> = all
+        .iter()
+        .map(|problem| Shown {
+            id: problem.id,
+            r#type: &problem.kind,
+            data: serde_json::from_str(&problem.data).unwrap_or_default(),
+            description: &problem.description,
+            resolutions: resolutions(&problem.kind),
+            instance_group: &problem.instance_group,
+        })
+        .collect();
+    json(&shown)
+}
+
+#[derive(Deserialize)]
+struct Resolve {
+    #[serde(default)]
+    resolutions: BTreeMap<String, Option<String>>,
+    #[serde(default)]
+    max_in_flight_overrides: Option<BTreeMap<String, Value>>,
+}
+
+async fn resolve(mut call: Call) -> Result<Response, Failure> {
+    let wanted: Resolve = call.json().await?;
+    let deployment = call.deployment()?;
+    let open = problems::open(call.api.store.pool(), deployment.id).await?;
+    for (id, resolution) in &wanted.resolutions {
+        // What is not open any more is for the task to say.
+        let problem = open.iter().find(|problem| problem.id.to_string() == *id);
+        if let (Some(problem), Some(name)) = (problem, resolution)
+            && !resolutions(&problem.kind)
+                .iter()
+                .any(|one| one.name == name)
+        {
+            return Err(Failure::bad(
+                410_002,
+                format!(
+                    "Problem {id} ({}) cannot be resolved by '{name}'",
+                    problem.kind
+                ),
+            ));
+        }
+    }
+    let overrides = wanted.max_in_flight_overrides.unwrap_or_default();
+    let work = Work::ApplyResolutions {
+        deployment: deployment.name.clone(),
+        resolutions: wanted.resolutions,
+        max_in_flight: overrides
+            .into_iter()
+            .map(|(group, value)| match value {
+                Value::String(text) => (group, text),
+                other => (group, other.to_string()),
+            })
+            .collect(),
+    };
+    on_deployment(&call, "apply resolutions", work).await
+}
+
+#[derive(Deserialize)]
+struct ScanAndFix {
+    #[serde(default)]
+    jobs: BTreeMap<String, Vec<String>>,
+}
+
+async fn scan_and_fix(mut call: Call) -> Result<Response, Failure> {
+    let wanted: ScanAndFix = call.json().await?;
+    let paused = attributes::get(call.api.store.pool(), attributes::RESURRECTION_PAUSED).await?;
+    if paused.as_deref() == Some("true") {
+        return Err(Failure::bad(
+            410_004,
+            "Resurrection is paused for this director",
+        ));
+    }
+    let work = Work::ScanAndFix {
+        deployment: call.deployment()?.name.clone(),
+        jobs: wanted.jobs,
+    };
+    on_deployment(&call, "scan and fix", work).await
+}

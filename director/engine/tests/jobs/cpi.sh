@@ -1,0 +1,28 @@
+#!/bin/sh
+# A CPI that remembers what it was asked for and copies images, as CPIs must.
+cd DIRECTORY || exit 1
+request=$(cat)
+echo "$request" >>requests
+answer() { printf '{"result":%s,"error":null,"log":""}\n' "$1"; }
+case $request in
+'{"method":"info"'*) answer '{"api_version":3,"stemcell_formats":["warden-tar"]}' ;;
+'{"method":"create_stemcell"'*)
+  image=${request#*'"arguments":["'}
+  image=${image%%'"'*}
+  cp "$image" image.copy || exit 1
+  answer '"stemcell-cid"'
+  ;;
+'{"method":"delete_stemcell"'*)
+  if [ -e refuses ]; then
+    echo '{"result":null,"error":{"type":"Bosh::Clouds::CloudError","message":"no","ok_to_retry":false},"log":""}'
+  else
+    answer null
+  fi
+  ;;
+'{"method":"has_vm"'*) [ -e gone ] && answer false || answer true ;;
+'{"method":"has_disk"'*) answer true ;;
+'{"method":"create_vm"'*)
+  answer "[\"vm-$$\",{}]"
+  ;;
+*) answer null ;;
+esac

@@ -1,0 +1,226 @@
+//! A director's workers, and what their tasks said.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+use tempfile::TempDir;
+use warren_director_blobstore::Local;
+use warren_director_bus::{Bus, Options, ServerUrl};
+use warren_director_cpi::{Cpi, Settings};
+use warren_director_engine::{Config, Engine, Parts, Worker};
+use warren_director_store::output::{Kind, Outputs};
+use warren_director_store::work::{Source, Upload, Work};
+use warren_director_store::{Store, tasks};
+use warren_director_templates::Pool;
+
+pub struct Scene {
+    pub engine: Engine,
+    pub directory: TempDir,
+    workers: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// How a task ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub state: String,
+    pub result: String,
+    pub events: Vec<Value>,
+    pub output: String,
+}
+
+impl Ended {
+    /// `STAGE: TASK` of everything that ended well, in order.
+    pub fn finished(&self) -> Vec<String> {
+        self.in_state("finished")
+    }
+
+    pub fn in_state(&self, state: &str) -> Vec<String> {
+        self.events
+            .iter()
+            .filter(|event| event["state"] == state)
+            .map(|event| {
+                let text = |key: &str| event[key].as_str().unwrap().to_owned();
+                format!("{}: {}", text("stage"), text("task"))
+            })
+            .collect()
+    }
+
+    /// The code of the last event, which is that of the failure.
+    pub fn code(&self) -> i64 {
+        self.events.last().unwrap()["error"]["code"]
+            .as_i64()
+            .unwrap()
+    }
+
+    pub fn done(self) -> Self {
+        assert_eq!(self.state, "done", "{self:?}");
+        self
+    }
+}
+
+impl Scene {
+    /// One whose agents are behind `bus`, if any are asked.
+    pub async fn start(bus: Option<ServerUrl>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        std::fs::create_dir(at("work")).unwrap();
+        let program = at("cpi");
+        let script =
+            include_str!("cpi.sh").replace("DIRECTORY", directory.path().to_str().unwrap());
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let nobody = || ServerUrl::parse("nats://127.0.0.1:1").unwrap();
+        let engine = Engine::new(Parts {
+            config: Config {
+                name: "d".to_owned(),
+                uuid: "d-uuid".to_owned(),
+                domain: "bosh".to_owned(),
+                use_dns_addresses: false,
+                ignore_missing_gateway: false,
+                own_ips: Vec::new(),
+                nats: None,
+                agent_env: Map::new(),
+                trusted_certs: String::new(),
+                work: at("work"),
+                max_threads: 4,
+                agent_patience: Duration::from_secs(30),
+                silent_after: Duration::from_secs(10),
+                keep_unreachable_vms: false,
+                resize_disks: false,
+            },
+            store: Store::open(&format!("sqlite:{}", at("db").display()))
+                .await
+                .unwrap(),
+            outputs: Outputs::new(&at("tasks")),
+            bus: Bus::start(Options {
+                servers: vec![bus.unwrap_or_else(nobody)],
+                tls: None,
+                process: "p".to_owned(),
+            })
+            .unwrap(),
+            users: None,
+            cpi: Cpi::new(
+                Settings {
+                    command: vec![program],
+                    director_uuid: "d-uuid".to_owned(),
+                    properties: Map::new(),
+                    preferred_version: 3,
+                },
+                Arc::new(|_| {}),
+            ),
+            blobs: Local::open(&at("blobs")).await.unwrap(),
+            templates: Pool::new(warren_director_templates::Options {
+                patience: Duration::from_secs(30),
+                ..warren_director_templates::Options::default()
+            }),
+        });
+        let workers = ["normal", "urgent"]
+            .map(|queue| {
+                let work = warren_director_engine::run(
+                    engine.clone(),
+                    Worker::new(queue),
+                    std::future::pending(),
+                );
+                tokio::spawn(work)
+            })
+            .into();
+        Self {
+            engine,
+            directory,
+            workers,
+        }
+    }
+
+    /// Has workers do something, and waits for its end.
+    pub async fn work(&self, work: Work) -> Ended {
+        let pool = self.engine.store.pool();
+        let new = tasks::New {
+            work: &work,
+            description: "a test",
+            username: "admin",
+            deployment: None,
+            teams: "[]",
+            context_id: "",
+        };
+        let id = tasks::enqueue(pool, &new).await.unwrap();
+        let begun = Instant::now();
+        let row = loop {
+            let row = tasks::find(pool, id).await.unwrap().unwrap();
+            if row.is_over() {
+                break row;
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "task {id} goes on and on"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        let read = |kind| {
+            let read = self.engine.outputs.read(id, kind, 0).unwrap();
+            String::from_utf8(read.map(|(bytes, _)| bytes).unwrap_or_default()).unwrap()
+        };
+        let parse = |line: &str| serde_json::from_str(line).unwrap();
+        Ended {
+            state: row.state,
+            result: row.result.unwrap_or_default(),
+            events: read(Kind::Event).lines().map(parse).collect(),
+            output: read(Kind::Result),
+        }
+    }
+
+    /// An upload of these bytes, as the API leaves it.
+    pub fn upload(&self, bytes: &[u8]) -> Upload {
+        let path = self
+            .directory
+            .path()
+            .join("work")
+            .join(warren_director_store::uuid::new());
+        std::fs::write(&path, bytes).unwrap();
+        Upload {
+            source: Source::Path(path.to_str().unwrap().to_owned()),
+            sha1: None,
+            fix: false,
+            rebase: false,
+        }
+    }
+
+    /// Nothing of an upload may lie about when its task is over.
+    pub fn assert_no_leftovers(&self) {
+        let left: Vec<_> = std::fs::read_dir(self.directory.path().join("work"))
+            .unwrap()
+            .collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+
+    /// Methods that the CPI was asked for, but `info`.
+    pub fn cpi_calls(&self) -> Vec<Value> {
+        std::fs::read_to_string(self.directory.path().join("requests"))
+            .unwrap_or_default()
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|request| request["method"] != "info")
+            .collect()
+    }
+
+    /// How many blobs there are.
+    pub fn blobs(&self) -> usize {
+        let mut count = 0;
+        for folder in std::fs::read_dir(self.directory.path().join("blobs")).unwrap() {
+            let folder = folder.unwrap();
+            if folder.file_name() != ".writing" {
+                count += std::fs::read_dir(folder.path()).unwrap().count();
+            }
+        }
+        count
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        for worker in &self.workers {
+            worker.abort();
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What goes wrong has a kind that directors know, and leaves nothing.
+
+use serde_json::json;
+use warren_tests_harness::Leaks;
+
+use crate::scene::{Scene, create_vm, names};
+
+#[test]
+fn a_machine_that_cannot_be_made_leaves_nothing() {
+    let leaks = Leaks::snapshot();
+    let mut scene = Scene::new("auto");
+    let (good, mute) = (scene.stemcell(true), scene.stemcell(false));
+    let first = scene.vm(&good, "10.244.0.2");
+    let port = json!({"ports": [{"host": 7070}]});
+    let second = scene.call("create_vm", create_vm(&good, "10.244.0.3", port.clone()));
+    let second = second[0].as_str().unwrap().to_owned();
+    let udp = json!({"ports": [{"host": 53, "protocol": "udp"}]});
+    let missing = "9e53905a-4b45-4b55-9d58-3e6e9bb92794";
+    for (what, arguments, kind, words) in [
+        (
+            "no stemcell",
+            create_vm(missing, "10.244.0.9", json!({})),
+            "VMCreationFailed",
+            "Expected to find stemcell",
+        ),
+        (
+            "a path",
+            create_vm("../../etc/passwd", "10.244.0.9", json!({})),
+            "VMCreationFailed",
+            "Expected to find stemcell",
+        ),
+        (
+            "no image",
+            create_vm("light://127.0.0.1:1/none:1", "10.244.0.9", json!({})),
+            "VMCreationFailed",
+            "Creating container",
+        ),
+        (
+            "no starter",
+            create_vm(&mute, "10.244.0.9", json!({})),
+            "VMCreationFailed",
+            "the stemcell has no /usr/sbin/runsvdir-start",
+        ),
+        (
+            "address taken",
+            create_vm(&good, "10.244.0.2", json!({})),
+            "VMCreationFailed",
+            "Creating container",
+        ),
+        (
+            "port taken",
+            create_vm(&good, "10.244.0.9", port),
+            "VMCreationFailed",
+            "7070",
+        ),
+        (
+            "no address",
+            create_vm(&good, "x", json!({})),
+            "VMCreationFailed",
+            "expected an IPv4 address",
+        ),
+        (
+            "udp",
+            create_vm(&good, "10.244.0.9", udp),
+            "NotSupported",
+            "udp",
+        ),
+    ] {
+        let (error, said, again) = scene.refused("create_vm", arguments);
+        assert_eq!(error, kind, "{what}: {said}");
+        assert!(
+            said.starts_with("Creating VM with agent ID 'agent-1'") && said.contains(words),
+            "{what}: {said}"
+        );
+        assert!(!again, "{what}");
+        assert_eq!(names(&scene.at("ephemeral")).len(), 2, "{what}");
+        assert_eq!(names(&scene.at("persistent")).len(), 2, "{what}");
+        assert_eq!(
+            scene
+                .server
+                .client()
+                .list(&Default::default())
+                .unwrap()
+                .len(),
+            2,
+            "{what}"
+        );
+    }
+    scene.server.end("-KILL");
+    let (error, said, again) =
+        scene.refused("create_vm", create_vm(&good, "10.244.0.9", json!({})));
+    assert_eq!(
+        (error.as_str(), again),
+        ("VMCreationFailed", true),
+        "{said}"
+    );
+    assert_eq!(names(&scene.at("ephemeral")).len(), 2, "{said}");
+    assert_eq!(names(&scene.at("ephemeral/.making")), Vec::<String>::new());
+    assert!(said.contains("cannot reach the Garden server"), "{said}");
+    for method in [
+        "has_vm",
+        "delete_vm",
+        "reboot_vm",
+        "get_disks",
+        "get_vm_log",
+    ] {
+        let (error, said, again) = scene.refused(method, json!([first]));
+        assert_eq!(
+            (error.as_str(), again),
+            ("CloudError", false),
+            "{method}: {said}"
+        );
+    }
+    scene.server.start();
+    // What was half gone is gone now.
+    scene.server.client().destroy(&second).unwrap();
+    for cid in [first, second] {
+        scene.call("delete_vm", json!([cid]));
+    }
+    scene.assert_no_machines();
+    drop(scene);
+    leaks.assert_same();
+}
+
+#[test]
+fn what_is_not_there_is_told_by_type() {
+    let scene = Scene::new("directory");
+    let missing = "9e53905a-4b45-4b55-9d58-3e6e9bb92794";
+    let disk = scene.call("create_disk", json!([1, {}, ""]));
+    for (method, arguments, kind) in [
+        ("reboot_vm", json!([missing]), "VMNotFound"),
+        ("set_vm_metadata", json!([missing, {}]), "VMNotFound"),
+        ("get_disks", json!([missing]), "VMNotFound"),
+        ("get_vm_log", json!([missing]), "VMNotFound"),
+        ("get_vm_log", json!(["../x"]), "VMNotFound"),
+        ("attach_disk", json!([missing, disk]), "VMNotFound"),
+        ("detach_disk", json!([missing, disk]), "VMNotFound"),
+        ("delete_vm", json!(["../../etc"]), "VMNotFound"),
+        ("resize_disk", json!([missing, 1]), "DiskNotFound"),
+        ("resize_disk", json!(["../.info", 1]), "DiskNotFound"),
+        ("set_disk_metadata", json!([missing, {}]), "DiskNotFound"),
+        ("snapshot_disk", json!([missing, {}]), "DiskNotFound"),
+        ("update_disk", json!([disk, 1, {}]), "NotSupported"),
+        ("create_network", json!([{}]), "NotImplemented"),
+        ("delete_network", json!(["n"]), "NotImplemented"),
+        ("current_vm_id", json!([]), "NotImplemented"),
+        ("create_disk", json!([0, {}, ""]), "CloudError"),
+        ("create_disk", json!(["x", {}, ""]), "CloudError"),
+        (
+            "create_stemcell",
+            json!(["/no/such/image", {}]),
+            "CloudError",
+        ),
+        ("create_stemcell", json!(["/etc/passwd", {}]), "CloudError"),
+        (
+            "create_stemcell",
+            json!(["/dev/null", {"image_reference": "127.0.0.1:1/none"}]),
+            "CloudError",
+        ),
+        ("delete_vm", json!([""]), "CloudError"),
+    ] {
+        let (error, said, again) = scene.refused(method, arguments.clone());
+        assert_eq!(error, kind, "{method} {arguments}: {said}");
+        assert!(!again);
+    }
+    for (method, arguments) in [
+        ("has_vm", json!([missing])),
+        ("has_disk", json!(["../.info"])),
+    ] {
+        assert_eq!(scene.call(method, arguments), false);
+    }
+    for method in [
+        "delete_vm",
+        "delete_disk",
+        "delete_stemcell",
+        "delete_snapshot",
+    ] {
+        scene.call(method, json!([missing]));
+    }
+    assert_eq!(names(&scene.at("disks")).len(), 1);
+    assert_eq!(names(&scene.at("disks/.info")).len(), 1);
+    assert_eq!(names(&scene.at("stemcells")), Vec::<String>::new());
+    assert_eq!(names(&scene.at("stemcells/.content")), Vec::<String>::new());
+    scene.assert_no_machines();
+}
+
+#[test]
+fn a_disk_that_does_not_fit_is_told_so_and_leaves_nothing() {
+    let scene = Scene::new("file");
+    let (error, said, _) = scene.refused("create_disk", json!([1_u64 << 43, {}, ""]));
+    assert_eq!(error, "NoDiskSpace", "{said}");
+    assert_eq!(names(&scene.at("disks")), Vec::<String>::new());
+    assert_eq!(names(&scene.at("disks/.info")), Vec::<String>::new());
+}

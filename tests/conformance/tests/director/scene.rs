@@ -1,0 +1,311 @@
+//! A director with everything that it needs, in namespaces of its own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use warren_tests_conformance::garden::Server;
+use warren_tests_harness::programs;
+
+use crate::release;
+
+/// The address of the sandbox, which machines reach.
+const ADDRESS: &str = "192.0.2.1";
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// See the module. The director, the bus and all machines end with it.
+pub struct Scene {
+    pub server: Server,
+    director: Option<String>,
+    nats: String,
+}
+
+impl Scene {
+    /// Starts everything and uploads stemcell, release and cloud config.
+    #[track_caller]
+    pub fn new() -> Self {
+        let server = Server::builder()
+            .arguments(&["--allow-host-access"])
+            .start();
+        let mut scene = Self {
+            server,
+            director: None,
+            nats: String::new(),
+        };
+        scene.write_cpi();
+        let home = scene.at("home");
+        scene.shell(&format!(
+            "{} serve director --home {} --address {ADDRESS} --prepare",
+            programs::warren().display(),
+            home.display()
+        ));
+        scene.nats = scene.spawn(&format!(
+            "{} -c {}/nats/nats.cfg",
+            program("nats-server"),
+            home.display()
+        ));
+        scene.start_director();
+        let stemcell = scene.stemcell();
+        scene.bosh(&["upload-stemcell", stemcell.to_str().unwrap()]);
+        release::write(&scene.at("release"));
+        let tarball = scene.at("small.tgz");
+        scene.shell(&format!(
+            "cd {} && {} release create --force --tarball {}",
+            scene.at("release").display(),
+            programs::warren().display(),
+            tarball.display()
+        ));
+        scene.bosh(&["upload-release", tarball.to_str().unwrap()]);
+        let cloud = scene.file("cloud.yml", release::CLOUD);
+        scene.bosh(&["update-cloud-config", cloud.to_str().unwrap()]);
+        scene
+    }
+
+    /// A place of the test's.
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.server.directory().join(name)
+    }
+
+    /// Writes a file.
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.at(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn write_cpi(&self) {
+        let config = json!({
+            "Warden": {"ConnectNetwork": "unix", "ConnectAddress": self.server.socket()},
+            "Actions": {
+                "StemcellsDir": self.at("cpi/stemcells"),
+                "DisksDir": self.at("cpi/disks"),
+                "HostEphemeralBindMountsDir": self.at("cpi/ephemeral"),
+                "HostPersistentBindMountsDir": self.at("cpi/persistent"),
+                "ExpandStemcellTarball": false,
+                "Agent": {"Mbus": format!("nats://{ADDRESS}:4222"), "NTP": [], "Blobstore": {}},
+            },
+        });
+        let config = self.file("cpi.json", &config.to_string());
+        let cpi = self.file(
+            "cpi.sh",
+            &format!(
+                "#!/bin/sh\nexec {} cpi --config {}\n",
+                programs::warren().display(),
+                config.display()
+            ),
+        );
+        fs::set_permissions(cpi, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Starts the director and waits until it answers.
+    #[track_caller]
+    pub fn start_director(&mut self) {
+        let pid = self.spawn(&format!(
+            "{} serve director --home {} --address {ADDRESS} --cpi {}",
+            programs::warren().display(),
+            self.at("home").display(),
+            self.at("cpi.sh").display()
+        ));
+        self.director = Some(pid);
+        let end = Instant::now() + PATIENCE;
+        let ask = format!("curl -sk https://{ADDRESS}:25555/info");
+        while !self.try_shell(&ask).contains("user_authentication") {
+            assert!(Instant::now() < end, "{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Kills the director as the kernel would.
+    pub fn kill_director(&mut self) {
+        if let Some(pid) = self.director.take() {
+            self.shell(&format!("kill -9 {pid}"));
+        }
+    }
+
+    /// What director and bus have said.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.at("daemons.log")).unwrap_or_default()
+    }
+
+    fn spawn(&self, command: &str) -> String {
+        let log = self.at("daemons.log");
+        let pid = self.shell(&format!(
+            "setsid {command} >>{} 2>&1 </dev/null & echo $!",
+            log.display()
+        ));
+        pid.trim().to_owned()
+    }
+
+    /// Runs a command beside the director; what it says.
+    #[track_caller]
+    pub fn shell(&self, script: &str) -> String {
+        let done = self.server.actor().run(&["sh", "-c", script]);
+        assert!(
+            done.code == 0,
+            "{script}\n{}\n{}\n{}",
+            done.stdout,
+            done.stderr,
+            self.log()
+        );
+        done.stdout
+    }
+
+    fn try_shell(&self, script: &str) -> String {
+        self.server.actor().run(&["sh", "-c", script]).stdout
+    }
+
+    fn bosh_command(&self, arguments: &[&str]) -> String {
+        let secrets: Value =
+            serde_json::from_slice(&fs::read(self.at("home/secrets.json")).unwrap()).unwrap();
+        format!(
+            "HOME={} BOSH_ENVIRONMENT=https://{ADDRESS}:25555 BOSH_CA_CERT={} BOSH_CLIENT=admin \
+             BOSH_CLIENT_SECRET={} BOSH_DEPLOYMENT=small BOSH_NON_INTERACTIVE=true {} {}",
+            self.at("user").display(),
+            self.at("home/certs/ca.crt").display(),
+            secrets["admin_password"].as_str().unwrap(),
+            programs::warren().display(),
+            arguments.join(" ")
+        )
+    }
+
+    /// Runs a verb of the command line that must succeed; what it prints.
+    #[track_caller]
+    pub fn bosh(&self, arguments: &[&str]) -> String {
+        self.shell(&self.bosh_command(arguments))
+    }
+
+    /// Runs a verb that must fail; what it prints.
+    #[track_caller]
+    pub fn refused(&self, arguments: &[&str]) -> String {
+        let command = self.bosh_command(arguments);
+        let done = self.server.actor().run(&["sh", "-c", &command]);
+        assert!(
+            done.code != 0,
+            "{arguments:?} succeeded: {}",
+            done.stdout
+        );
+        format!("{}{}", done.stdout, done.stderr)
+    }
+
+    /// Deploys a manifest; what it prints.
+    #[track_caller]
+    pub fn deploy(&self, manifest: &str) -> String {
+        let file = self.file("manifest.yml", manifest);
+        self.bosh(&["deploy", file.to_str().unwrap()])
+    }
+
+    /// Begins to deploy and does not wait.
+    pub fn begin_deploy(&self, manifest: &str) {
+        let file = self.file("manifest.yml", manifest);
+        let command = self.bosh_command(&["deploy", file.to_str().unwrap()]);
+        self.shell(&format!(
+            "setsid sh -c '{command}' >{} 2>&1 </dev/null & echo $!",
+            self.at("deploy.log").display()
+        ));
+    }
+
+    /// Runs a command in a machine, as root.
+    #[track_caller]
+    pub fn inside(&self, cid: &str, script: &str) -> String {
+        let done = self.server.actor().run(&[
+            programs::warren().to_str().unwrap(),
+            "container",
+            "--target",
+            &self.server.socket().display().to_string(),
+            "run",
+            "--attach",
+            cid,
+            "--",
+            "/bin/sh",
+            "-c",
+            script,
+        ]);
+        assert!(
+            done.code == 0,
+            "{script}: {}{}",
+            done.stdout,
+            done.stderr
+        );
+        done.stdout
+    }
+
+    /// Ids of all machines of the deployment.
+    pub fn machines(&self) -> Vec<String> {
+        let text = self.bosh(&["vms", "--json"]);
+        let document: Value = serde_json::from_str(&text).unwrap();
+        document["Tables"][0]["Rows"]
+            .as_array()
+            .map(|rows| {
+                rows.iter()
+                    .filter_map(|row| Some(row["vm_cid"].as_str()?.to_owned()))
+                    .collect()
+            })
+            .unwrap_or_default()
+    }
+
+    /// A stemcell of busybox and this executable.
+    fn stemcell(&self) -> PathBuf {
+        let root = self.server.rootfs.root();
+        // Scripts of releases ask for bash; what they use of it here, busybox has.
+        let bash = root.join("bin/bash");
+        if !bash.exists() {
+            fs::write(&bash, "#!/bin/sh\nexec /bin/busybox sh \"$@\"\n").unwrap();
+            fs::set_permissions(&bash, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let small = self.at("warren-small");
+        let stripped = Command::new("strip")
+            .arg("-o")
+            .arg(&small)
+            .arg(programs::warren())
+            .status()
+            .unwrap();
+        assert!(stripped.success());
+        let stemcell = self.at("stemcell.tgz");
+        let built = Command::new(programs::warren())
+            .args(["stemcell", "build", "--directory"])
+            .arg(root)
+            .args([
+                "--name",
+                "tiny",
+                "--os",
+                "tiny",
+                "--version",
+                "1.1",
+                "--executable",
+            ])
+            .arg(&small)
+            .arg("--output")
+            .arg(&stemcell)
+            .output()
+            .unwrap();
+        assert!(
+            built.status.success(),
+            "{}",
+            String::from_utf8_lossy(&built.stderr)
+        );
+        stemcell
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if let Some(pid) = self.director.take() {
+            self.try_shell(&format!("kill {pid}"));
+        }
+        self.try_shell(&format!("kill {}", self.nats));
+    }
+}
+
+fn program(name: &str) -> String {
+    ["/usr/sbin", "/usr/bin", "/usr/local/bin"]
+        .iter()
+        .map(|directory| Path::new(directory).join(name))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("{name} is missing: apt-get install {name}"))
+        .display()
+        .to_string()
+}
