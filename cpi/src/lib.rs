@@ -1,6 +1,6 @@
 //! A CPI: machines and disks of a director, as containers of a Garden server and files beside it.
 //!
-//! One call is one process: a document in, a document out ([`answer`]). Nothing stays behind but what
+//! One call is one process: a document in, a document out ([`answer()`]). Nothing stays behind but what
 //! the call was for; what there is, is asked of Garden, the mount table and the directories of
 //! [`place`].
 //!

@@ -8,7 +8,7 @@
 //!                       └─ order::of              who goes first, who goes together
 //! ```
 //!
-//! [`assemble`] decides which instance is where, with which number, id and addresses; what every job
+//! [`assemble()`] decides which instance is where, with which number, id and addresses; what every job
 //! gets through links; and what every template may know. Rendering happens outside, for it needs Ruby
 //! and secrets; what it gives comes back as hashes into [`changes`].
 //!

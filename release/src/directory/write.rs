@@ -26,7 +26,7 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<(), Error> {
     put(new, path)
 }
 
-/// A file to be written and [put](put) at `path`.
+/// A file to be written and [`put`] at `path`.
 pub(super) fn new_beside(path: &Path) -> Result<NamedTempFile, Error> {
     let parent = parent(path);
     fs::create_dir_all(&parent).map_err(file("make", &parent))?;

@@ -7,7 +7,7 @@ use clap::Args;
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Director")]
 pub struct Common {
-    /// The director: HOST[:PORT], https://HOST[:PORT] or an alias [default: $WARREN_ENVIRONMENT or
+    /// The director: HOST, HOST:PORT, https://HOST:PORT or an alias [default: $WARREN_ENVIRONMENT or
     /// $BOSH_ENVIRONMENT]
     #[arg(short, long, value_name = "ENVIRONMENT")]
     pub environment: Option<String>,

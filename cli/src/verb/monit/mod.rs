@@ -18,7 +18,7 @@ use crate::output::Format;
 
 /// Look at and drive the supervisor of BOSH jobs, with monit's words
 ///
-/// What can be said: summary, status [NAME], start, stop, restart, monitor, unmonitor (each with
+/// What can be said: summary, status (also with a NAME), start, stop, restart, monitor, unmonitor (each with
 /// NAME, all, or -g GROUP), validate, reload, quit. With -I it is the supervisor itself.
 #[derive(clap::Args, Debug)]
 #[command(

@@ -62,7 +62,7 @@ pub struct RegistryArguments {
     #[arg(long, value_name = "FILE")]
     registry_ca: Vec<PathBuf>,
 
-    /// Has a directory HOST[:PORT] for each registry with certificates of its own: *.crt to trust,
+    /// Has a directory HOST:PORT (or HOST) for each registry with certificates of its own: *.crt to trust,
     /// NAME.cert and NAME.key to show
     #[arg(long, value_name = "DIR", default_value = CERTIFICATES)]
     registry_certs: PathBuf,

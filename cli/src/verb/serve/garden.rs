@@ -51,7 +51,7 @@ pub struct Arguments {
     #[arg(long, value_name = "PATH")]
     runtime: Option<String>,
 
-    /// Has a directory HOST[:PORT] for each registry with certificates of its own: *.crt to trust,
+    /// Has a directory HOST:PORT (or HOST) for each registry with certificates of its own: *.crt to trust,
     /// NAME.cert and NAME.key to show
     #[arg(long, value_name = "DIR", default_value = warren_registry::CERTIFICATES)]
     registry_certs: PathBuf,

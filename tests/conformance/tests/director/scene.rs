@@ -183,11 +183,7 @@ impl Scene {
     pub fn refused(&self, arguments: &[&str]) -> String {
         let command = self.bosh_command(arguments);
         let done = self.server.actor().run(&["sh", "-c", &command]);
-        assert!(
-            done.code != 0,
-            "{arguments:?} succeeded: {}",
-            done.stdout
-        );
+        assert!(done.code != 0, "{arguments:?} succeeded: {}", done.stdout);
         format!("{}{}", done.stdout, done.stderr)
     }
 
@@ -224,12 +220,7 @@ impl Scene {
             "-c",
             script,
         ]);
-        assert!(
-            done.code == 0,
-            "{script}: {}{}",
-            done.stdout,
-            done.stderr
-        );
+        assert!(done.code == 0, "{script}: {}{}", done.stdout, done.stderr);
         done.stdout
     }
 
