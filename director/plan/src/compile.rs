@@ -136,32 +136,46 @@ fn place_of(release: &Release, name: &str, package: &Package) -> Result<usize, E
 /// # Errors
 /// Code 60000.
 pub fn dependency_key(release: &Release, package: &Package) -> Result<String, Error> {
-    Ok(dependencies(release, package, 0)?.to_string())
+    let mut left = LONGEST;
+    Ok(dependencies(release, package, 0, &mut left)?.to_string())
 }
 
 /// More levels of packages than any release has.
 const DEEPEST: usize = 200;
 
-fn dependencies(release: &Release, package: &Package, depth: usize) -> Result<Value, Error> {
+/// More entries than the key of any release's package has. A package that is needed by several others
+/// is in the key once for each way to it, so that few packages can make a key that no memory holds.
+const LONGEST: usize = 100_000;
+
+fn dependencies(
+    release: &Release,
+    package: &Package,
+    depth: usize,
+    left: &mut usize,
+) -> Result<Value, Error> {
+    let refuse = |why: &str| {
+        let message = format!(
+            "Release '{}' has packages that {why}: '{}' among them",
+            release.name, package.name
+        );
+        Err(Error::new(60_000, message))
+    };
     if depth > DEEPEST {
-        return Err(Error::new(
-            60_000,
-            format!(
-                "Release '{}' has packages that depend on each other: '{}' among them",
-                release.name, package.name
-            ),
-        ));
+        return refuse("depend on each other");
     }
     let mut names: Vec<&String> = package.dependencies.iter().collect();
     names.sort();
-    names
-        .into_iter()
-        .map(|name| {
-            let other = &release.packages[place_of(release, name, package)?];
-            let inner = dependencies(release, other, depth + 1)?;
-            Ok(json!([other.name, other.version, inner]))
-        })
-        .collect()
+    let mut all = Vec::with_capacity(names.len());
+    for name in names {
+        let Some(rest) = left.checked_sub(1) else {
+            return refuse("depend on others in more than 100000 ways");
+        };
+        *left = rest;
+        let other = &release.packages[place_of(release, name, package)?];
+        let inner = dependencies(release, other, depth + 1, left)?;
+        all.push(json!([other.name, other.version, inner]));
+    }
+    Ok(Value::Array(all))
 }
 
 /// What a package was compiled to that is good for a stemcell. One that has source must have been

@@ -58,6 +58,30 @@ fn packages_come_after_what_they_need() {
 }
 
 #[test]
+fn a_key_that_no_memory_holds_is_refused() {
+    let mut scene = Scene::new();
+    let release = &mut scene.releases[0];
+    let pattern = release.packages[0].clone();
+    // Each needs both of the next pair: two ways more per level.
+    release.packages = (0..60)
+        .map(|number| {
+            let mut package = pattern.clone();
+            package.name = format!("p{number}");
+            let pair = number / 2 * 2 + 2;
+            package.dependencies = (pair..(pair + 2).min(60))
+                .map(|n| format!("p{n}"))
+                .collect();
+            package
+        })
+        .collect();
+    let last = compile::dependency_key(release, &release.packages[50]).unwrap();
+    assert!(last.len() > 30);
+    let refused = compile::dependency_key(release, &release.packages[0]).unwrap_err();
+    assert_eq!(refused.code, 60_000);
+    assert!(refused.message.contains("100000 ways"), "{refused}");
+}
+
+#[test]
 fn packages_that_need_each_other_are_refused() {
     let mut scene = Scene::new();
     scene.releases[0].packages[1].dependencies = vec!["tool".to_owned()];
