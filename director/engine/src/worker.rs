@@ -21,12 +21,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker with a name of its own.
+    /// A worker with a name of its own, in a process of that name.
     #[must_use]
-    pub fn new(queue: &'static str) -> Self {
+    pub fn new(queue: &'static str, process: &str) -> Self {
         Self {
             queue,
-            owner: uuid::new(),
+            owner: format!("{process}/{}", uuid::new()),
         }
     }
 }

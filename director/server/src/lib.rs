@@ -8,6 +8,7 @@
 //!   nats/nats.cfg      what nats-server is started with; auth.json beside it: users
 //!   blobs/             the blobstore
 //!   tasks/             what tasks say
+//!   workers/           locked files of the processes that live
 //!   uploads/, work/    while something is taken in; emptied at the start
 //! ```
 //!
@@ -16,6 +17,7 @@
 
 mod error;
 mod home;
+mod presence;
 mod secrets;
 mod serve;
 

@@ -15,10 +15,11 @@ use warren_director_blobstore::{Access, Local, Signer};
 use warren_director_bus::{Bus, ServerUrl, Tls};
 use warren_director_cpi::{Cpi, Settings};
 use warren_director_engine::{Config, Engine, Nats, Parts, Worker};
-use warren_director_store::{Store, output::Outputs, uuid};
+use warren_director_store::{Store, output::Outputs, tasks, uuid};
 use warren_director_templates::Pool;
 use warren_wire_manifest::cloud_config::CloudOptions;
 
+use crate::presence::Presence;
 use crate::{Error, Home, Place};
 
 /// A part of a director that may run in a process of its own.
@@ -96,15 +97,18 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()>) -> Result<(
                 )
                 .await?
             }
-            Role::Worker => workers(
-                &options,
-                &home,
-                &store,
-                &outputs,
-                &blobs,
-                &ended,
-                &mut running,
-            )?,
+            Role::Worker => {
+                workers(
+                    &options,
+                    &home,
+                    &store,
+                    &outputs,
+                    &blobs,
+                    &ended,
+                    &mut running,
+                )
+                .await?
+            }
             Role::Blobstore => blobstore(&options, &home, &blobs, &ended, &mut running).await?,
         }
     }
@@ -227,7 +231,7 @@ async fn blobstore(
     Ok(())
 }
 
-fn workers(
+async fn workers(
     options: &Options,
     home: &Home,
     store: &Store,
@@ -277,15 +281,28 @@ fn workers(
             ..warren_director_templates::Options::default()
         }),
     });
+    // What a killed one left is taken up before anything new is.
+    let presence = Presence::new(&home.path("workers"))?;
+    for process in presence.departed()? {
+        tasks::abandon(store.pool(), &process).await?;
+        presence.forget(&process)?;
+    }
     for queue in ["normal", "urgent"] {
         for _ in 0..options.workers.max(1) {
             let (engine, ended) = (engine.clone(), ended.clone());
+            let worker = Worker::new(queue, presence.name());
             running.spawn(async move {
-                warren_director_engine::run(engine, Worker::new(queue), until(ended)).await;
+                warren_director_engine::run(engine, worker, until(ended)).await;
                 Ok(())
             });
         }
     }
+    let there = ended.clone();
+    running.spawn(async move {
+        until(there).await;
+        drop(presence);
+        Ok(())
+    });
     // Machines that there are must be able to come back after the bus was away.
     let ended = ended.clone();
     running.spawn(async move {

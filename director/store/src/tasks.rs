@@ -238,6 +238,22 @@ pub async fn renew<'c>(db: impl Db<'c>, id: i64, owner: &str) -> Result<Option<S
     .during("renew the lease of a task")
 }
 
+/// Ends the leases of all tasks that workers of a dead process had, so that others take them up at
+/// once; the answer is how many these were. Owners of the process are called `PROCESS/...`.
+///
+/// # Errors
+/// What the database said.
+pub async fn abandon<'c>(db: impl Db<'c>, process: &str) -> Result<u64, Error> {
+    let done = sqlx::query(
+        "UPDATE tasks SET lease = 0 WHERE owner LIKE $1 AND state IN ('processing', 'cancelling')",
+    )
+    .bind(format!("{process}/%"))
+    .execute(db)
+    .await
+    .during("take the tasks of a dead process")?;
+    Ok(done.rows_affected())
+}
+
 /// Ends a task that `owner` has; the answer is whether it still had it.
 ///
 /// # Errors

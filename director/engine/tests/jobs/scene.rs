@@ -120,7 +120,7 @@ impl Scene {
             .map(|queue| {
                 let work = warren_director_engine::run(
                     engine.clone(),
-                    Worker::new(queue),
+                    Worker::new(queue, "test"),
                     std::future::pending(),
                 );
                 tokio::spawn(work)

@@ -123,11 +123,19 @@ pub async fn a_dead_workers_task_is_claimed_again(url: String) {
         .execute(store.pool())
         .await
         .unwrap();
-    let again = tasks::claim(store.pool(), "normal", "two")
+    let again = tasks::claim(store.pool(), "normal", "dead/two")
         .await
         .unwrap()
         .unwrap();
     assert_eq!((again.id, again.attempts), (id, 2));
+    // A process that is known to be dead need not be waited for; another is not concerned.
+    assert_eq!(tasks::abandon(store.pool(), "dea").await.unwrap(), 0);
+    assert_eq!(tasks::abandon(store.pool(), "dead").await.unwrap(), 1);
+    let again = tasks::claim(store.pool(), "normal", "two")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((again.id, again.attempts), (id, 3));
     // The first worker is not dead after all: it learns that the task is not its own any more.
     assert_eq!(tasks::renew(store.pool(), id, "one").await.unwrap(), None);
     assert!(
