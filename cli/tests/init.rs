@@ -136,7 +136,10 @@ fn it_is_small_and_does_not_end_by_itself() {
     namespace.run("kill -TERM 1; kill -INT 1; kill -HUP 1; kill -USR1 1; true");
     let (written, own) = anonymous(namespace.init);
     // The executable has a fixed address, so that its constants are the file's and shared.
-    assert!(written < 1024, "{written} KiB of the executable's pages written");
+    assert!(
+        written < 1024,
+        "{written} KiB of the executable's pages written"
+    );
     assert!(own < 256, "{own} KiB of memory of its own");
     assert_eq!(status(namespace.init, "Threads"), "1");
     assert!(!status(namespace.init, "State").starts_with('Z'));
