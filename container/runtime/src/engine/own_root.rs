@@ -30,6 +30,7 @@ use super::container::{Container, Spawned, Stdio};
 use super::create::owner;
 use super::error::{Error, Failure, SpawnError};
 use super::mounts::{Sources, prepare};
+use super::spawn::Home;
 use super::{init, join, oom, rlimits, spawn};
 use crate::bundle;
 use crate::groups::{self, Place, make};
@@ -115,7 +116,13 @@ fn start(
             .and_then(|()| execute(container, bundle, process, sources, &host, stdio, channel));
         refusal
     };
-    spawn::in_child(container, groups.v2.as_ref(), child, true, &process.path)
+    spawn::in_child(
+        container,
+        Home::Group(groups.v2.as_ref()),
+        child,
+        true,
+        &process.path,
+    )
 }
 
 /// In the child: becomes the program.

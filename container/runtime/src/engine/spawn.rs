@@ -32,8 +32,7 @@ pub(super) fn program(
         let Err(refusal) = execute(container, process, &stdio, channel, born_in_v2);
         refusal
     };
-    let group = container.groups.init.v2.as_ref();
-    in_child(container, group, child, true, &process.path)
+    in_child(container, Home::Init, child, true, &process.path)
 }
 
 /// Runs code; see [`Container::within`].
@@ -55,21 +54,41 @@ pub(super) fn work(
             Err(refusal) => refusal,
         }
     };
-    let group = container.groups.init.v2.as_ref();
-    in_child(container, group, child, false, "")
+    in_child(container, Home::Init, child, false, "")
 }
 
-/// Forks a child for `run`, in a group of cgroup v2, which either says that it is ready or returns
-/// why not.
+/// In which group of cgroup v2 a process begins.
+pub(super) enum Home<'a> {
+    /// Where the first process is: the container's own group, or one below it into which a manager
+    /// inside has moved. Such a manager can enable no controller while others are in the former.
+    Init,
+    /// This one, if there is one.
+    Group(Option<&'a Cgroup>),
+}
+
+/// Forks a child for `run`, which either says that it is ready or returns why not.
 pub(super) fn in_child(
     container: &Container,
-    group: Option<&Cgroup>,
+    home: Home<'_>,
     mut run: impl FnMut(&Channel, bool) -> Refusal,
     until_executed: bool,
     path: &str,
 ) -> Result<Pid, SpawnError> {
     let (channel, theirs) =
         Channel::pair().map_err(|e| SpawnError::Step(Failure::new("make", "a socket", e)))?;
+    let own = match home {
+        Home::Init => container.groups.init.v2.as_ref(),
+        Home::Group(_) => None,
+    };
+    // If it cannot be found the first process is gone, which the fork tells.
+    let elsewhere = match has_moved(container, own) {
+        true => group_of_init(container).ok(),
+        false => None,
+    };
+    let group = match home {
+        Home::Init => elsewhere.as_ref().or(own),
+        Home::Group(group) => group,
+    };
     let forked = match join::fork_inside(container, group) {
         Err(Refused::GroupBusy) => join::fork_inside(container, Some(&group_of_init(container)?)),
         forked => forked,
@@ -92,6 +111,16 @@ pub(super) fn in_child(
         Err(Refused::Other(error)) => return Err(error),
     };
     drop(theirs);
+    // The manager may have moved just now, with all that it saw, which this one was not among.
+    if elsewhere.is_none()
+        && has_moved(container, own)
+        && let Ok(group) = group_of_init(container)
+        && let Err(error) = group.add(pid)
+    {
+        end(pid);
+        let failure = Failure::because("join", "the group of pid 1", &error);
+        return Err(SpawnError::Step(failure));
+    }
     let error = match follow(&channel, until_executed) {
         Ok(None) => return Ok(pid),
         Ok(Some(refusal)) => error_of(refusal, path),
@@ -118,6 +147,14 @@ fn follow(channel: &Channel, until_executed: bool) -> Result<Option<Refusal>, Sp
             Received::Nothing => return Err(SpawnError::TimedOut(PATIENCE)),
         }
     }
+}
+
+/// Whether the first process is no longer in the container's own group. What cannot be read is for
+/// the fork to tell.
+fn has_moved(container: &Container, own: Option<&Cgroup>) -> bool {
+    let init = container.init.as_raw_nonzero().get();
+    own.and_then(|group| group.procs().ok())
+        .is_some_and(|processes| !processes.contains(&init))
 }
 
 /// Where a manager inside has put the first process.

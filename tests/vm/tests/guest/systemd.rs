@@ -15,7 +15,13 @@ const FOLDER: &str = "/var/tmp/warren-test-systemd";
 const BOOT_MS: u64 = 140_000;
 
 /// The machine's root with a layer over it, in `$F/root`.
-const ROOT: &str = "mkdir -p $F/upper/etc/systemd/system $F/work $F/root
+///
+/// What an earlier container left when its test failed goes first, so that one failure is not two.
+const ROOT: &str = "systemctl stop garden.service 2>/dev/null || true
+    systemctl reset-failed garden.service 2>/dev/null || true
+    ! mountpoint -q $F/root || umount -l $F/root
+    rm -rf $F
+    mkdir -p $F/upper/etc/systemd/system $F/work $F/root
     : >$F/upper/etc/fstab
     ln -s /dev/null $F/upper/etc/systemd/system/warren-agent.service
     mount -t overlay overlay -o lowerdir=/,upperdir=$F/upper,workdir=$F/work $F/root";
@@ -130,7 +136,16 @@ fn boot(serve: (&str, &str), flags: &str, group: &str, further: &[(&str, &str)])
     // A service of it gets a group and a limit.
     let service = "systemd-run --wait --pipe --quiet -p MemoryMax=33554432 sh -c \
                    'cat /sys/fs/cgroup$(cut -c4- /proc/self/cgroup)/memory.max'";
-    assert_eq!(run(service).stdout, "33554432\n");
+    let limit = run(service);
+    assert_eq!(
+        limit.stdout,
+        "33554432\n",
+        "{limit:?} {:?}",
+        run(
+            "sh -c 'cd /sys/fs/cgroup && find . -name cgroup.subtree_control | xargs grep -H .; \
+             cat cgroup.controllers; journalctl -b --no-pager | grep -i cgroup'"
+        )
+    );
     for (script, answer) in further {
         shell(&format!("cat >$F/root/script <<'EOF'\n{script}\nEOF")).success();
         let output = run("sh /script");
