@@ -211,6 +211,7 @@ impl Execute for Kernel {
                 self.host.set(link, &Change::Master(bridge.clone()))?;
             }
             Step::Hairpin(link) => self.host.set(link, &Change::Hairpin)?,
+            Step::ReversePath(link) => self.host.set(link, &Change::ReversePath)?,
             Step::Mtu { place, link, mtu } => self.at(*place)?.set(link, &Change::Mtu(*mtu))?,
             Step::Address {
                 place,

@@ -91,12 +91,16 @@ pub fn resolv_conf(resolver: &Resolver<'_>) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
+/// Where machines of a director have a name server of their own, which only they reach. Other
+/// link-local addresses may be anybody's.
+const OWN: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(169, 254, 0, 2));
+
 /// What of a host's file holds in a container too.
 fn usable(text: &str, search: &[String]) -> Vec<String> {
     let kept = text.lines().map(str::trim).filter(|line| {
         let word = line.split_whitespace().next().unwrap_or_default();
         match word {
-            "nameserver" => server(line).is_some_and(|ip| !ip.is_loopback()),
+            "nameserver" => server(line).is_some_and(|ip| !ip.is_loopback() && ip != OWN),
             "search" | "domain" => search.is_empty(),
             "options" | "sortlist" => true,
             _ => false,

@@ -261,6 +261,16 @@ impl Rtnetlink {
         })
     }
 
+    /// Sends what is for a network to a gateway that is in reach, in place of an earlier such route.
+    /// It goes with the link on which the gateway is.
+    ///
+    /// # Errors
+    /// [`Error::Request`]; ENETUNREACH if the gateway is not in reach.
+    pub fn route(&mut self, to: IpAddr, bits: u8, gateway: IpAddr) -> Result<(), Error> {
+        let message = encode::route(to, bits, gateway);
+        self.change(message, || format!("route {to}/{bits} by way of {gateway}"))
+    }
+
     fn index(&mut self, name: &str) -> Result<u32, Error> {
         self.link(name)?
             .map(|link| link.index)

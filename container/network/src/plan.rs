@@ -49,6 +49,8 @@ pub enum Step {
     /// reaches itself by way of a mapped port where bridged packets pass the IP hooks
     /// (br_netfilter): the bridge then turns them around without routing.
     Hairpin(String),
+    /// Has a link of the host take no IPv4 packet whose sender is not reached by way of it.
+    ReversePath(String),
     /// Sets a link's MTU.
     Mtu {
         /// Where.
@@ -102,6 +104,7 @@ impl fmt::Display for Step {
             Self::DeleteAll(links) => write!(f, "delete links {}", links.join(", ")),
             Self::Attach { link, bridge } => write!(f, "attach {link} to {bridge}"),
             Self::Hairpin(link) => write!(f, "set hairpin mode of {link}"),
+            Self::ReversePath(link) => write!(f, "set the reverse path filter of {link}"),
             Self::Mtu { link, mtu, .. } => write!(f, "set the MTU of {link} to {mtu}"),
             Self::Address {
                 link,
@@ -250,6 +253,7 @@ fn bridge(record: &Record, names: &Names, observed: &Observed, steps: &mut Vec<S
         address_step(Place::Host, name, seen, (address, bits), steps);
     }
     if seen.is_none_or(|seen| !seen.link.is_up) {
+        steps.push(Step::ReversePath(name.clone()));
         steps.push(up(Place::Host, name));
     }
 }

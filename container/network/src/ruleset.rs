@@ -5,7 +5,8 @@
 //! same with one container and with a thousand, and a container comes or goes without listing.
 //!
 //! ```text
-//! forward      from a bridge of ours: map senders4/6 (bridge . source) -> from_ID; else drop
+//! forward      from a bridge of ours: map senders4/6 (bridge . source) -> from_ID; IPv4 of
+//!              connections that stand; else drop
 //!   from_ID    established; net-out rules, newest first; own subnet; -> defaults
 //!   defaults   deny networks: reject; else on
 //! input        from a bridge of ours -> to_host

@@ -44,6 +44,10 @@ pub(super) mod link {
     /// `IFLA_BRPORT_STATE`: whether a bridge's port lets packets through.
     pub(in super::super) const PORT_STATE: u16 = 1;
     pub(in super::super) const VETH_PEER: u16 = 1;
+    /// `IFLA_AF_SPEC`, and in it `IFLA_INET_CONF` of IPv4 with `IPV4_DEVCONF_RP_FILTER`.
+    pub(in super::super) const FAMILIES: u16 = 26;
+    pub(in super::super) const INET_SETTINGS: u16 = 1;
+    pub(in super::super) const REVERSE_PATH: u16 = 8;
     /// `IFF_UP`.
     pub(in super::super) const UP: u32 = 1;
 }
@@ -123,6 +127,8 @@ pub enum Change {
     Hairpin,
     /// Put it into a group of links.
     Group(u32),
+    /// Take no IPv4 packet whose sender is not reached by way of this link (`rp_filter` 1).
+    ReversePath,
 }
 
 impl fmt::Display for Change {
@@ -134,6 +140,7 @@ impl fmt::Display for Change {
             Self::Master(bridge) => write!(f, "master {bridge}"),
             Self::Hairpin => f.write_str("hairpin mode"),
             Self::Group(group) => write!(f, "group {group}"),
+            Self::ReversePath => f.write_str("strict reverse path filter"),
         }
     }
 }
@@ -208,6 +215,15 @@ pub(super) fn set_link(index: u32, change: &Change, master: Option<u32>) -> Mess
             Change::Mac(mac) => _ = a.put_bytes(link::MAC, &mac.0),
             Change::Group(group) => _ = a.put_u32(link::GROUP, *group),
             Change::Master(_) => _ = a.put_u32(link::MASTER, master.unwrap_or(0)),
+            Change::ReversePath => {
+                a.put_nested(link::FAMILIES, |a| {
+                    a.put_nested(u16::from(INET), |a| {
+                        a.put_nested(link::INET_SETTINGS, |a| {
+                            a.put_u32(link::REVERSE_PATH, 1);
+                        });
+                    });
+                });
+            }
             Change::Hairpin => {
                 a.put_nested(link::INFO, |a| {
                     a.put_str(link::INFO_SLAVE_KIND, "bridge").put_nested(
@@ -292,6 +308,32 @@ fn address_message(
 
 pub(super) fn list_routes() -> MessageBuilder {
     MessageBuilder::new(message::GET_ROUTE, flags::DUMP).family_header(&[0; 12])
+}
+
+/// By way of a gateway in reach, whatever link that is on.
+pub(super) fn route(to: IpAddr, bits: u8, gateway: IpAddr) -> MessageBuilder {
+    let (family, gateway) = octets(gateway);
+    let (_, to) = octets(to);
+    let header = [
+        family,
+        bits,
+        0,
+        0,
+        route::MAIN,
+        route::ORIGIN_STATIC,
+        0,
+        route::UNICAST,
+        0,
+        0,
+        0,
+        0,
+    ];
+    MessageBuilder::new(message::NEW_ROUTE, flags::CREATE | flags::REPLACE)
+        .family_header(&header)
+        .attributes(|a| {
+            a.put_bytes(route::TO, &to)
+                .put_bytes(route::GATEWAY, &gateway);
+        })
 }
 
 pub(super) fn default_route(index: u32, gateway: IpAddr) -> MessageBuilder {

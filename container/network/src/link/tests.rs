@@ -127,7 +127,16 @@ fn addresses_and_routes_are_set_once_however_often() {
         for gateway in gateways {
             far.default_route("two", gateway).unwrap();
         }
+        far.route("10.77.0.0".parse().unwrap(), 16, gateways[0])
+            .unwrap();
     }
+    let narrow = Route {
+        to: Some(("10.77.0.0".parse().unwrap(), 16)),
+        gateway: Some(gateways[0]),
+        link: Some(far.link("two").unwrap().unwrap().index),
+    };
+    let routes = far.routes().unwrap();
+    assert_eq!(routes.iter().filter(|each| **each == narrow).count(), 1);
     let index = far.link("two").unwrap().unwrap().index;
     let addresses = far.addresses().unwrap();
     for (address, bits) in [(v4, 24), (v6, 120)] {
@@ -173,4 +182,21 @@ fn what_is_missing_is_named() {
         error.to_string(),
         "cannot route by way of 10.0.0.1 on link lo"
     );
+}
+
+#[test]
+fn a_bridge_can_refuse_senders_that_are_not_behind_it() {
+    let here = NetNs::new();
+    let mut net = here.inside(Rtnetlink::open).unwrap();
+    let bridge = Bridge {
+        name: "strict".to_owned(),
+        mac: Mac([2, 0, 0, 0, 0, 1]),
+        mtu: 1500,
+    };
+    net.add_bridge(&bridge).unwrap();
+    let setting =
+        || here.inside(|| std::fs::read_to_string("/proc/sys/net/ipv4/conf/strict/rp_filter"));
+    net.set("strict", &Change::ReversePath).unwrap();
+    net.set("strict", &Change::ReversePath).unwrap();
+    assert_eq!(setting().unwrap().trim(), "1");
 }

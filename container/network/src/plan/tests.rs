@@ -79,6 +79,7 @@ fn act(world: &mut Observed, names: &Names, step: &Step) {
             assert!(link.master.is_some());
             link.is_hairpin = true;
         }
+        Step::ReversePath(link) => assert!(!find(world, names, link).link.is_up),
         Step::Mtu { link, mtu, .. } => find(world, names, link).link.mtu = *mtu,
         Step::Address {
             link,

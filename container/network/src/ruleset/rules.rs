@@ -30,6 +30,10 @@ impl Ruleset<'_> {
             Rule::new().not_in_set(Field::IifName, "bridges").accept(),
             Rule::new().concat_vmap(&[Field::IifName, Field::IpSaddr], "senders4"),
             Rule::new().concat_vmap(&[Field::IifName, Field::Ip6Saddr], "senders6"),
+            // Answers of what is behind a container that routes. The bridge's reverse path filter
+            // has let only senders pass that are routed by way of it, so nobody answers for others;
+            // IPv6 has no such filter.
+            established(Rule::new().ipv4()),
             Rule::new()
                 .counter()
                 .drop()
@@ -44,7 +48,7 @@ impl Ruleset<'_> {
     }
 
     pub(super) fn host_rules(&self) -> Vec<Rule> {
-        let mut rules = vec![established()];
+        let mut rules = vec![established(Rule::new())];
         rules.extend(
             NEIGHBOUR_MESSAGES
                 .map(|kind| header_byte(Rule::new().ipv6().l4proto(ICMPV6), 0, kind).accept()),
@@ -66,7 +70,7 @@ impl Ruleset<'_> {
         let prefix = cut(&record.handle, LOG_PREFIX);
         let prefix = format!("{prefix} ");
         let newest_first = record.net_out.iter().rev();
-        let mut rules = vec![established()];
+        let mut rules = vec![established(Rule::new())];
         rules.extend(newest_first.flat_map(|rule| rule.expand(&prefix, self.settings.log)));
         // Seen here only where bridged packets pass the IP hooks (br_netfilter).
         rules.extend(networks(record).map(|network| network.accept()));
@@ -134,9 +138,8 @@ pub(super) fn sources() -> Vec<Rule> {
     ]
 }
 
-fn established() -> Rule {
-    Rule::new()
-        .ct_state(CtState::Established | CtState::Related)
+fn established(rule: Rule) -> Rule {
+    rule.ct_state(CtState::Established | CtState::Related)
         .accept()
 }
 
