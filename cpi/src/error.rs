@@ -187,8 +187,8 @@ impl Error {
         CpiError {
             kind: kind.name().to_owned(),
             message: chain(self),
-            // Directors look at it in this one case.
-            ok_to_retry: kind == ErrorKind::VmCreationFailed && self.may_pass(),
+            // Stock directors look at it where a machine could not be made, Warren's everywhere.
+            ok_to_retry: self.may_pass(),
         }
     }
 }

@@ -87,6 +87,9 @@ pub fn add_name_servers(networks: &mut Networks, of_host: impl FnOnce() -> Vec<S
     }
 }
 
+/// Where a machine has a name server of its own, which only it reaches.
+const OWN: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(169, 254, 0, 2));
+
 /// Servers in the text of a `resolv.conf`; those that only the host itself can reach are left out.
 #[must_use]
 pub fn name_servers(resolv_conf: &str) -> Vec<String> {
@@ -94,7 +97,7 @@ pub fn name_servers(resolv_conf: &str) -> Vec<String> {
         let mut words = line.split_ascii_whitespace();
         let is_one = words.next() == Some("nameserver");
         let address: std::net::IpAddr = words.next().filter(|_| is_one)?.parse().ok()?;
-        (!address.is_loopback()).then(|| address.to_string())
+        (!address.is_loopback() && address != OWN).then(|| address.to_string())
     };
     resolv_conf.lines().filter_map(address).take(8).collect()
 }

@@ -21,6 +21,8 @@ use crate::{Error, mounts};
 
 /// What ids of light stemcells begin with.
 const LIGHT: &str = "light://";
+/// What names of archives at the Garden server begin with.
+const ARCHIVE: &str = "file:///";
 /// The formats that are light.
 const LIGHT_FORMATS: [&str; 2] = ["docker-light", "warden-light"];
 /// Documents beside an image, either of which tells its formats.
@@ -76,6 +78,11 @@ fn pinned(reference: &str, digest: &str) -> Result<String, Error> {
     if digest.is_empty() {
         return Ok(reference.to_owned());
     }
+    if reference.starts_with(ARCHIVE) {
+        return Err(Error::Value(format!(
+            "light stemcell: an archive has no digest, but image_reference {reference} comes with {digest}"
+        )));
+    }
     let hex = digest.strip_prefix("sha256:").unwrap_or_default();
     if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Error::Value(format!(
@@ -123,7 +130,11 @@ pub(crate) fn light_id(reference: &str) -> String {
 /// What Garden is told of a stemcell.
 pub(crate) fn image(places: &Places, cid: &str) -> Result<String, Error> {
     if let Some(reference) = cid.strip_prefix(LIGHT) {
-        return Ok(format!("docker://{reference}"));
+        // An archive that Garden reads where it is, or a name in a registry.
+        return Ok(match reference.starts_with(ARCHIVE) {
+            true => reference.to_owned(),
+            false => format!("docker://{reference}"),
+        });
     }
     let missing = || Error::Value(format!("Expected to find stemcell '{cid}'"));
     if !is_id(cid) {

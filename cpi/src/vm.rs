@@ -14,12 +14,15 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::mount::MountPropagationFlags;
 use warren_garden_client::Client;
 use warren_wire_garden::error::text::BEING_DESTROYED;
+use warren_wire_garden::info::ContainerInfo;
 
 use crate::mounts::{bind, clear, missing_is_fine, remove_mount_points};
 use crate::name::is_id;
 use crate::place::Places;
 use crate::{Error, mounts};
 
+/// How Garden calls a container whose processes have ended.
+const STOPPED: &str = ContainerInfo::STOPPED;
 /// How long somebody else's removal of the same container is waited for.
 const OTHERS: Duration = Duration::from_secs(60);
 
@@ -219,16 +222,28 @@ pub(crate) fn expect(garden: &Client, cid: &str) -> Result<(), Error> {
     }
 }
 
-/// Whether there is such a machine; only its own properties are asked for.
+/// Whether there is such a machine, and it can run: a container whose first process has ended never
+/// runs again. Nothing is asked about other containers.
 pub(crate) fn exists(garden: &Client, cid: &str) -> Result<bool, Error> {
     if !is_id(cid) {
         return Ok(false);
     }
-    match garden.properties(cid) {
+    match garden.info(cid) {
+        // Said of one that has ended, and of one that was told to stop its processes.
+        Ok(info) if info.state == STOPPED => can_run(garden, cid),
         Ok(_) => Ok(true),
         Err(error) if error.is_unknown_container() => Ok(false),
         Err(error) => Err(Error::garden(format!("look for the container {cid}"), cid)(
             error,
         )),
+    }
+}
+
+/// Whether anything can be had from inside.
+fn can_run(garden: &Client, cid: &str) -> Result<bool, Error> {
+    match garden.stream_out(cid, "root", "/etc/hostname") {
+        Ok(_) => Ok(true),
+        Err(error) if error.refusal().is_some() => Ok(false),
+        Err(error) => Err(Error::garden(format!("look into the container {cid}"), cid)(error)),
     }
 }

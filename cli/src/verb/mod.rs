@@ -2,6 +2,7 @@
 
 mod bpm;
 mod cgroup;
+mod completions;
 mod container;
 mod cpi;
 mod device;
@@ -9,9 +10,12 @@ pub mod director;
 mod doctor;
 mod firewall;
 mod init;
+mod man_pages;
 mod monit;
+pub mod nested;
 mod release;
 mod rootfs;
+mod sandbox;
 mod serve;
 mod stemcell;
 
@@ -29,6 +33,7 @@ pub enum Verb {
     /// Look at control groups
     #[command(subcommand)]
     Cgroup(cgroup::Verb),
+    Completions(completions::Arguments),
     /// Make and use containers of a Garden server
     Container(container::Arguments),
     Cpi(cpi::Arguments),
@@ -39,6 +44,7 @@ pub enum Verb {
     #[command(subcommand)]
     Firewall(firewall::Verb),
     Init(init::Arguments),
+    ManPages(man_pages::Arguments),
     Monit(monit::Arguments),
     /// Make releases, and look at them
     #[command(subcommand)]
@@ -46,6 +52,7 @@ pub enum Verb {
     /// Make root file systems, and look at the store they are made in
     #[command(subcommand)]
     Rootfs(rootfs::Verb),
+    Sandbox(sandbox::Arguments),
     /// Run a server
     #[command(subcommand)]
     Serve(serve::Verb),
@@ -53,6 +60,8 @@ pub enum Verb {
     #[command(subcommand)]
     Stemcell(stemcell::Verb),
     Doctor(doctor::Arguments),
+    #[command(flatten)]
+    Nested(nested::Verb),
     #[command(flatten)]
     Director(director::Verb),
 }
@@ -63,17 +72,21 @@ impl Verb {
         match self {
             Verb::Bpm(arguments) => arguments.run(format),
             Verb::Cgroup(verb) => verb.run(format),
+            Verb::Completions(arguments) => arguments.run(format),
             Verb::Container(arguments) => arguments.run(format),
             Verb::Cpi(arguments) => arguments.run(format),
             Verb::Device(verb) => verb.run(format),
             Verb::Firewall(verb) => verb.run(format),
             Verb::Init(arguments) => arguments.run(format),
+            Verb::ManPages(arguments) => arguments.run(format),
             Verb::Monit(arguments) => arguments.run(format),
             Verb::Release(verb) => verb.run(format),
             Verb::Rootfs(verb) => verb.run(format),
+            Verb::Sandbox(arguments) => arguments.run(format),
             Verb::Serve(verb) => verb.run(format),
             Verb::Stemcell(verb) => verb.run(format),
             Verb::Doctor(arguments) => arguments.run(format),
+            Verb::Nested(verb) => verb.run(format),
             Verb::Director(verb) => verb.run(format),
         }
     }

@@ -26,8 +26,6 @@ pub struct Api {
     pub cloud: CloudOptions,
     /// The director's own certificates; empty means that nobody looks after them.
     pub certificates: Vec<Certificate>,
-    /// Whether `/metrics` is answered; `/healthz` always is.
-    pub metrics: bool,
 }
 
 /// What `GET /info` says.

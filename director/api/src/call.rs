@@ -21,6 +21,8 @@ pub(crate) struct Call {
     pub api: Arc<Api>,
     /// The user's name; empty for nobody.
     pub user: String,
+    /// What logs call this request.
+    pub request_id: Arc<str>,
     pub rights: Rights,
     pub params: Vec<(&'static str, String)>,
     pub query: Query,
@@ -37,6 +39,7 @@ impl Call {
         Self {
             api,
             user: String::new(),
+            request_id: Arc::from(""),
             rights: Rights::default(),
             params: Vec::new(),
             query: Query::default(),

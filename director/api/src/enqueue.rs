@@ -38,6 +38,7 @@ pub(crate) async fn enqueue(call: &Call, wanted: Wanted<'_>) -> Result<Response,
         deployment: wanted.deployment.map(|(name, _)| name),
         teams: wanted.deployment.map_or("[]", |(_, teams)| teams),
         context_id: &context,
+        request_id: &call.request_id,
     };
     let mut tx = call.api.store.begin().await?;
     let id = match tasks::twin(&mut *tx, &new, now() - TWINS).await? {
@@ -45,6 +46,7 @@ pub(crate) async fn enqueue(call: &Call, wanted: Wanted<'_>) -> Result<Response,
         None => tasks::enqueue(&mut *tx, &new).await?,
     };
     tx.commit().await.map_err(|error| Failure::fault(&error))?;
+    call.api.store.wake().await;
     Ok(answer::task(id))
 }
 

@@ -30,4 +30,5 @@ mod serve;
 mod upload;
 
 pub use api::{Api, Certificate, Features, Info, User};
+pub use metrics::{Counted, metrics_router};
 pub use serve::router;

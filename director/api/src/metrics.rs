@@ -1,15 +1,31 @@
-//! Whether the director lives, and how it does, for machines: `/healthz` and `/metrics`, without a
-//! password.
+//! Whether the director lives, and how it does, for machines.
+//!
+//! ```text
+//! GET /healthz       at the API's port: 200 if the database answers
+//! GET /metrics       at a port of its own, without a password: gauges out of the rows, and what all
+//!                    processes of the director have counted
+//! GET /api_metrics   there as well: requests by method and path
+//! ```
+//!
+//! Names of gauges and the two paths are stock's, and so is the port (9091), but there it is a process
+//! of its own behind mutual TLS.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::Router;
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
-use warren_director_store::tasks;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get as at;
+use warren_director_store::configs::{self, Filter};
+use warren_director_store::{Store, attributes, ips, tasks};
+use warren_lib_telemetry::metrics::{Counter, Snapshot, Timing};
+use warren_wire_manifest::check::read_manifest;
+use warren_wire_manifest::cloud_config::{self, CloudConfig, CloudOptions, NetworkKind};
+use warren_wire_manifest::yaml::Value;
 
 use crate::answer::empty;
 use crate::call::Call;
@@ -17,90 +33,23 @@ use crate::failure::Failure;
 use crate::route::{Route, get};
 use crate::scopes::Need;
 
-/// Upper bounds of the classes of durations, in milliseconds.
-const BOUNDS: [u64; 7] = [5, 20, 100, 500, 2_000, 10_000, 60_000];
+/// What begins the names of all metrics about requests.
+const HTTP: &str = "http_server_";
 
-#[derive(Default)]
-struct Requests {
-    count: u64,
-    /// Nanoseconds.
-    time: u128,
-    classes: [u64; BOUNDS.len()],
-}
+static REQUESTS: Counter = Counter::new(
+    "http_server_requests_total",
+    "The total number of HTTP requests handled by the director.",
+);
+static DURATIONS: Timing = Timing::new(
+    "http_server_request_duration_seconds",
+    "The HTTP response duration of the director.",
+);
 
-/// Requests by method, route and status since the start. Routes are patterns, so there are few.
-#[derive(Default)]
-pub(crate) struct Metrics(Mutex<BTreeMap<(&'static str, &'static str, u16), Requests>>);
-
-impl Metrics {
-    /// Counts an answer.
-    pub(crate) fn record(
-        &self,
-        method: &'static str,
-        route: &'static str,
-        status: u16,
-        time: Duration,
-    ) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let requests = all.entry((method, route, status)).or_default();
-        requests.count += 1;
-        requests.time += time.as_nanos();
-        for (class, bound) in requests.classes.iter_mut().zip(BOUNDS) {
-            *class += u64::from(time <= Duration::from_millis(bound));
-        }
-    }
-
-    /// Prometheus' text format.
-    fn text(&self, tasks: &[(String, i64)]) -> String {
-        let mut out = String::new();
-        out.push_str(
-            "# HELP bosh_director_tasks Tasks by state.\n# TYPE bosh_director_tasks gauge\n",
-        );
-        for (state, count) in tasks {
-            // Writing to a string cannot fail, here and below.
-            let _ = writeln!(out, "bosh_director_tasks{{state=\"{state}\"}} {count}");
-        }
-        out.push_str(
-            "# HELP bosh_director_http_request_duration_seconds Answers by method, route and status.\n\
-             # TYPE bosh_director_http_request_duration_seconds histogram\n",
-        );
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((method, route, status), requests) in all.iter() {
-            let labels = format!("method=\"{method}\",route=\"{route}\",status=\"{status}\"");
-            let name = "bosh_director_http_request_duration_seconds";
-            for (class, bound) in requests.classes.iter().zip(BOUNDS) {
-                let seconds = Duration::from_millis(bound).as_secs_f64();
-                let _ = writeln!(out, "{name}_bucket{{{labels},le=\"{seconds}\"}} {class}");
-            }
-            let _ = writeln!(
-                out,
-                "{name}_bucket{{{labels},le=\"+Inf\"}} {}",
-                requests.count
-            );
-            let time = u64::try_from(requests.time).unwrap_or(u64::MAX);
-            let seconds = Duration::from_nanos(time).as_secs_f64();
-            let _ = writeln!(out, "{name}_sum{{{labels}}} {seconds}");
-            let _ = writeln!(out, "{name}_count{{{labels}}} {}", requests.count);
-        }
-        out
-    }
-}
-
-/// `GET /metrics`.
-pub(crate) fn route(metrics: &Arc<Metrics>) -> Route {
-    let metrics = Arc::clone(metrics);
-    get("/metrics", Need::Nobody, move |call: Call| {
-        let metrics = Arc::clone(&metrics);
-        async move {
-            let tasks = tasks::count_by_state(call.api.store.pool()).await?;
-            let mut response = Response::new(Body::from(metrics.text(&tasks)));
-            response.headers_mut().insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("text/plain; version=0.0.4"),
-            );
-            Ok(response)
-        }
-    })
+/// Counts an answer; `path` is the pattern of a route, of which there are few.
+pub(crate) fn record(method: &'static str, path: &'static str, status: u16, time: Duration) {
+    let code = status.to_string();
+    REQUESTS.count(&[("code", &code), ("method", method), ("path", path)]);
+    DURATIONS.observe(&[("method", method), ("path", path)], time);
 }
 
 /// `GET /healthz`: 200 if the database answers.
@@ -111,4 +60,157 @@ pub(crate) fn health() -> Route {
 async fn healthz(call: Call) -> Result<Response, Failure> {
     tasks::find(call.api.store.pool(), 0).await?;
     Ok(empty(StatusCode::OK))
+}
+
+/// What the processes of a director have counted, asked for at each scrape.
+pub type Counted = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Snapshot> + Send>> + Send + Sync>;
+
+#[derive(Clone)]
+struct Metrics {
+    store: Store,
+    cloud: CloudOptions,
+    counted: Counted,
+}
+
+/// Serves `/metrics` and `/api_metrics`.
+pub fn metrics_router(store: Store, cloud: CloudOptions, counted: Counted) -> Router {
+    Router::new()
+        .route("/metrics", at(director))
+        .route("/api_metrics", at(requests))
+        .with_state(Metrics {
+            store,
+            cloud,
+            counted,
+        })
+}
+
+async fn director(State(metrics): State<Metrics>) -> Response {
+    match gauges(&metrics.store, &metrics.cloud).await {
+        Ok(mut all) => {
+            let mut counted = (metrics.counted)().await;
+            counted.retain(|name| !name.starts_with(HTTP));
+            all.merge(counted);
+            text(&all)
+        }
+        Err(failure) => failure.into_response(),
+    }
+}
+
+async fn requests(State(metrics): State<Metrics>) -> Response {
+    let mut all = (metrics.counted)().await;
+    all.retain(|name| name.starts_with(HTTP));
+    text(&all)
+}
+
+fn text(all: &Snapshot) -> Response {
+    let mut response = all.text().into_response();
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; version=0.0.4"),
+    );
+    response
+}
+
+/// What the rows say.
+async fn gauges(store: &Store, cloud: &CloudOptions) -> Result<Snapshot, Failure> {
+    let pool = store.pool();
+    let mut all = Snapshot::default();
+    let paused = attributes::get(pool, attributes::RESURRECTION_PAUSED).await?;
+    let is = |yes: bool| f64::from(u8::from(yes));
+    all.set(
+        "bosh_resurrection_enabled",
+        "Is resurrection enabled? 0 for disabled, 1 for enabled",
+        &[],
+        is(paused.as_deref() != Some("true")),
+    );
+    let deploy = configs::list(pool, &newest("deploy")).await?;
+    all.set(
+        "bosh_deploy_config_enabled",
+        "Is a config of type deploy uploaded? 0 for no, 1 for yes",
+        &[],
+        is(!deploy.is_empty()),
+    );
+    let mut gauge = |name: &str, help: &str, labels: &[(&'static str, &str)], count: u128| {
+        // Counts beyond 2^53 of anything are addresses of IPv6, of which nobody counts the last.
+        #[expect(clippy::cast_precision_loss, reason = "see above")]
+        all.set(name, help, labels, count as f64);
+    };
+    for (state, kind, count) in tasks::count_by_kind(pool).await? {
+        let count = u128::from(count.unsigned_abs());
+        let labels = [("state", state.as_str()), ("type", kind.as_str())];
+        // Only these two are stock's; the others are under a name of our own.
+        let waits = matches!(state.as_str(), "processing" | "queued");
+        if waits {
+            gauge("bosh_tasks_total", "Number of BOSH tasks", &labels, count);
+        }
+        gauge(
+            "bosh_director_tasks",
+            "Tasks by state and type",
+            &labels,
+            count,
+        );
+    }
+    let used = ips::list(pool).await?;
+    for (name, size) in pools(store, cloud).await? {
+        let taken = used
+            .iter()
+            .filter(|ip| ip.network_name == name && !*ip.static_address)
+            .count();
+        let free = size.saturating_sub(taken as u128);
+        let label = name.to_lowercase().replace(['-', ' '], "_");
+        let labels = [("name", label.as_str())];
+        gauge(
+            "bosh_networks_dynamic_ips_total",
+            "Size of network pool for all dynamically allocated IPs",
+            &labels,
+            size,
+        );
+        gauge(
+            "bosh_networks_dynamic_free_ips_total",
+            "Number of dynamical free IPs left per network",
+            &labels,
+            free,
+        );
+    }
+    Ok(all)
+}
+
+fn newest(kind: &str) -> Filter<'_> {
+    Filter {
+        kind: Some(kind),
+        name: None,
+        limit: Some(1),
+    }
+}
+
+/// Manual networks, and how many addresses each has for those who ask for none in particular. A cloud
+/// config that cannot be read as it is, because of placeholders, has none.
+async fn pools(store: &Store, options: &CloudOptions) -> Result<Vec<(String, u128)>, Failure> {
+    let all = configs::list(store.pool(), &newest("cloud")).await?;
+    let read = || {
+        let values: Vec<Value> = all
+            .iter()
+            .map(|config| read_manifest(&config.content, "config").map(Value::Map))
+            .collect::<Result<_, _>>()
+            .ok()?;
+        let merged = cloud_config::merged(&values).ok()?;
+        CloudConfig::parse(&merged, options).ok()
+    };
+    let networks = read().map(|cloud| cloud.networks).unwrap_or_default();
+    Ok(networks
+        .into_iter()
+        .filter_map(|network| match network.kind {
+            NetworkKind::Manual { subnets, .. } => Some((network.name, subnets)),
+            _ => None,
+        })
+        .map(|(name, subnets)| {
+            let size = subnets.iter().map(|subnet| {
+                let all = subnet.range.map_or(0, |range| range.range().count());
+                let kept = subnet.restricted.iter().chain(&subnet.static_ips);
+                let kept: u128 = kept.map(|one| one.range().count()).sum();
+                all.saturating_sub(kept)
+            });
+            (name, size.sum())
+        })
+        .collect())
 }

@@ -26,6 +26,8 @@ pub(crate) enum Need {
     Read,
     /// Administrators and who has this scope.
     Scope(&'static str),
+    /// Administrators and who has both of these.
+    Scopes(&'static str, &'static str),
 }
 
 /// A user's scopes, understood.
@@ -80,8 +82,13 @@ impl Rights {
                     self.read || !self.admin_of.is_empty() || !self.reader_of.is_empty()
                 }
                 Need::Read => self.read,
-                Need::Scope(scope) => self.others.iter().any(|other| other == scope),
+                Need::Scope(scope) => self.has(scope),
+                Need::Scopes(one, two) => self.has(one) && self.has(two),
             }
+    }
+
+    fn has(&self, scope: &str) -> bool {
+        self.others.iter().any(|other| other == scope)
     }
 
     /// Whether something of `teams` may be looked at.
@@ -130,6 +137,7 @@ pub(crate) fn wanted(need: Need, uuid: &str, teams: &[String]) -> String {
         }
         Need::Read => readers(&mut all),
         Need::Scope(scope) => all.push(scope.to_owned()),
+        Need::Scopes(one, two) => all.push(format!("({one} AND {two})")),
     }
     all.join(", ")
 }
@@ -162,5 +170,13 @@ mod tests {
         let uploader = rights(&["bosh.releases.upload"]);
         assert!(uploader.meet(Need::Scope("bosh.releases.upload"), &[]));
         assert!(!uploader.meet(Need::Scope("bosh.stemcells.upload"), &[]));
+        let both = Need::Scopes("bosh.dynamic-disks.create", "bosh.dynamic-disks.attach");
+        assert!(!rights(&["bosh.dynamic-disks.create"]).meet(both, &[]));
+        let all = ["bosh.dynamic-disks.attach", "bosh.dynamic-disks.create"];
+        assert!(rights(&all).meet(both, &[]));
+        assert!(
+            wanted(both, "u", &[])
+                .ends_with(", (bosh.dynamic-disks.create AND bosh.dynamic-disks.attach)")
+        );
     }
 }

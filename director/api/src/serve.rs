@@ -2,6 +2,10 @@
 //!
 //! The head of a request decides all three, so that nobody sends gigabytes to be told that they may
 //! not: the body is asked for by the endpoint.
+//!
+//! Each request has an id, the client's `X-Bosh-Request-Id` or a new one. The answer carries it, and so
+//! does whatever is logged for the request, for the task that it makes, and for what that asks of CPI
+//! and agents. Of a request nothing else is logged but who asked for what: no query, header or body.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,54 +15,45 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 
+use serde_json::json;
+use warren_director_store::uuid;
+use warren_lib_telemetry::{Context, Level, context, log};
+
 use crate::call::{self, Call};
 use crate::failure::Failure;
-use crate::metrics::Metrics;
 use crate::query::{Query, segments};
 use crate::route::Route;
 use crate::scopes::{Need, Rights, wanted};
 use crate::{Api, auth, endpoints};
 
+/// The header of a request's id.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-bosh-request-id");
+
 struct Server {
     api: Arc<Api>,
     routes: Vec<Route>,
-    metrics: Arc<Metrics>,
 }
 
 /// All endpoints of a director.
 pub fn router(api: Api) -> Router {
-    let metrics = Arc::new(Metrics::default());
     let mut routes = endpoints::all();
     routes.push(crate::metrics::health());
-    if api.metrics {
-        routes.push(crate::metrics::route(&metrics));
-    }
     let server = Server {
         api: Arc::new(api),
         routes,
-        metrics,
     };
     Router::new().fallback(answer).with_state(Arc::new(server))
 }
 
 async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response {
-    let begun = Instant::now();
-    let method = request.method().clone();
-    let (pattern, mut response) = match server.dispatch(request).await {
-        (pattern, Ok(response)) => (pattern, response),
-        (pattern, Err(failure)) => (pattern, failure.into_response()),
+    let given = request.headers().get(REQUEST_ID);
+    let given = given.and_then(|value| context::acceptable(value.to_str().ok()?));
+    let id: Arc<str> = given.map_or_else(|| uuid::new().into(), Into::into);
+    let about = Context {
+        request: Arc::clone(&id),
+        task: None,
     };
-    let headers = response.headers_mut();
-    headers.insert(
-        HeaderName::from_static("x-content-type-options"),
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let method = known(&method);
-    server
-        .metrics
-        .record(method, pattern, response.status().as_u16(), begun.elapsed());
-    response
+    context::within(about, server.answer(&id, request)).await
 }
 
 /// A method's name; anybody can make up others, which must not become rows of their own.
@@ -74,8 +69,52 @@ fn known(method: &Method) -> &'static str {
 }
 
 impl Server {
+    /// Answers, and tells of it.
+    async fn answer(&self, id: &Arc<str>, request: Request) -> Response {
+        let begun = Instant::now();
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        let user = auth::user(request.headers(), &self.api.users);
+        let user = user.map(|user| user.name.clone()).unwrap_or_default();
+        let (pattern, mut response) = match self.dispatch(id, request).await {
+            (pattern, Ok(response)) => (pattern, response),
+            (pattern, Err(failure)) => (pattern, failure.into_response()),
+        };
+        let headers = response.headers_mut();
+        headers.insert(
+            HeaderName::from_static("x-content-type-options"),
+            HeaderValue::from_static("nosniff"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Ok(id) = HeaderValue::from_str(id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        let method = known(&method);
+        let (status, took) = (response.status().as_u16(), begun.elapsed());
+        crate::metrics::record(method, pattern, status, took);
+        let mut fields = vec![
+            ("method", json!(method)),
+            ("path", json!(path)),
+            ("status", json!(status)),
+            ("ms", log::milliseconds(took)),
+            ("user", json!(user)),
+        ];
+        // The task that it has made.
+        if status == 302
+            && let Some(place) = response.headers().get(header::LOCATION)
+        {
+            fields.push(("location", json!(place.to_str().unwrap_or_default())));
+        }
+        log::line(Level::Info, "request", &fields);
+        response
+    }
+
     /// The pattern of the route, and the answer.
-    async fn dispatch(&self, request: Request) -> (&'static str, Result<Response, Failure>) {
+    async fn dispatch(
+        &self,
+        id: &Arc<str>,
+        request: Request,
+    ) -> (&'static str, Result<Response, Failure>) {
         let (head, body) = request.into_parts();
         let path = head.uri.path();
         let kind = head.headers.get(header::CONTENT_TYPE);
@@ -106,6 +145,7 @@ impl Server {
         let rights = Rights::new(scopes, &self.api.info.uuid);
         let mut call = Call::new(Arc::clone(&self.api), head.headers, body);
         (call.user, call.rights, call.params) = (name, rights, params);
+        call.request_id = Arc::clone(id);
         call.query = Query::parse(head.uri.query().unwrap_or_default());
         let answer = match self.check(&mut call, route.need).await {
             Ok(()) => (route.answer)(call).await,

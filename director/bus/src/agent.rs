@@ -12,12 +12,30 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::{Bus, Error};
+use crate::{Bus, Error, calls};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(45);
-/// How often questions that change nothing are repeated when there is no answer.
-const RETRIES: u32 = 2;
+/// The same for questions that change nothing, before they are asked once more: what is lost with a
+/// connection is not waited for long.
+const PATIENCES: [Duration; 3] = [
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+    Duration::from_secs(45),
+];
+/// Tasks that may be begun twice for one, where nobody knows whether the first request or its answer was
+/// lost with a connection: the second finds done what the first has done.
+const REPEATABLE: [&str; 9] = [
+    "prepare",
+    "apply",
+    "stop",
+    "list_disk",
+    "mount_disk",
+    "upload_blob",
+    "update_settings",
+    "add_persistent_disk",
+    "remove_persistent_disk",
+];
 /// The first pause before a task is asked for, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
@@ -73,13 +91,13 @@ impl Agent {
 
     /// As [`Agent::ask`], asked again when there is no answer: only for what changes nothing.
     async fn ask_again(&self, method: &str, arguments: Vec<Value>) -> Result<Value, Error> {
-        let mut left = RETRIES;
-        loop {
-            match self.ask(method, arguments.clone(), PATIENCE).await {
-                Err(error) if error.is_timeout() && left > 0 => left -= 1,
+        for patience in PATIENCES {
+            match self.ask(method, arguments.clone(), patience).await {
+                Err(error) if error.is_timeout() => {}
                 answer => return answer,
             }
         }
+        self.ask(method, arguments, PATIENCE).await
     }
 
     /// Asks something that becomes a task, and waits for its end; the answer is its value.
@@ -92,10 +110,27 @@ impl Agent {
         arguments: Vec<Value>,
         cancelled: &impl Cancelled,
     ) -> Result<Value, Error> {
-        let answer = self.ask(method, arguments, PATIENCE).await?;
+        let begun = Instant::now();
+        // The answer is the task's id and comes at once, whatever the task is.
+        let answer = match REPEATABLE.contains(&method) {
+            true => self.ask_again(method, arguments).await?,
+            false => self.ask(method, arguments, PATIENCE).await?,
+        };
         let Some(task) = task_of(&answer) else {
             return Ok(answer);
         };
+        let end = self.wait_for(&task, method, cancelled).await;
+        calls::ended(&self.id, method, begun.elapsed(), &end);
+        end
+    }
+
+    /// Waits for the end of a task of the agent.
+    async fn wait_for(
+        &self,
+        task: &str,
+        method: &str,
+        cancelled: &impl Cancelled,
+    ) -> Result<Value, Error> {
         let mut pause = PAUSES.0;
         loop {
             sleep(pause).await;
@@ -169,7 +204,7 @@ impl Agent {
     /// # Errors
     /// [`Error`].
     pub async fn start(&self) -> Result<(), Error> {
-        self.ask("start", Vec::new(), PATIENCE).await.map(drop)
+        self.ask_again("start", Vec::new()).await.map(drop)
     }
 
     /// Runs a script of all jobs; an agent too old for it has none.

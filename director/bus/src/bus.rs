@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use warren_lib_nats::{Client, Event, Events, Message, ServerUrl, Tls};
+use warren_lib_telemetry::context;
 use warren_wire_agent::envelope::{PROTOCOL, Request, Response};
 use warren_wire_agent::subject;
 
-use crate::{Agent, Error};
+use crate::{Agent, Error, calls};
 
 /// Where the bus is, and as whom to connect.
 #[derive(Debug, Clone)]
@@ -141,7 +142,7 @@ impl Bus {
             })
     }
 
-    /// Asks an agent and waits for its answer.
+    /// Asks an agent, waits for its answer, and tells of it.
     pub(crate) async fn ask(
         &self,
         agent: &str,
@@ -149,8 +150,27 @@ impl Bus {
         arguments: Vec<Value>,
         patience: Duration,
     ) -> Result<Value, Error> {
+        let begun = Instant::now();
+        let answer = self.send(agent, method, arguments, patience).await;
+        calls::answered(agent, method, begun.elapsed(), &answer);
+        answer
+    }
+
+    /// Asks an agent and waits for its answer.
+    async fn send(
+        &self,
+        agent: &str,
+        method: &str,
+        arguments: Vec<Value>,
+        patience: Duration,
+    ) -> Result<Value, Error> {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{number:08x}-{:08x}", std::process::id());
+        // An agent's log names what it answers to, and so the request that it was asked for.
+        let about = context::current().request;
+        let id = match about.is_empty() {
+            true => format!("{:08x}-{number:08x}", std::process::id()),
+            false => format!("{about}-{number:08x}"),
+        };
         let request = Request {
             protocol: PROTOCOL,
             method: method.to_owned(),

@@ -9,6 +9,7 @@
 
 mod agent;
 mod bus;
+mod calls;
 mod error;
 mod users;
 

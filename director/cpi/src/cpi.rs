@@ -3,14 +3,41 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 use warren_wire_cpi::{Call, ErrorKind, Request, Response, Version};
 
-use crate::Error;
 use crate::methods::Info;
-use crate::process;
+use crate::{Error, calls, process};
+
+/// How long a CPI that says that it may help is left alone between tries: what it works with is being
+/// started again, say.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1600),
+    Duration::from_millis(3200),
+];
+
+/// Whether a call may be made twice for one.
+fn is_repeatable(call: &Call) -> bool {
+    matches!(
+        call,
+        Call::HasVm { .. }
+            | Call::HasDisk { .. }
+            | Call::DeleteVm { .. }
+            | Call::DeleteDisk { .. }
+            | Call::DeleteStemcell { .. }
+            | Call::SetVmMetadata { .. }
+            | Call::SetDiskMetadata { .. }
+            | Call::AttachDisk { .. }
+            | Call::DetachDisk { .. }
+            | Call::GetDisks { .. }
+    )
+}
 
 /// Where lines about calls go: the task's CPI log.
 pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
@@ -47,6 +74,25 @@ impl Cpi {
             requests: Arc::new(AtomicU32::new(std::process::id())),
             log,
         }
+    }
+
+    /// Another CPI of the same director, with what a CPI config says of it.
+    #[must_use]
+    pub fn another(&self, program: PathBuf, properties: Map<String, Value>) -> Self {
+        let settings = Settings {
+            command: vec![program],
+            director_uuid: self.settings.director_uuid.clone(),
+            properties,
+            preferred_version: self.settings.preferred_version,
+        };
+        // Whoever calls it says where its lines go.
+        Self::new(settings, Arc::new(|_| ()))
+    }
+
+    /// Where lines about its calls go.
+    #[must_use]
+    pub fn log(&self) -> Log {
+        Arc::clone(&self.log)
     }
 
     /// The same CPI with another log.
@@ -103,21 +149,53 @@ impl Cpi {
     /// [`Error`].
     pub async fn call(&self, call: &Call, stemcell_api: Option<i64>) -> Result<Value, Error> {
         let version = self.info().await?.api_version;
-        self.send(call, Some(version), stemcell_api).await
+        let mut pauses = PAUSES.iter();
+        loop {
+            let answer = self.send(call, Some(version), stemcell_api).await;
+            match answer {
+                Err(error)
+                    if error.ok_to_retry() && !error.is_unsupported() && is_repeatable(call) =>
+                {
+                    let Some(pause) = pauses.next() else {
+                        return Err(error);
+                    };
+                    (self.log)(&format!("{error}: tried again"));
+                    tokio::time::sleep(*pause).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 
+    /// Makes a call and tells of it.
     async fn send(
         &self,
         call: &Call,
         version: Option<Version>,
         stemcell_api: Option<i64>,
     ) -> Result<Value, Error> {
+        let begun = std::time::Instant::now();
+        // As stock's look, which CPIs have in their logs; ours have the request's id beside it.
         let number = self
             .requests
             .fetch_add(1, Ordering::Relaxed)
             .wrapping_mul(2_654_435_761)
             % 1_000_000;
         let request_id = format!("cpi-{number:06}");
+        let answer = self
+            .exchange(call, version, stemcell_api, &request_id)
+            .await;
+        calls::answered(call.method(), &request_id, begun.elapsed(), &answer);
+        answer
+    }
+
+    async fn exchange(
+        &self,
+        call: &Call,
+        version: Option<Version>,
+        stemcell_api: Option<i64>,
+        request_id: &str,
+    ) -> Result<Value, Error> {
         let mut context = Map::new();
         context.insert("director_uuid".into(), json!(self.settings.director_uuid));
         context.insert("request_id".into(), json!(request_id));
@@ -150,7 +228,7 @@ impl Cpi {
         let answer = response?;
         let wrong = |reason: String| Error::Response {
             method,
-            request_id: request_id.clone(),
+            request_id: request_id.to_owned(),
             reason,
         };
         let response: Response = serde_json::from_slice(&answer.output).map_err(|error| {
@@ -168,7 +246,7 @@ impl Cpi {
                 name: error.kind,
                 message: error.message,
                 method,
-                request_id,
+                request_id: request_id.to_owned(),
                 ok_to_retry: error.ok_to_retry,
             }),
         }

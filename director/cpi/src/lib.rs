@@ -3,6 +3,7 @@
 //! What the CPI can is asked once and remembered; stock asks before each call, which doubles the
 //! processes. Nothing of a request is logged but its method and id, for it carries keys.
 
+mod calls;
 mod cpi;
 mod error;
 mod methods;

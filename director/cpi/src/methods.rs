@@ -268,6 +268,36 @@ impl Cpi {
         self.call(&call, None).await.map(drop)
     }
 
+    /// Keeps what a disk holds now; the answer is the snapshot's id, or `None` if the CPI cannot do it.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn snapshot_disk(
+        &self,
+        cid: &str,
+        metadata: Object,
+    ) -> Result<Option<String>, Error> {
+        let call = Call::SnapshotDisk {
+            cid: cid.to_owned(),
+            metadata,
+        };
+        match maybe(self.call(&call, None).await)? {
+            Some(answer) => text("snapshot_disk", &answer).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Forgets what a disk held.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn delete_snapshot(&self, cid: &str) -> Result<(), Error> {
+        let call = Call::DeleteSnapshot {
+            cid: cid.to_owned(),
+        };
+        self.call(&call, None).await.map(drop)
+    }
+
     /// What people should see of a disk; a CPI that has no place for it is no error.
     ///
     /// # Errors

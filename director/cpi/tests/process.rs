@@ -151,3 +151,28 @@ async fn a_program_that_is_not_there_is_named() {
         .unwrap_err();
     assert_eq!(error.to_string(), "cannot run the CPI /no/such/cpi");
 }
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again() {
+    let scene = scene_with(
+        r#"count=$(grep -c delete_vm requests)
+if [ $count -lt 3 ]; then
+  echo '{"result":null,"error":{"type":"Bosh::Clouds::CloudError","message":"away","ok_to_retry":true},"log":""}'
+else
+  echo '{"result":null,"error":null,"log":""}'
+fi"#,
+    );
+    scene.cpi.delete_vm("v", None).await.unwrap();
+    let tries = || {
+        let requests = std::fs::read_to_string(scene.directory.path().join("requests")).unwrap();
+        requests.lines().count()
+    };
+    // And info.
+    assert_eq!(tries(), 4);
+    assert!(scene.log.lock().unwrap().contains("away"));
+    // What would make two is not: nobody calls delete_vm here.
+    std::fs::write(scene.directory.path().join("requests"), "").unwrap();
+    let error = scene.cpi.create_disk(1, Map::new(), "v").await.unwrap_err();
+    assert!(error.ok_to_retry());
+    assert_eq!(tries(), 1);
+}

@@ -17,6 +17,7 @@ use warren_director_plan::{Compiled, Draft, Group, Input, InstancePlan, NetworkP
 use warren_director_store::compiled_packages::{self, New};
 use warren_director_store::vms::Vm;
 use warren_director_store::{instances, ips, uuid};
+use warren_lib_telemetry::metrics::Counter;
 use warren_wire_manifest::cloud_config::NetworkKind;
 use warren_wire_manifest::deployment::Lifecycle;
 
@@ -24,6 +25,11 @@ use crate::event_log::Stage;
 use crate::many::join_all;
 use crate::variables::Variables;
 use crate::{Engine, Error, Task, lock, vm};
+
+static COMPILATIONS: Counter = Counter::new(
+    "bosh_director_compilations_total",
+    "Packages that were compiled, by outcome.",
+);
 
 /// What every package was compiled to, by place of release, package and stemcell.
 pub type Outcome = BTreeMap<(usize, usize, usize), Compiled>;
@@ -237,7 +243,9 @@ async fn ask(
         Value::Object(dependencies),
     ];
     let agent = engine.bus.agent(&machine.vm.agent_id);
-    let answer = agent.run("compile_package", arguments, task).await?;
+    let answer = agent.run("compile_package", arguments, task).await;
+    COMPILATIONS.count(&[("outcome", if answer.is_ok() { "ok" } else { "error" })]);
+    let answer = answer?;
     let text = |key: &str| {
         answer
             .get("result")

@@ -54,6 +54,8 @@ pub struct Config {
     pub silent_after: Duration,
     /// Whether machines are kept whose agent never answered.
     pub keep_unreachable_vms: bool,
+    /// Whether snapshots of disks are taken.
+    pub snapshots: bool,
     /// Whether a change of a disk's size is left to the CPI first.
     pub resize_disks: bool,
 }

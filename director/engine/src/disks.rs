@@ -107,7 +107,7 @@ async fn replace(
     {
         return Ok(());
     }
-    let cpi = engine.cpi_for(task);
+    let cpi = engine.cpi_named(task, &vm.cpi).await?;
     let cid = vm.cid.clone().unwrap_or_default();
     let name = row.name();
     let begun = record(task, "create", None, &name, None).await?;
@@ -172,7 +172,8 @@ async fn grow(
     }
     detach(engine, task, vm, old).await?;
     let resized = engine
-        .cpi_for(task)
+        .cpi_named(task, &old.cpi)
+        .await?
         .resize_disk(&old.disk_cid, wanted.size)
         .await;
     let done = match resized {
@@ -249,7 +250,8 @@ pub async fn detach_all(
     Ok(())
 }
 
-async fn attach(
+/// Attaches a disk to a machine, and tells its agent.
+pub async fn attach(
     engine: &Engine,
     task: &Task,
     row: &instances::Instance,
@@ -257,7 +259,7 @@ async fn attach(
     disk: &Disk,
 ) -> Result<(), Error> {
     let cid = vm.cid.clone().unwrap_or_default();
-    let cpi = engine.cpi_for(task);
+    let cpi = engine.cpi_named(task, &disk.cpi).await?;
     let hint = lock::with(task, &format!("lock:vm:{cid}"), lock::PATIENCE, async {
         let attached = cpi
             .attach_disk(&cid, &disk.disk_cid, vm.stemcell_api_version)
@@ -329,7 +331,7 @@ async fn detach(engine: &Engine, task: &Task, vm: &Vm, disk: &Disk) -> Result<()
 async fn detach_from_cpi(engine: &Engine, task: &Task, vm: &Vm, disk: &Disk) -> Result<(), Error> {
     use warren_director_cpi::ErrorKind;
     let Some(cid) = &vm.cid else { return Ok(()) };
-    let cpi = engine.cpi_for(task);
+    let cpi = engine.cpi_named(task, &disk.cpi).await?;
     lock::with(task, &format!("lock:vm:{cid}"), lock::PATIENCE, async {
         match cpi
             .detach_disk(cid, &disk.disk_cid, vm.stemcell_api_version)
@@ -358,6 +360,56 @@ pub async fn let_go(
 ) -> Result<(), Error> {
     if let Some(vm) = vm {
         detach(engine, task, vm, disk).await?;
+    }
+    orphan(engine, task, row, disk).await
+}
+
+/// Lets a disk go that the infrastructure does not have any more: what can be undone in its machine is.
+pub async fn drop_missing(
+    engine: &Engine,
+    task: &Task,
+    row: &instances::Instance,
+    vm: Option<&Vm>,
+    disk: &Disk,
+) -> Result<(), Error> {
+    use warren_director_cpi::ErrorKind;
+    disks::set_active(engine.store.pool(), disk.id, false).await?;
+    if let Some(vm) = vm
+        && let Some(cid) = &vm.cid
+    {
+        let agent = engine.bus.agent(&vm.agent_id);
+        let unmounted = async {
+            let mounted = agent.run("list_disk", vec![], task).await?;
+            let mut mounted = mounted.as_array().into_iter().flatten();
+            if mounted.any(|cid| cid.as_str() == Some(disk.disk_cid.as_str())) {
+                let arguments = vec![json!(disk.disk_cid)];
+                agent.run("unmount_disk", arguments, task).await?;
+            }
+            Ok(())
+        };
+        match unmounted.await {
+            // One that hangs on the missing disk is not waited for.
+            Err(warren_director_bus::Error::Timeout { .. }) => {
+                task.log("the agent does not answer: the disk is not unmounted");
+            }
+            done => done?,
+        }
+        let cpi = engine.cpi_named(task, &disk.cpi).await?;
+        match cpi
+            .detach_disk(cid, &disk.disk_cid, vm.stemcell_api_version)
+            .await
+        {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    Some(
+                        ErrorKind::DiskNotAttached
+                            | ErrorKind::DiskNotFound
+                            | ErrorKind::VmNotFound
+                    )
+                ) => {}
+            done => done?,
+        }
     }
     orphan(engine, task, row, disk).await
 }

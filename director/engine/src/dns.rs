@@ -4,6 +4,7 @@
 //! that does not is told again later. Nothing is published if nothing changed.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::time::Duration;
 
 use serde_json::json;
@@ -11,6 +12,7 @@ use warren_director_plan::names::{Record, document};
 use warren_director_plan::{Group, InstancePlan, NameIds};
 use warren_director_store::dns::{self, Encoded};
 use warren_director_store::{deployments, instances, vms};
+use warren_lib_telemetry::{Level, log};
 
 use crate::many::join_all;
 use crate::{Engine, Error, Task};
@@ -57,7 +59,7 @@ fn wanted(
 }
 
 /// Whether an instance's names have to be written.
-pub async fn differs(
+pub(crate) async fn differs(
     engine: &Engine,
     deployment: &str,
     group: &Group,
@@ -97,7 +99,7 @@ fn compare(
 }
 
 /// Writes the names of an instance; the answer is whether any changed.
-pub async fn write(
+pub(crate) async fn write(
     engine: &Engine,
     deployment: &str,
     group: &Group,
@@ -110,7 +112,7 @@ pub async fn write(
 }
 
 /// Removes the names of an instance that is about to go.
-pub async fn remove(engine: &Engine, instance: i64) -> Result<bool, Error> {
+pub(crate) async fn remove(engine: &Engine, instance: i64) -> Result<bool, Error> {
     replace(engine, instance, &[]).await
 }
 
@@ -135,7 +137,7 @@ async fn replace(engine: &Engine, instance: i64, wanted: &[dns::Record]) -> Resu
 }
 
 /// Publishes the names if they have changed since they last were; the answer is the newest version.
-pub async fn publish(engine: &Engine) -> Result<Option<dns::Published>, Error> {
+pub(crate) async fn publish(engine: &Engine) -> Result<Option<dns::Published>, Error> {
     let pool = engine.store.pool();
     let all = dns::records(pool).await?;
     let Some(highest) = all.last().map(|record| record.id) else {
@@ -221,28 +223,77 @@ async fn record(
 }
 
 /// Tells the newest names to all agents that have older ones. An agent that does not answer is told
-/// again by the next who publishes.
-pub async fn broadcast(engine: &Engine, task: &Task) -> Result<(), Error> {
-    let Some(latest) = publish(engine).await? else {
-        return Ok(());
-    };
-    let stale = dns::stale_agents(engine.store.pool(), latest.id).await?;
-    let told = join_all(
-        stale
-            .iter()
-            .map(|agent| tell(engine, agent, &latest))
-            .collect(),
-    )
-    .await;
-    for (agent, done) in stale.iter().zip(told) {
-        if let Err(error) = done {
-            task.log(&format!(
-                "agent {agent} has not taken the names: {}",
-                error.story()
-            ));
-        }
+/// again later, by the next who publishes or by [`keep_agents_told`].
+pub(crate) async fn broadcast(engine: &Engine, task: &Task) -> Result<(), Error> {
+    for (agent, error) in sync(engine).await? {
+        task.log(&format!(
+            "agent {agent} has not taken the names: {}",
+            error.story()
+        ));
     }
     Ok(())
+}
+
+/// How often agents are looked for that have not taken the newest names.
+const LOOK: Duration = Duration::from_secs(10);
+/// The longest pause when agents do not answer, for these may be gone for good.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Tells the newest names to agents that are new, or that did not take them when a task told them,
+/// until `stop` is ready.
+pub async fn keep_agents_told(engine: Engine, stop: impl Future<Output = ()>) {
+    let mut stop = std::pin::pin!(stop);
+    let mut pause = LOOK;
+    loop {
+        let told = tokio::select! {
+            () = &mut stop => return,
+            told = sync(&engine) => told,
+        };
+        pause = match told {
+            Ok(deaf) if deaf.is_empty() => LOOK,
+            Ok(deaf) => {
+                let fields = [
+                    ("agents", json!(deaf.len())),
+                    ("again_in_s", json!(pause.as_secs())),
+                ];
+                log::line(Level::Warn, "names_not_taken", &fields);
+                (pause * 2).min(LONGEST)
+            }
+            Err(error) => {
+                log::line(
+                    Level::Warn,
+                    "names_not_told",
+                    &[("error", json!(error.story()))],
+                );
+                (pause * 2).min(LONGEST)
+            }
+        };
+        tokio::select! {
+            () = &mut stop => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Tells the newest names to all agents that have older ones; the answer is those that have not taken
+/// them, with the reason.
+async fn sync(engine: &Engine) -> Result<Vec<(String, Error)>, Error> {
+    let Some(latest) = publish(engine).await? else {
+        return Ok(Vec::new());
+    };
+    let stale = dns::stale_agents(engine.store.pool(), latest.id).await?;
+    let turns = tokio::sync::Semaphore::new(engine.config.max_threads.max(1));
+    let (turns, latest) = (&turns, &latest);
+    let all = stale.iter().map(|agent| async move {
+        let _turn = turns.acquire().await;
+        tell(engine, agent, latest).await
+    });
+    let told = join_all(all.collect()).await;
+    Ok(stale
+        .iter()
+        .zip(told)
+        .filter_map(|(agent, told)| Some((agent.clone(), told.err()?)))
+        .collect())
 }
 
 async fn tell(engine: &Engine, agent: &str, latest: &dns::Published) -> Result<(), Error> {
@@ -256,8 +307,8 @@ async fn tell(engine: &Engine, agent: &str, latest: &dns::Published) -> Result<(
         .agent(agent)
         .ask("sync_dns", arguments, PATIENCE)
         .await?;
-    if answer.as_str() == Some("synced") {
-        dns::set_agent_version(engine.store.pool(), agent, latest.id).await?;
+    if answer.as_str() != Some("synced") {
+        return Err(Error::refused(100, format!("it answered {answer}")));
     }
-    Ok(())
+    Ok(dns::set_agent_version(engine.store.pool(), agent, latest.id).await?)
 }

@@ -30,27 +30,69 @@ pub struct Documents {
     pub runtime: Vec<RuntimeConfig>,
 }
 
+/// What a deploy was asked for.
+pub struct Asked<'a> {
+    /// The manifest.
+    pub text: &'a str,
+    /// Keys of cloud configs.
+    pub cloud_configs: &'a [i64],
+    /// Keys of runtime configs.
+    pub runtime_configs: &'a [i64],
+    /// What the request says besides.
+    pub options: &'a UpdateOptions,
+    /// Whether it is the manifest that was carried out last: `latest` means what it meant then.
+    pub again: bool,
+}
+
+/// Reads and checks all documents that a deployment was last deployed with.
+pub async fn last(
+    engine: &Engine,
+    deployment: &deployments::Deployment,
+    variables: &Variables,
+) -> Result<Documents, Error> {
+    let (mut cloud, mut runtime) = (Vec::new(), Vec::new());
+    for used in deployments::configs(engine.store.pool()).await? {
+        if used.deployment == deployment.name {
+            match used.kind.as_str() {
+                "cloud" => cloud.push(used.config_id),
+                "runtime" => runtime.push(used.config_id),
+                _ => {}
+            }
+        }
+    }
+    let asked = Asked {
+        text: deployment.manifest_text.as_deref().unwrap_or_default(),
+        cloud_configs: &cloud,
+        runtime_configs: &runtime,
+        options: &UpdateOptions::default(),
+        again: true,
+    };
+    read(engine, deployment, &asked, variables).await
+}
+
 /// Reads and checks all documents of a deploy.
 pub async fn read(
     engine: &Engine,
     deployment: &deployments::Deployment,
-    text: &str,
-    cloud_ids: &[i64],
-    runtime_ids: &[i64],
-    options: &UpdateOptions,
+    asked: &Asked<'_>,
     variables: &Variables,
 ) -> Result<Documents, Error> {
-    let manifest = read_manifest(text, "manifest")?;
+    let manifest = read_manifest(asked.text, "manifest")?;
     let resolved = resolve_early(&from_manifest(&yaml::Value::Map(manifest)), variables).await?;
     let mut resolved = match resolved {
         Value::Object(map) => map,
         _ => serde_json::Map::new(),
     };
+    if asked.again
+        && let Some(deployed) = &deployment.manifest
+    {
+        keep_versions(&mut resolved, deployed);
+    }
     choose_versions(engine, &mut resolved).await?;
     let manifest = to_mapping(&resolved);
-    let cloud = cloud(engine, cloud_ids, variables).await?;
+    let cloud = cloud(engine, asked.cloud_configs, variables).await?;
     let mut runtime = Vec::new();
-    for id in runtime_ids {
+    for id in asked.runtime_configs {
         let config = config(engine, *id).await?;
         let value = read_manifest(&config.content, "runtime config")?;
         let resolved = resolve_early(&from_manifest(&yaml::Value::Map(value)), variables).await?;
@@ -58,7 +100,7 @@ pub async fn read(
             runtime.push(RuntimeConfig::parse(&to_mapping(&map))?);
         }
     }
-    let wanted = Deployment::parse(&manifest, &cloud, options)?;
+    let wanted = Deployment::parse(&manifest, &cloud, asked.options)?;
     let teams: Vec<String> = serde_json::from_str(&deployment.teams).unwrap_or_default();
     let wanted = merge::addons(wanted, &runtime, &teams, |_| None)?;
     Ok(Documents {
@@ -189,6 +231,28 @@ fn put(into: &mut Value, path: &[String], part: Value) {
     *at = part;
 }
 
+/// Puts the versions of a manifest that was carried out in the place of those that are asked for.
+fn keep_versions(manifest: &mut serde_json::Map<String, Value>, deployed: &str) {
+    let Ok(deployed) = serde_json::from_str::<Value>(deployed) else {
+        return;
+    };
+    for (list, key) in [("releases", "name"), ("stemcells", "alias")] {
+        let Some(Value::Array(wanted)) = manifest.get_mut(list) else {
+            continue;
+        };
+        let then = deployed.get(list).and_then(Value::as_array);
+        for one in wanted {
+            let same = then
+                .into_iter()
+                .flatten()
+                .find(|other| other.get(key).is_some() && other.get(key) == one.get(key));
+            if let Some(version) = same.and_then(|other| other.get("version")) {
+                one["version"] = version.clone();
+            }
+        }
+    }
+}
+
 /// Puts exact versions in the place of `latest`.
 async fn choose_versions(
     engine: &Engine,
@@ -264,34 +328,41 @@ pub async fn stemcells_of(
     let all = stemcells::list(engine.store.pool()).await?;
     let mut chosen = Vec::new();
     for wanted in &deployment.stemcells {
-        let rows: Vec<&stemcells::Stemcell> = all
-            .iter()
-            .filter(|one| {
-                one.version == wanted.version
-                    && match &wanted.source {
-                        StemcellSource::Os(os) => one.operating_system == *os,
-                        StemcellSource::Name(name) => one.name == *name,
-                    }
-            })
-            .collect();
-        let Some(first) = rows.first() else {
-            return Err(Error::refused(
+        let fits = |one: &stemcells::Stemcell| {
+            one.version == wanted.version
+                && match &wanted.source {
+                    StemcellSource::Os(os) => one.operating_system == *os,
+                    StemcellSource::Name(name) => one.name == *name,
+                }
+        };
+        chosen.push(stemcell(&all, &wanted.alias, fits).ok_or_else(|| {
+            Error::refused(
                 50_003,
                 format!("Stemcell for alias '{}' does not exist", wanted.alias),
-            ));
-        };
-        let same = || rows.iter().filter(|one| one.name == first.name);
-        chosen.push(warren_director_plan::Stemcell {
-            alias: wanted.alias.clone(),
-            name: first.name.clone(),
-            os: first.operating_system.clone(),
-            version: first.version.clone(),
-            api_version: first.api_version,
-            cids: same()
-                .map(|one| (one.cpi.clone(), one.cid.clone()))
-                .collect(),
-            ids: same().map(|one| (one.cpi.clone(), one.id)).collect(),
-        });
+            )
+        })?);
     }
     Ok(chosen)
+}
+
+/// The first stemcell that fits, on all CPIs that have it.
+pub fn stemcell(
+    all: &[stemcells::Stemcell],
+    alias: &str,
+    fits: impl Fn(&stemcells::Stemcell) -> bool,
+) -> Option<warren_director_plan::Stemcell> {
+    let rows: Vec<&stemcells::Stemcell> = all.iter().filter(|one| fits(one)).collect();
+    let first = rows.first()?;
+    let same = || rows.iter().filter(|one| one.name == first.name);
+    Some(warren_director_plan::Stemcell {
+        alias: alias.to_owned(),
+        name: first.name.clone(),
+        os: first.operating_system.clone(),
+        version: first.version.clone(),
+        api_version: first.api_version,
+        cids: same()
+            .map(|one| (one.cpi.clone(), one.cid.clone()))
+            .collect(),
+        ids: same().map(|one| (one.cpi.clone(), one.id)).collect(),
+    })
 }

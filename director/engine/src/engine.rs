@@ -37,6 +37,7 @@ pub struct Parts {
 pub struct Engine {
     parts: Arc<Parts>,
     users: Arc<tokio::sync::Mutex<()>>,
+    cpis: Arc<crate::cpis::Registry>,
 }
 
 impl std::ops::Deref for Engine {
@@ -54,10 +55,16 @@ impl Engine {
         Self {
             parts: Arc::new(parts),
             users: Arc::default(),
+            cpis: Arc::default(),
         }
     }
 
-    /// The CPI, whose calls are logged with a task.
+    /// CPIs of CPI configs that were called.
+    pub(crate) fn cpi_registry(&self) -> Arc<crate::cpis::Registry> {
+        Arc::clone(&self.cpis)
+    }
+
+    /// The director's own CPI, whose calls are logged with a task.
     #[must_use]
     pub fn cpi_for(&self, task: &Task) -> Cpi {
         let task = task.clone();

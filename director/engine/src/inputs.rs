@@ -17,6 +17,7 @@ use warren_director_store::{
 use warren_wire_manifest::deployment::Deployment;
 use warren_wire_release::JobSpec;
 
+use crate::reach::{self, Reached};
 use crate::{Engine, Error, Task};
 
 /// Rows of a deployment, as they were when a plan was begun.
@@ -197,31 +198,47 @@ pub async fn agent_states(
     let turns = Arc::new(Semaphore::new(engine.config.max_threads.max(1)));
     let mut asked = JoinSet::new();
     for instance in rows.instances.iter().filter(|instance| !*instance.ignored) {
-        let Some(vm) = rows.vm_of(instance.id) else {
+        let Some(vm) = rows.vm_of(instance.id).cloned() else {
             continue;
         };
-        let agent = engine.bus.agent(&vm.agent_id);
-        let turns = Arc::clone(&turns);
+        let (engine, task, turns) = (engine.clone(), task.clone(), Arc::clone(&turns));
+        let title = format!("{} ({})", instance.name(), instance.index_number);
         asked.spawn(async move {
             let _turn = turns.acquire().await;
             let patience = fix.then_some(Duration::from_secs(10));
-            let answer = agent.get_state(false, patience).await;
-            (agent.id().to_owned(), answer)
+            let reached = reach::state(&engine, &task, &vm, patience).await;
+            (title, vm, reached)
         });
     }
     let mut states = BTreeMap::new();
     while let Some(done) = asked.join_next().await {
-        let (agent, answer) =
+        let (title, vm, reached) =
             done.map_err(|error| Error::other("ask an agent for its state", error))?;
-        task.check()?;
-        let state = match answer {
-            Ok(state) => AgentState::Says(state),
-            Err(error) if fix && error.is_timeout() => AgentState::Unresponsive,
-            Err(error) => return Err(error.into()),
+        let state = match reached? {
+            Reached::Says(state) => AgentState::Says(state),
+            Reached::Silent(_) | Reached::Gone if fix => AgentState::Unresponsive,
+            Reached::Silent(error) => return Err(error.into()),
+            Reached::Gone => {
+                return Err(Error::refused(
+                    450_002,
+                    format!(
+                        "The machine {} of '{title}' is gone: 'deploy --fix' or 'cloud-check' makes it anew",
+                        vm.cid.as_deref().unwrap_or_default()
+                    ),
+                ));
+            }
         };
-        states.insert(agent, state);
+        states.insert(vm.agent_id, state);
     }
     Ok(states)
+}
+
+/// States of machines whose agents are known not to answer.
+pub fn silent(rows: &Rows) -> BTreeMap<String, AgentState> {
+    let machines = rows.instances.iter().filter_map(|row| rows.vm_of(row.id));
+    machines
+        .map(|vm| (vm.agent_id.clone(), AgentState::Unresponsive))
+        .collect()
 }
 
 /// All addresses in use, with who has them.

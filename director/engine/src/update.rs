@@ -20,6 +20,7 @@ use warren_director_store::{Flag, instances, ips, vms};
 use warren_wire_manifest::deployment::WatchTime;
 
 use crate::event_log::Step;
+use crate::jobs::{snapshots, targets};
 use crate::render::{Files, deliver};
 use crate::task::Event;
 use crate::variables::Variables;
@@ -51,6 +52,8 @@ pub struct Update<'a> {
     pub is_new: bool,
     /// Whether its agent answers.
     pub responds: bool,
+    /// Whether its jobs are waited for.
+    pub waits: bool,
 }
 
 impl Update<'_> {
@@ -118,6 +121,7 @@ impl Update<'_> {
                 self.prepare(&agent, vm).await?;
             }
             self.stop(step, row, &agent, renews).await?;
+            self.snapshot(row).await?;
         }
         match self.plan.state {
             State::Detached => return self.detach(row, machine).await,
@@ -271,6 +275,27 @@ impl Update<'_> {
         Ok(())
     }
 
+    /// Keeps what the disks hold while nothing writes to them.
+    async fn snapshot(&self, row: &instances::Instance) -> Result<(), Error> {
+        if self.is_new || !self.engine.config.snapshots {
+            return Ok(());
+        }
+        let name = &self.input.deployment.name;
+        let deployment = targets::deployment(self.engine, name).await?;
+        match snapshots::take(self.engine, self.task, &deployment, row, true).await {
+            // Nobody has asked for this one: without it the jobs go on all the same.
+            Err(Error::Cpi(error)) if error.is_unsupported() => {
+                self.task.warn(&format!(
+                    "No snapshot of {}: {}",
+                    row.name(),
+                    warren_lib_errchain::chain(&error)
+                ));
+                Ok(())
+            }
+            done => done.map(drop),
+        }
+    }
+
     async fn drain(&self, agent: &Agent, kind: &str) -> Result<(), Error> {
         let document = spec::apply(
             self.input,
@@ -403,6 +428,9 @@ impl Update<'_> {
         agent.run_script("pre-start", Map::new(), self.task).await?;
         step.advance(20, "starting jobs");
         agent.start().await?;
+        if !self.waits {
+            return Ok(());
+        }
         wait_until_running(self.task, row, agent, watch).await?;
         step.advance(10, "executing post-start");
         agent
@@ -516,6 +544,6 @@ async fn wait_until_running(
                 .min(left.max(Duration::from_millis(10))),
         )
         .await;
-        pause = (pause * 2).min(Duration::from_secs(1));
+        pause = (pause * 2).min(Duration::from_millis(250));
     }
 }

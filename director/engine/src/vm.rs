@@ -15,6 +15,8 @@ use crate::{Engine, Error, Task, certificates, lock};
 
 /// How often a machine is tried if the CPI says that it may help.
 const TRIES: u32 = 5;
+/// How long it is left alone after the first try; each time twice as long.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// What a machine is made of.
 pub struct Wanted<'a> {
@@ -109,7 +111,7 @@ async fn ask_cpi(
     wanted: &Wanted<'_>,
     vm: &mut Vm,
 ) -> Result<(), Error> {
-    let cpi = engine.cpi_for(task);
+    let cpi = engine.cpi_named(task, &wanted.plan.cpi).await?;
     let stemcell = &wanted.input.stemcells[wanted.group.stemcell];
     let stemcell_cid = stemcell.cids.get(&wanted.plan.cpi).ok_or_else(|| {
         Error::refused(
@@ -142,6 +144,7 @@ async fn ask_cpi(
     vms::save(engine.store.pool(), vm).await?;
     let env = environment(engine, wanted, &vm.agent_id, object(2))?;
     let mut left = TRIES;
+    let mut pause = PAUSE;
     let cid = loop {
         task.check()?;
         let new = NewVm {
@@ -157,6 +160,8 @@ async fn ask_cpi(
             Ok(cid) => break cid,
             Err(error) if error.ok_to_retry() && left > 0 => {
                 task.log(&format!("{error}: tried again"));
+                tokio::time::sleep(pause).await;
+                pause *= 2;
             }
             Err(error) => return Err(error.into()),
         }
@@ -273,7 +278,8 @@ pub async fn set_metadata(
     ] {
         metadata.insert(key.to_owned(), json!(value));
     }
-    Ok(engine.cpi_for(task).set_vm_metadata(cid, metadata).await?)
+    let cpi = engine.cpi_named(task, &vm.cpi).await?;
+    Ok(cpi.set_vm_metadata(cid, metadata).await?)
 }
 
 /// Waits until an agent answers. One that is silent for long is looked after: a machine that is gone
@@ -291,7 +297,7 @@ async fn wait_for_agent(engine: &Engine, task: &Task, vm: &Vm) -> Result<(), Err
             done => return Ok(done?),
         }
         let cid = vm.cid.as_deref().unwrap_or_default();
-        let cpi = engine.cpi_for(task);
+        let cpi = engine.cpi_named(task, &vm.cpi).await?;
         if cpi.has_vm(cid).await? == Some(false) {
             return Err(Error::refused(
                 450_002,
@@ -320,7 +326,10 @@ async fn with_log(engine: &Engine, task: &Task, vm: &Vm, error: Error) -> Error 
     let Some(cid) = vm.cid.as_deref().filter(|_| error.code() == 450_002) else {
         return error;
     };
-    match engine.cpi_for(task).get_vm_log(cid).await {
+    let Ok(cpi) = engine.cpi_named(task, &vm.cpi).await else {
+        return error;
+    };
+    match cpi.get_vm_log(cid).await {
         Ok(Some(log)) if !log.trim().is_empty() => {
             let lines: Vec<&str> = log.lines().collect();
             let tail = lines[lines.len().saturating_sub(15)..].join("\n  ");
@@ -372,8 +381,16 @@ pub async fn update_settings(
 }
 
 /// Deletes a machine and its row; its addresses stay with the instance.
+///
+/// From its beginning the machine does not count any more: whatever cuts this off, the next deploy makes
+/// another, and deletes what is left of this one first.
 pub async fn delete(engine: &Engine, task: &Task, vm: &Vm, instance: &str) -> Result<(), Error> {
     let pool = engine.store.pool();
+    if *vm.active {
+        let mut going = vm.clone();
+        going.active = Flag(false);
+        vms::save(pool, &going).await?;
+    }
     if let Some(cid) = &vm.cid {
         let begun = task
             .event(Event {
@@ -384,7 +401,7 @@ pub async fn delete(engine: &Engine, task: &Task, vm: &Vm, instance: &str) -> Re
                 ..Event::default()
             })
             .await?;
-        let cpi = engine.cpi_for(task);
+        let cpi = engine.cpi_named(task, &vm.cpi).await?;
         let done = lock::with(task, &format!("lock:vm:{cid}"), lock::PATIENCE, async {
             Ok(cpi.delete_vm(cid, vm.stemcell_api_version).await?)
         })

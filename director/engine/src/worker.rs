@@ -1,15 +1,31 @@
 //! Workers: they claim tasks, keep their leases and write their ends.
+//!
+//! Of the workers of one queue in one process, one looks for work at a time, and the others wait for
+//! their turn: so that many idle workers cost what one does. It looks when somebody says that there is
+//! work ([`Store::woken`](warren_director_store::Store::woken)), and now and then by itself.
 
 use std::future::Future;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use serde_json::json;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use warren_director_store::{tasks, uuid};
+use warren_director_store::work::{Source, Work};
+use warren_director_store::{now, tasks, uuid};
+use warren_lib_telemetry::metrics::Timing;
+use warren_lib_telemetry::{Context, Level, context, log};
 
 use crate::{Engine, Error, Task, jobs};
 
-/// How often an idle worker looks for work.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often an idle worker looks by itself: for tasks of which it was not told, and for those of
+/// workers that died.
+const LOOK: Duration = Duration::from_secs(2);
+
+static TASKS: Timing = Timing::new(
+    "bosh_director_task_duration_seconds",
+    "Tasks that ended, by type and state.",
+);
 
 /// A worker of one queue.
 #[derive(Debug, Clone)]
@@ -18,6 +34,7 @@ pub struct Worker {
     pub queue: &'static str,
     /// Who it is; unique.
     pub owner: String,
+    turn: Arc<Mutex<()>>,
 }
 
 impl Worker {
@@ -27,7 +44,20 @@ impl Worker {
         Self {
             queue,
             owner: format!("{process}/{}", uuid::new()),
+            turn: Arc::default(),
         }
+    }
+
+    /// So many workers of one queue, of which one looks for work at a time.
+    #[must_use]
+    pub fn crew(queue: &'static str, process: &str, size: usize) -> Vec<Self> {
+        let turn = Arc::default();
+        (0..size)
+            .map(|_| Self {
+                turn: Arc::clone(&turn),
+                ..Self::new(queue, process)
+            })
+            .collect()
     }
 }
 
@@ -35,39 +65,94 @@ impl Worker {
 pub async fn run(engine: Engine, worker: Worker, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
     loop {
-        let claimed = tasks::claim(engine.store.pool(), worker.queue, &worker.owner).await;
-        match claimed {
-            Ok(Some(row)) => {
-                tokio::select! {
-                    () = &mut stop => return,
-                    () = work(&engine, &worker, row) => {}
-                }
-            }
+        let row = tokio::select! {
+            () = &mut stop => return,
+            row = find(&engine, &worker) => row,
+        };
+        tokio::select! {
+            () = &mut stop => return,
+            () = work(&engine, &worker, row) => {}
+        }
+    }
+}
+
+/// Waits for a task, and claims it.
+async fn find(engine: &Engine, worker: &Worker) -> tasks::Task {
+    let _turn: MutexGuard<'_, ()> = worker.turn.lock().await;
+    let mut woken = engine.store.woken();
+    loop {
+        // Before the rows are read, so that what comes later is not overlooked.
+        woken.mark_unchanged();
+        match claim(engine, worker).await {
+            Ok(Some(row)) => return row,
             Ok(None) => {
                 tokio::select! {
-                    () = &mut stop => return,
+                    // The store, and with it whoever tells, lives as long as the engine.
+                    _ = woken.changed() => {}
                     () = sleep(LOOK) => {}
                 }
             }
             Err(error) => {
-                eprintln!("worker: {}", warren_lib_errchain::chain(&error));
-                tokio::select! {
-                    () = &mut stop => return,
-                    () = sleep(Duration::from_secs(1)) => {}
-                }
+                let reason = warren_lib_errchain::chain(&error);
+                log::line(Level::Warn, "claim_failed", &[("error", json!(reason))]);
+                sleep(Duration::from_secs(1)).await;
             }
         }
     }
 }
 
-/// Does one task and writes its end.
+async fn claim(
+    engine: &Engine,
+    worker: &Worker,
+) -> Result<Option<tasks::Task>, warren_director_store::Error> {
+    let pool = engine.store.pool();
+    if !tasks::is_waiting(pool, worker.queue).await? {
+        return Ok(None);
+    }
+    tasks::claim(pool, worker.queue, &worker.owner).await
+}
+
+/// Does one task, and tells of it.
 async fn work(engine: &Engine, worker: &Worker, row: tasks::Task) {
+    let about = Context {
+        request: row.request_id.as_str().into(),
+        task: Some(row.id),
+    };
+    let tell = async {
+        let begun = Instant::now();
+        let kind = row.kind.clone();
+        let waited = now() - row.created_at;
+        let fields = [
+            ("type", json!(kind)),
+            ("attempt", json!(row.attempts)),
+            ("waited_s", json!(waited)),
+        ];
+        log::line(Level::Info, "task_begun", &fields);
+        let state = perform(engine, worker, row).await;
+        let took = begun.elapsed();
+        TASKS.observe(&[("type", &kind), ("state", state)], took);
+        let level = match state {
+            "done" | "cancelled" => Level::Info,
+            _ => Level::Warn,
+        };
+        let fields = [
+            ("type", json!(kind)),
+            ("state", json!(state)),
+            ("ms", log::milliseconds(took)),
+        ];
+        log::line(level, "task_ended", &fields);
+    };
+    context::within(about, tell).await;
+}
+
+/// Does one task and writes its end; the answer is that end, or `lost` if it is somebody else's now.
+async fn perform(engine: &Engine, worker: &Worker, row: tasks::Task) -> &'static str {
     let output = match engine.outputs.writer(row.id) {
         Ok(output) => output,
         Err(error) => {
             let story = warren_lib_errchain::chain(&error);
-            finish(engine, worker, row.id, "error", &story).await;
-            return;
+            finish(engine, worker, &row, "error", &story).await;
+            return "error";
         }
     };
     let task = Task::new(&row, engine.store.clone(), output);
@@ -96,9 +181,9 @@ async fn work(engine: &Engine, worker: &Worker, row: tasks::Task) {
                             }
                         }
                         // Somebody else has it.
-                        Ok(None) => return,
+                        Ok(None) => return "lost",
                         Err(_) if since < tasks::LEASE => {}
-                        Err(_) => return,
+                        Err(_) => return "lost",
                     }
                 }
             }
@@ -117,7 +202,8 @@ async fn work(engine: &Engine, worker: &Worker, row: tasks::Task) {
             ("error", story)
         }
     };
-    finish(engine, worker, row.id, state, &result).await;
+    finish(engine, worker, &row, state, &result).await;
+    state
 }
 
 async fn attempt(engine: &Engine, task: &Task, row: &tasks::Task) -> Result<String, Error> {
@@ -143,13 +229,34 @@ async fn attempt(engine: &Engine, task: &Task, row: &tasks::Task) -> Result<Stri
     jobs::run(engine, task, work).await
 }
 
-async fn finish(engine: &Engine, worker: &Worker, id: i64, state: &str, result: &str) {
+async fn finish(engine: &Engine, worker: &Worker, row: &tasks::Task, state: &str, result: &str) {
+    let id = row.id;
     // Without its end in the database the task would be done again: so it is tried for a while.
     for _ in 0..30 {
         match tasks::finish(engine.store.pool(), id, &worker.owner, state, result).await {
-            Ok(_) => return,
-            Err(error) => eprintln!("task {id}: {}", warren_lib_errchain::chain(&error)),
+            Ok(true) => return discard(row),
+            // It is somebody else's now, who still needs what was uploaded for it.
+            Ok(false) => return,
+            Err(error) => {
+                let reason = warren_lib_errchain::chain(&error);
+                log::line(Level::Warn, "finish_failed", &[("error", json!(reason))]);
+            }
         }
         sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Removes the file that was uploaded for a task, when its end is in the database.
+fn discard(row: &tasks::Task) {
+    let Ok(Work::UpdateRelease(upload) | Work::UpdateStemcell(upload)) = row.work() else {
+        return;
+    };
+    if let Source::Path(path) = upload.source
+        && let Err(error) = std::fs::remove_file(&path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        // It goes when the next process starts.
+        let fields = [("path", json!(path)), ("error", json!(error.to_string()))];
+        log::line(Level::Warn, "upload_not_removed", &fields);
     }
 }

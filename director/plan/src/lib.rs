@@ -27,6 +27,7 @@ pub mod order;
 mod output;
 pub mod placeholders;
 mod placement;
+pub mod problems;
 pub mod properties;
 pub mod settings;
 pub mod spec;

@@ -613,6 +613,26 @@ fn candidates(
     }
 }
 
+/// What somebody outside of all deployments sees of a provider's content, on a network or on the
+/// provider's own. Addresses are as the provider's deployment has them.
+///
+/// # Errors
+/// A network that the provider is not on.
+pub fn for_external(content: &Value, network: Option<&str>) -> Result<Value, String> {
+    let want = Want {
+        group: 0,
+        job: 0,
+        owner: String::new(),
+        original_name: String::new(),
+        kind: String::new(),
+        name: None,
+        optional: false,
+        blocked: false,
+        found: None,
+    };
+    seen(content, network, None, &want, "")
+}
+
 /// What templates see of a provider's content.
 fn seen(
     content: &Value,

@@ -64,6 +64,62 @@ pub fn short_instance(instance: i64, network: i64, group: i64, domain: &str) -> 
     format!("q-m{instance}n{network}s0.q-g{group}.{domain}")
 }
 
+/// Which instances of a group a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Health {
+    /// Those that are healthy; all of them if none is.
+    #[default]
+    Default,
+    /// Those that are not.
+    Unhealthy,
+    /// Those that are.
+    Healthy,
+    /// All of them.
+    All,
+}
+
+/// The name of what a link leads to: `names` of its values, in these zones or in all, with this health.
+///
+/// # Errors
+/// The name of a zone that the director does not know.
+pub fn of_link<'a>(names: &Value, azs: &[&'a str], health: Health) -> Result<String, &'a str> {
+    let text = |key: &str| {
+        let value = names.get(key).and_then(Value::as_str);
+        value.unwrap_or_default()
+    };
+    let mut slug = Vec::new();
+    for az in azs {
+        let id = names.get("az_ids").and_then(|ids| ids.get(az)?.as_str());
+        slug.push(format!("a{}", id.ok_or(*az)?));
+    }
+    let is_short = names.get("short").and_then(Value::as_bool) == Some(true);
+    if is_short && !text("network_id").is_empty() {
+        slug.push(format!("n{}", text("network_id")));
+    }
+    slug.push(format!(
+        "s{}",
+        match health {
+            Health::Default => 0,
+            Health::Unhealthy => 1,
+            Health::Healthy => 3,
+            Health::All => 4,
+        }
+    ));
+    slug.sort();
+    let slug = slug.concat();
+    Ok(if is_short {
+        format!("q-{slug}.q-g{}.{}", text("group_id"), text("domain"))
+    } else {
+        format!(
+            "q-{slug}.{}.{}.{}.{}",
+            text("instance_group"),
+            text("network"),
+            text("deployment"),
+            text("domain")
+        )
+    })
+}
+
 /// A record as rows have it, with the numbers that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {

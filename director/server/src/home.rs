@@ -1,4 +1,7 @@
 //! The director's directory: what is missing is made, what is there is kept.
+//!
+//! Processes of several roles may start at once on an empty home: one makes things while it has
+//! `HOME/.lock`, and the others find them.
 
 use std::fs;
 use std::io::Write;
@@ -43,17 +46,11 @@ impl Home {
     /// [`Error`].
     pub fn prepare(directory: &Path, place: &Place) -> Result<Self, Error> {
         make(directory)?;
-        for name in ["certs", "nats", "blobs", "tasks"] {
+        let _locked = lock(&directory.join(".lock"))?;
+        for name in [
+            "certs", "nats", "blobs", "tasks", "uploads", "work", "metrics",
+        ] {
             make(&directory.join(name))?;
-        }
-        for name in ["uploads", "work"] {
-            let path = directory.join(name);
-            match fs::remove_dir_all(&path) {
-                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(failed("empty", &path)(source));
-                }
-                _ => make(&path)?,
-            }
         }
         let certs = directory.join("certs");
         let ca = pair(&certs, "ca", || {
@@ -198,7 +195,20 @@ fn pair(
     Ok(made)
 }
 
-fn make(directory: &Path) -> Result<(), Error> {
+/// Waits for a file's lock; given back when the file is closed.
+fn lock(path: &Path) -> Result<fs::File, Error> {
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed("make", path))?;
+    file.lock().map_err(failed("lock", path))?;
+    Ok(file)
+}
+
+pub(crate) fn make(directory: &Path) -> Result<(), Error> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o750)
@@ -223,7 +233,7 @@ fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
         .map_err(failed("write", path))
 }
 
-fn failed(step: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+pub(crate) fn failed(step: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::File { step, path, source }
 }

@@ -78,6 +78,27 @@ impl Presence {
         Ok(names)
     }
 
+    /// Whether the process of that name lives.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn lives(&self, name: &str) -> Result<bool, Error> {
+        if name == self.name {
+            return Ok(true);
+        }
+        let path = self.directory.join(name);
+        let file = match open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(at("open", &path)(source)),
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(source)) => Err(at("lock", &path)(source)),
+        }
+    }
+
     /// Removes what tells of a dead one.
     ///
     /// # Errors
@@ -118,7 +139,10 @@ mod tests {
         let me = Presence::new(&directory).unwrap();
         assert_eq!(me.departed().unwrap(), Vec::<String>::new());
         let name = dead.name().to_owned();
+        assert!(me.lives(&name).unwrap());
         drop(dead);
+        assert!(!me.lives(&name).unwrap());
+        assert!(!me.lives("nobody").unwrap());
         assert_eq!(me.departed().unwrap(), std::slice::from_ref(&name));
         // Until it is forgotten, for what was its may still be somebody's to take.
         assert_eq!(living.departed().unwrap(), std::slice::from_ref(&name));

@@ -52,3 +52,22 @@ pub async fn get_or_set<'c>(db: impl Db<'c>, name: &str, value: &str) -> Result<
     .await
     .during("make an attribute of the director")
 }
+
+/// Raises the value called `name`, unless it is that high already: of several who want to raise it to
+/// the same, one does. Values are compared as texts.
+///
+/// # Errors
+/// What the database said.
+pub async fn advance<'c>(db: impl Db<'c>, name: &str, value: &str) -> Result<bool, Error> {
+    let done = sqlx::query(
+        "INSERT INTO director_attributes (name, value) VALUES ($1, $2) \
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value \
+         WHERE director_attributes.value < excluded.value",
+    )
+    .bind(name)
+    .bind(value)
+    .execute(db)
+    .await
+    .during("raise an attribute of the director")?;
+    Ok(done.rows_affected() == 1)
+}

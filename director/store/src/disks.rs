@@ -203,7 +203,7 @@ pub async fn orphans<'c>(db: impl Db<'c>) -> Result<Vec<OrphanDisk>, Error> {
     .during("list orphaned disks")
 }
 
-/// Makes a disk an orphan.
+/// Makes a disk an orphan, with its snapshots.
 ///
 /// # Errors
 /// What the database said.
@@ -214,10 +214,10 @@ pub async fn orphan(
     deployment_name: &str,
     instance_name: &str,
 ) -> Result<(), Error> {
-    sqlx::query(
+    let orphan: i64 = sqlx::query_scalar(
         "INSERT INTO orphan_disks (disk_cid, size, availability_zone, deployment_name, \
          instance_name, cloud_properties, cpi, orphaned_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
     )
     .bind(&disk.disk_cid)
     .bind(disk.size)
@@ -227,9 +227,10 @@ pub async fn orphan(
     .bind(&disk.cloud_properties)
     .bind(&disk.cpi)
     .bind(now())
-    .execute(&mut *connection)
+    .fetch_one(&mut *connection)
     .await
     .during("orphan a disk")?;
+    crate::snapshots::orphan(connection, disk.id, orphan).await?;
     delete(connection, disk.id).await
 }
 

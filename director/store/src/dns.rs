@@ -144,19 +144,19 @@ pub async fn add_tombstone<'c>(db: impl Db<'c>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Removes all tombstones but the newest.
+/// Removes all tombstones but the newest; the answer is how many these were.
 ///
 /// # Errors
 /// What the database said.
-pub async fn delete_tombstones<'c>(db: impl Db<'c>) -> Result<(), Error> {
-    sqlx::query(
+pub async fn delete_tombstones<'c>(db: impl Db<'c>) -> Result<u64, Error> {
+    let done = sqlx::query(
         "DELETE FROM local_dns_records WHERE ip LIKE '%-tombstone' AND id < \
          (SELECT MAX(id) FROM local_dns_records WHERE ip LIKE '%-tombstone')",
     )
     .execute(db)
     .await
     .during("remove old tombstones")?;
-    Ok(())
+    Ok(done.rows_affected())
 }
 
 /// A published version of all names.

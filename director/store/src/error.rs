@@ -76,6 +76,32 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a database that cannot be used may be there in a moment: it does not listen yet, it is
+    /// starting, or whoever makes its roles and databases has not come to ours.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        let Error::Database { source, .. } = self else {
+            return false;
+        };
+        match source {
+            sqlx::Error::Io(error) => matches!(
+                error.kind(),
+                std::io::ErrorKind::ConnectionRefused
+                    | std::io::ErrorKind::ConnectionReset
+                    | std::io::ErrorKind::NotFound
+                    | std::io::ErrorKind::UnexpectedEof
+            ),
+            // Starting or ending; no such role; no such database; too many clients.
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+                matches!(
+                    &*code,
+                    "57P03" | "57P01" | "28000" | "28P01" | "3D000" | "53300"
+                )
+            }),
+            _ => false,
+        }
+    }
+
     /// Whether a row that must be unique is there already.
     #[must_use]
     pub fn is_duplicate(&self) -> bool {

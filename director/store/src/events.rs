@@ -181,15 +181,30 @@ pub async fn find<'c>(db: impl Db<'c>, id: i64) -> Result<Option<Event>, Error> 
     .during("find an event")
 }
 
-/// Forgets all but the newest `kept` events.
+/// How many events there are.
 ///
 /// # Errors
 /// What the database said.
-pub async fn forget_old<'c>(db: impl Db<'c>, kept: i64) -> Result<(), Error> {
-    sqlx::query("DELETE FROM events WHERE id <= (SELECT MAX(id) FROM events) - $1")
-        .bind(kept)
-        .execute(db)
+pub async fn count<'c>(db: impl Db<'c>) -> Result<i64, Error> {
+    sqlx::query_scalar("SELECT COUNT(*) FROM events")
+        .fetch_one(db)
         .await
-        .during("forget old events")?;
-    Ok(())
+        .during("count events")
+}
+
+/// Forgets all but the newest `kept` events; the answer is how many these were.
+///
+/// # Errors
+/// What the database said.
+pub async fn forget_old<'c>(db: impl Db<'c>, kept: i64) -> Result<u64, Error> {
+    // Keys have gaps where a transaction was undone, so rows are counted.
+    let done = sqlx::query(
+        "DELETE FROM events WHERE id <= \
+         (SELECT id FROM events ORDER BY id DESC LIMIT 1 OFFSET $1)",
+    )
+    .bind(kept)
+    .execute(db)
+    .await
+    .during("forget old events")?;
+    Ok(done.rows_affected())
 }

@@ -21,9 +21,11 @@ pub mod configs;
 pub mod deployments;
 pub mod disks;
 pub mod dns;
+pub mod dynamic_disks;
 pub mod errands;
 mod error;
 pub mod events;
+pub mod external_links;
 mod filter;
 mod flag;
 pub mod instances;
@@ -35,7 +37,9 @@ pub mod orphaned_vms;
 pub mod output;
 pub mod packages;
 pub mod problems;
+pub mod provision;
 pub mod releases;
+pub mod snapshots;
 pub mod stemcells;
 mod store;
 pub mod tasks;
@@ -43,11 +47,13 @@ pub mod templates;
 pub mod uuid;
 pub mod variables;
 pub mod vms;
+mod wake;
 pub mod work;
 
 pub use error::Error;
 pub use flag::Flag;
 pub use store::{Db, Kind, Store, Transaction, now};
+pub use wake::Listening;
 
 /// The connection of a transaction, for functions that run several statements.
 pub use sqlx::AnyConnection as Connection;

@@ -299,7 +299,7 @@ pub async fn provided<'c>(
     .during("list what is provided")
 }
 
-/// What a deployment consumes now.
+/// What a deployment consumes now, and what others consume of it from outside.
 ///
 /// # Errors
 /// What the database said.
@@ -310,7 +310,8 @@ pub async fn consumed<'c>(db: impl Db<'c>, deployment: &str) -> Result<Vec<Consu
          original_name, link_consumer_intents.type, link_consumer_intents.name, optional \
          FROM link_consumer_intents JOIN link_consumers ON link_consumers.id = link_consumer_id \
          JOIN deployments ON deployments.id = deployment_id \
-         AND deployments.links_serial_id = link_consumer_intents.serial_id \
+         AND (deployments.links_serial_id = link_consumer_intents.serial_id \
+         OR link_consumers.type = 'external') \
          WHERE deployments.name = $1 ORDER BY link_consumer_intents.id",
     )
     .bind(deployment)
@@ -319,7 +320,7 @@ pub async fn consumed<'c>(db: impl Db<'c>, deployment: &str) -> Result<Vec<Consu
     .during("list what is consumed")
 }
 
-/// The links of a deployment's consumers.
+/// The links of a deployment's consumers, and of those outside.
 ///
 /// # Errors
 /// What the database said.
@@ -330,7 +331,8 @@ pub async fn of_deployment<'c>(db: impl Db<'c>, deployment: &str) -> Result<Vec<
          JOIN link_consumer_intents ON link_consumer_intents.id = link_consumer_intent_id \
          JOIN link_consumers ON link_consumers.id = link_consumer_id \
          JOIN deployments ON deployments.id = deployment_id \
-         AND deployments.links_serial_id = link_consumer_intents.serial_id \
+         AND (deployments.links_serial_id = link_consumer_intents.serial_id \
+         OR link_consumers.type = 'external') \
          WHERE deployments.name = $1 ORDER BY links.id",
     )
     .bind(deployment)

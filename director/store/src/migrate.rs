@@ -10,7 +10,12 @@ use crate::store::{Kind, Store};
 use crate::{Error, now};
 
 /// Version and statements; statements are separated by `;` at the end of a line.
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("migrations/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("migrations/0001_initial.sql")),
+    (2, include_str!("migrations/0002_request_ids.sql")),
+    (3, include_str!("migrations/0003_snapshots.sql")),
+    (4, include_str!("migrations/0004_dynamic_disks.sql")),
+];
 
 /// An arbitrary number that only this program locks.
 const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(7264251)";

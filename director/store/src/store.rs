@@ -1,12 +1,16 @@
 //! The database behind all tables.
 
-use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use serde_json::json;
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::{Any, AnyPool, Executor};
+use warren_lib_telemetry::{Level, log};
 
 use crate::error::During;
+use crate::wake::{Beyond, Wake};
 use crate::{Error, migrate};
 
 /// A transaction; what it did is undone when it is dropped without `commit`.
@@ -31,6 +35,7 @@ pub enum Kind {
 pub struct Store {
     pool: AnyPool,
     kind: Kind,
+    pub(crate) wake: Arc<Wake>,
 }
 
 /// How long a writer waits for another in SQLite.
@@ -44,7 +49,7 @@ impl Store {
     /// [`Error::Url`], [`Error::Newer`], or what the database said.
     pub async fn open(url: &str) -> Result<Self, Error> {
         install_default_drivers();
-        let (kind, url) = address(url)?;
+        let (kind, url, beyond) = address(url)?;
         let options = AnyPoolOptions::new()
             .max_connections(if kind == Kind::Sqlite { 8 } else { 32 })
             .acquire_timeout(Duration::from_secs(60));
@@ -68,9 +73,35 @@ impl Store {
             .connect(&url)
             .await
             .during("connect to the database")?;
-        let store = Self { pool, kind };
+        let store = Self {
+            pool,
+            kind,
+            wake: Arc::new(Wake::new(beyond)),
+        };
         migrate::run(&store).await?;
         Ok(store)
+    }
+
+    /// As [`Store::open`], and waits for a database that is not there yet ([`Error::is_passing`]).
+    ///
+    /// # Errors
+    /// Those of [`Store::open`], when the patience is over or they do not pass.
+    pub async fn open_patiently(url: &str, patience: Duration) -> Result<Self, Error> {
+        let end = Instant::now() + patience;
+        let mut told = false;
+        loop {
+            match Self::open(url).await {
+                Err(error) if error.is_passing() && Instant::now() < end => {
+                    if !told {
+                        let reason = warren_lib_errchain::chain(&error);
+                        log::line(Level::Warn, "database_awaited", &[("error", json!(reason))]);
+                        told = true;
+                    }
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// What single statements are run on.
@@ -108,10 +139,17 @@ impl Store {
     }
 }
 
-/// The kind of database that a URL names, and the URL as the driver wants it.
-fn address(url: &str) -> Result<(Kind, String), Error> {
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Ok((Kind::Postgres, url.to_owned()));
+/// Whether a URL names a database of PostgreSQL.
+pub(crate) fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// The kind of database that a URL names, the URL as the driver wants it, and how other processes that
+/// use the database are told of something.
+fn address(url: &str) -> Result<(Kind, String, Beyond), Error> {
+    if is_postgres(url) {
+        let beyond = Beyond::Notifications(url.to_owned());
+        return Ok((Kind::Postgres, url.to_owned(), beyond));
     }
     let path = url
         .strip_prefix("sqlite://")
@@ -133,10 +171,13 @@ fn address(url: &str) -> Result<(Kind, String), Error> {
         })?;
     }
     let encoded = path.replace('%', "%25").replace('?', "%3f");
-    Ok((Kind::Sqlite, format!("sqlite://{encoded}?mode=rwc")))
+    let url = format!("sqlite://{encoded}?mode=rwc");
+    // Beside the file, as SQLite's own are.
+    let fifos = PathBuf::from(format!("{path}-wake"));
+    Ok((Kind::Sqlite, url, Beyond::Fifos(fifos)))
 }
 
-fn without_password(url: &str) -> String {
+pub(crate) fn without_password(url: &str) -> String {
     match url.rsplit_once('@') {
         Some((_, rest)) => format!("...@{rest}"),
         None => url.to_owned(),

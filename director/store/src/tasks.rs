@@ -16,6 +16,10 @@ use crate::filter::Statement;
 use crate::work::Work;
 use crate::{Db, Error, now};
 
+mod counts;
+
+pub use counts::{count_by_kind, count_by_state, crowded, is_open, old, open_payloads};
+
 /// How long a worker may be silent, in seconds.
 pub const LEASE: i64 = 60;
 /// How often it should not be, in seconds.
@@ -61,6 +65,8 @@ pub struct Task {
     pub lease: i64,
     /// How often it was begun.
     pub attempts: i64,
+    /// The request that it was made by; empty if that is not known.
+    pub request_id: String,
 }
 
 impl Task {
@@ -98,6 +104,8 @@ pub struct New<'a> {
     pub teams: &'a str,
     /// What the client calls it.
     pub context_id: &'a str,
+    /// The request that it is made by; empty if none is.
+    pub request_id: &'a str,
 }
 
 /// Adds a task to its queue; the answer is its number.
@@ -112,8 +120,8 @@ pub async fn enqueue<'c>(db: impl Db<'c>, new: &New<'_>) -> Result<i64, Error> {
     })?;
     sqlx::query_scalar(
         "INSERT INTO tasks (state, type, description, queue, payload, username, deployment, \
-         teams, context_id, created_at) \
-         VALUES ('queued', $1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+         teams, context_id, created_at, request_id) \
+         VALUES ('queued', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
     )
     .bind(new.work.kind())
     .bind(new.description)
@@ -124,6 +132,7 @@ pub async fn enqueue<'c>(db: impl Db<'c>, new: &New<'_>) -> Result<i64, Error> {
     .bind(new.teams)
     .bind(new.context_id)
     .bind(now())
+    .bind(new.request_id)
     .fetch_one(db)
     .await
     .during("add a task")
@@ -184,15 +193,22 @@ pub async fn create_done<'c>(
     .during("add a task that is over")
 }
 
-/// How many tasks there are in each state.
+/// Whether [`claim`] would find something. This only reads, which costs an idle director next to
+/// nothing; claiming takes the right to write even when there is nothing to claim.
 ///
 /// # Errors
 /// What the database said.
-pub async fn count_by_state<'c>(db: impl Db<'c>) -> Result<Vec<(String, i64)>, Error> {
-    sqlx::query_as("SELECT state, COUNT(*) FROM tasks GROUP BY state ORDER BY state")
-        .fetch_all(db)
-        .await
-        .during("count tasks")
+pub async fn is_waiting<'c>(db: impl Db<'c>, queue: &str) -> Result<bool, Error> {
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT id FROM tasks WHERE state IN ('queued', 'processing', 'cancelling') \
+         AND queue = $1 AND (state = 'queued' OR lease < $2) LIMIT 1",
+    )
+    .bind(queue)
+    .bind(now())
+    .fetch_optional(db)
+    .await
+    .during("look for work")?;
+    Ok(found.is_some())
 }
 
 /// Claims the oldest task of a queue that is queued or whose worker is dead. Of several workers that
@@ -210,7 +226,7 @@ pub async fn claim<'c>(db: impl Db<'c>, queue: &str, owner: &str) -> Result<Opti
          (state IN ('processing', 'cancelling') AND lease < $4)) ORDER BY id LIMIT 1) \
          AND (state = 'queued' OR (state IN ('processing', 'cancelling') AND lease < $4)) \
          RETURNING id, state, type, description, payload, username, deployment, teams, \
-         context_id, created_at, started_at, finished_at, result, owner, lease, attempts",
+         context_id, created_at, started_at, finished_at, result, owner, lease, attempts, request_id",
     )
     .bind(queue)
     .bind(owner)
@@ -304,7 +320,7 @@ pub async fn cancel<'c>(db: impl Db<'c>, id: i64) -> Result<bool, Error> {
 pub async fn find<'c>(db: impl Db<'c>, id: i64) -> Result<Option<Task>, Error> {
     sqlx::query_as(
         "SELECT id, state, type, description, payload, username, deployment, teams, context_id, \
-         created_at, started_at, finished_at, result, owner, lease, attempts FROM tasks \
+         created_at, started_at, finished_at, result, owner, lease, attempts, request_id FROM tasks \
          WHERE id = $1",
     )
     .bind(id)
@@ -335,7 +351,7 @@ pub struct Filter<'a> {
 pub async fn list<'c>(db: impl Db<'c>, filter: &Filter<'_>) -> Result<Vec<Task>, Error> {
     let mut statement = Statement::new(
         "SELECT id, state, type, description, payload, username, deployment, teams, context_id, \
-         created_at, started_at, finished_at, result, owner, lease, attempts FROM tasks \
+         created_at, started_at, finished_at, result, owner, lease, attempts, request_id FROM tasks \
          WHERE 1 = 1",
     );
     statement.among("state", filter.states.iter().copied());
@@ -351,22 +367,6 @@ pub async fn list<'c>(db: impl Db<'c>, filter: &Filter<'_>) -> Result<Vec<Task>,
         statement.number(" LIMIT ", limit.max(1));
     }
     statement.build().fetch_all(db).await.during("list tasks")
-}
-
-/// Tasks of one type that are over, but the newest `kept`: for deleting with their output.
-///
-/// # Errors
-/// What the database said.
-pub async fn old<'c>(db: impl Db<'c>, kind: &str, kept: i64) -> Result<Vec<i64>, Error> {
-    sqlx::query_scalar(
-        "SELECT id FROM tasks WHERE type = $1 AND finished_at IS NOT NULL \
-         ORDER BY id DESC LIMIT 1000000000 OFFSET $2",
-    )
-    .bind(kind)
-    .bind(kept)
-    .fetch_all(db)
-    .await
-    .during("list old tasks")
 }
 
 /// Forgets a task.

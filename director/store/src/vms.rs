@@ -182,3 +182,17 @@ pub async fn delete<'c>(db: impl Db<'c>, id: i64) -> Result<(), Error> {
         .during("forget a machine")?;
     Ok(())
 }
+
+/// Says which CPI a machine is of, after that got another name.
+///
+/// # Errors
+/// What the database said.
+pub async fn set_cpi<'c>(db: impl Db<'c>, id: i64, cpi: &str) -> Result<(), Error> {
+    sqlx::query("UPDATE vms SET cpi = $2 WHERE id = $1")
+        .bind(id)
+        .bind(cpi)
+        .execute(db)
+        .await
+        .during("say which CPI a machine is of")?;
+    Ok(())
+}

@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod scheduled;
+
+pub use scheduled::Scheduled;
+
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "work", rename_all = "snake_case")]
@@ -105,6 +109,34 @@ pub enum Work {
         /// Whether the cloud properties of the disk that is there are kept.
         copy_properties: bool,
     },
+    /// `POST .../snapshots`: of all disks of a deployment.
+    SnapshotDeployment {
+        /// The deployment's name.
+        deployment: String,
+    },
+    /// `POST .../jobs/GROUP/ID/snapshots`: of the disks of an instance.
+    CreateSnapshot {
+        /// The deployment's name.
+        deployment: String,
+        /// The instance group.
+        job: String,
+        /// Index or id.
+        id: String,
+    },
+    /// `DELETE .../snapshots/CID`.
+    DeleteSnapshot {
+        /// The deployment's name.
+        deployment: String,
+        /// What the CPI calls it.
+        cid: String,
+    },
+    /// `DELETE .../snapshots`: all of a deployment.
+    DeleteSnapshots {
+        /// The deployment's name.
+        deployment: String,
+    },
+    /// `/dynamic_disks/...`.
+    DynamicDisk(DynamicDisk),
     /// `POST /cleanup`.
     CleanUp {
         /// Also what is not used at all.
@@ -112,6 +144,8 @@ pub enum Work {
         /// Not orphaned disks.
         keep_orphaned_disks: bool,
     },
+    /// What the scheduler wants from time to time.
+    Scheduled(Scheduled),
 }
 
 /// A deploy, or a change of state by way of one.
@@ -202,6 +236,59 @@ pub enum Source {
     Url(String),
 }
 
+/// What to do with a disk that is in no manifest. Disks have names of their own; sizes are MiB.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum DynamicDisk {
+    /// `POST /dynamic_disks`.
+    Create {
+        /// The deployment's name.
+        deployment: String,
+        /// The availability zone.
+        az: String,
+        /// The disk's name.
+        name: String,
+        /// Its type in the cloud config.
+        pool: String,
+        /// Its size.
+        size: u64,
+        /// What people see of it.
+        metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    },
+    /// `POST /dynamic_disks/NAME/attach`.
+    Attach {
+        /// The disk's name.
+        name: String,
+        /// The instance's id.
+        instance_id: String,
+        /// What people see of it.
+        metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    },
+    /// `POST /dynamic_disks/provide`.
+    Provide {
+        /// The instance's id.
+        instance_id: String,
+        /// The disk's name.
+        name: String,
+        /// Its type in the cloud config.
+        pool: String,
+        /// Its size.
+        size: u64,
+        /// What people see of it.
+        metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    },
+    /// `POST /dynamic_disks/NAME/detach`.
+    Detach {
+        /// The disk's name.
+        name: String,
+    },
+    /// `DELETE /dynamic_disks/NAME`.
+    Delete {
+        /// The disk's name.
+        name: String,
+    },
+}
+
 /// What to export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Export {
@@ -290,7 +377,17 @@ impl Work {
             Work::DeleteDisk { orphan: false, .. } => "delete_orphan_disks",
             Work::DeleteDisk { orphan: true, .. } => "orphan_disk",
             Work::AttachDisk { .. } => "attach_disk",
+            Work::SnapshotDeployment { .. } => "snapshot_deployment",
+            Work::CreateSnapshot { .. } => "create_snapshot",
+            Work::DeleteSnapshot { .. } => "delete_snapshot",
+            Work::DeleteSnapshots { .. } => "delete_deployment_snapshots",
+            Work::DynamicDisk(DynamicDisk::Create { .. }) => "create_dynamic_disk",
+            Work::DynamicDisk(DynamicDisk::Attach { .. }) => "attach_dynamic_disk",
+            Work::DynamicDisk(DynamicDisk::Provide { .. }) => "provide_dynamic_disk",
+            Work::DynamicDisk(DynamicDisk::Detach { .. }) => "detach_dynamic_disk",
+            Work::DynamicDisk(DynamicDisk::Delete { .. }) => "delete_dynamic_disk",
             Work::CleanUp { .. } => "delete_artifacts",
+            Work::Scheduled(scheduled) => scheduled.kind(),
         }
     }
 

@@ -16,6 +16,7 @@
 mod certificate;
 mod der;
 mod error;
+mod expiry;
 mod identity;
 mod options;
 mod password;
@@ -26,6 +27,7 @@ mod store;
 mod tests;
 
 pub use error::GenerateError;
+pub use expiry::expiry;
 pub use identity::{Identity, Purpose, identity};
 pub use rsa::RsaKey;
 pub use store::Store;

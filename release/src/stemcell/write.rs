@@ -19,10 +19,10 @@ const API_VERSION: u64 = 3;
 /// Where a light stemcell's image is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Light {
-    /// `HOST[:PORT]/REPOSITORY@sha256:HEX`.
+    /// `HOST[:PORT]/REPOSITORY@sha256:HEX`, or `file:///PATH` of an archive that CPIs can read.
     pub image_reference: String,
-    /// `sha256:HEX` of the image's manifest.
-    pub digest: String,
+    /// `sha256:HEX` of the image's manifest, if it has one.
+    pub digest: Option<String>,
 }
 
 fn manifest(
@@ -64,10 +64,8 @@ pub fn heavy_manifest(plan: &Plan, image: &Image) -> StemcellManifest {
 
 /// The manifest of a stemcell whose image is in a registry.
 pub fn light_manifest(plan: &Plan, light: &Light) -> StemcellManifest {
-    let more = [
-        ("image_reference", light.image_reference.as_str()),
-        ("digest", &light.digest),
-    ];
+    let mut more = vec![("image_reference", light.image_reference.as_str())];
+    more.extend(light.digest.as_deref().map(|digest| ("digest", digest)));
     let empty = Hasher::default().sums().sha1();
     manifest(plan, empty, &["docker-light", "warden-light"], &more)
 }

@@ -153,7 +153,7 @@ fn a_light_one() {
     let digest = format!("sha256:{}", "ab".repeat(32));
     let light = Light {
         image_reference: format!("registry.example:5000/stemcell@{digest}"),
-        digest: digest.clone(),
+        digest: Some(digest.clone()),
     };
     let (_, bytes) = write_light(Vec::new(), &plan, &light).unwrap();
     let stemcell = read(bytes.as_slice(), io::sink(), &Limits::default()).unwrap();

@@ -9,6 +9,8 @@
 //!   start actors inside themselves, which is how nesting is built.
 //! - [`NetNs`]: a network namespace; veth pairs and bridges between them.
 //! - [`Leaks`]: what the machine holds before and after.
+//! - [`debian`]: root file systems of Debian packages.
+//! - [`Postgres`]: a PostgreSQL server of the test's own.
 //! - [`programs`]: the `warren` executable and the actor's own, built when needed.
 //!
 //! Everything panics at the caller's line when a step fails: in a test there is
@@ -22,11 +24,13 @@ mod actor;
 mod background;
 mod builder;
 pub mod cgroup;
+pub mod debian;
 mod gate;
 mod leaks;
 mod line;
 mod mountinfo;
 mod net;
+mod postgres;
 mod processes;
 pub mod programs;
 pub mod protocol;
@@ -40,6 +44,7 @@ pub use self::builder::ActorBuilder;
 pub use self::gate::{Exclusive, Shared, exclusive, shared};
 pub use self::leaks::Leaks;
 pub use self::net::{NetNs, bridge, veth};
+pub use self::postgres::Postgres;
 pub use self::protocol::{Connected, MountStep, Ns, Opened, Output};
 pub use self::rootfs::RootfsTar;
 pub use self::sandbox::Sandbox;

@@ -34,6 +34,35 @@ pub fn warren() -> &'static Path {
     BUILT.get_or_init(|| build("warren", "warren"))
 }
 
+/// The `warren` executable without what only a debugger reads, which is most of it: for whoever
+/// copies it, archives it or starts it in a container.
+///
+/// # Panics
+/// If it cannot be built, or without `strip`.
+pub fn small_warren() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        if let Some(built) = already_built("warren") {
+            return built;
+        }
+        let small = warren().with_file_name("warren-small");
+        // Other tests may do the same at the same time.
+        let new = small.with_extension(std::process::id().to_string());
+        let mut strip = Command::new("strip");
+        let done = strip.arg("-o").args([new.as_path(), warren()]).output();
+        let done = done.and_then(|output| match output.status.success() {
+            true => std::fs::rename(&new, &small),
+            false => Err(std::io::Error::other(
+                String::from_utf8_lossy(&output.stderr).into_owned(),
+            )),
+        });
+        match done {
+            Ok(()) => small,
+            Err(error) => panic!("cannot strip {} (binutils): {error}", warren().display()),
+        }
+    })
+}
+
 /// The executable of another crate's test `name`, to run it somewhere else.
 ///
 /// # Panics

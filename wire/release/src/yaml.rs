@@ -7,16 +7,12 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use warren_lib_yaml::{TooDeep, check_open};
 
 use crate::binary::with_plain_texts;
 
 /// Most bytes of a document. The largest job spec known has 300 kB.
 pub const MOST_BYTES: usize = 4 << 20;
-
-/// Most brackets that may be open at once. The parser looks at all open ones for each token, so that
-/// without a bound a megabyte of them would keep it busy for hours; it takes no more than 128 levels in
-/// any case, and the rest is for brackets in texts.
-const MOST_OPEN: usize = 500;
 
 /// Bytes that are not the document they should be.
 #[derive(Debug, thiserror::Error)]
@@ -28,8 +24,8 @@ pub enum YamlError {
         length: usize,
     },
     /// Nested more deeply than any such document.
-    #[error("it has more than {MOST_OPEN} brackets that are not closed")]
-    TooDeep,
+    #[error(transparent)]
+    TooDeep(#[from] TooDeep),
     /// No text.
     #[error("it is not UTF-8")]
     NotText(#[source] std::str::Utf8Error),
@@ -46,24 +42,8 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, YamlError> {
         });
     }
     let text = std::str::from_utf8(bytes).map_err(YamlError::NotText)?;
-    if most_open(text) > MOST_OPEN {
-        return Err(YamlError::TooDeep);
-    }
+    check_open(bytes)?;
     yaml_serde::from_str(&with_plain_texts(text)).map_err(YamlError::Malformed)
-}
-
-/// How many brackets are open where most are, be they text or not.
-fn most_open(text: &str) -> usize {
-    let (mut open, mut most) = (0usize, 0);
-    for byte in text.bytes() {
-        match byte {
-            b'[' | b'{' => open += 1,
-            b']' | b'}' => open = open.saturating_sub(1),
-            _ => continue,
-        }
-        most = most.max(open);
-    }
-    most
 }
 
 /// Reads a document that may be empty.
@@ -219,9 +199,16 @@ mod tests {
     fn depth_and_length_are_bounded() {
         let deep = "[".repeat(MOST_BYTES);
         let error = read::<yaml_serde::Value>(deep.as_bytes()).unwrap_err();
-        assert!(matches!(error, YamlError::TooDeep), "{error}");
-        let deep = ["[".repeat(MOST_OPEN), "a, ".repeat(100_000)].concat();
+        assert!(matches!(error, YamlError::TooDeep(_)), "{error}");
+        let deep = [
+            "[".repeat(warren_lib_yaml::MOST_OPEN),
+            "a, ".repeat(100_000),
+        ]
+        .concat();
         assert!(read::<yaml_serde::Value>(deep.as_bytes()).is_err());
+        let deep = "[\"]\", ".repeat(MOST_BYTES / 6);
+        let error = read::<yaml_serde::Value>(deep.as_bytes()).unwrap_err();
+        assert!(matches!(error, YamlError::TooDeep(_)), "{error}");
         for deep in ["- ", "? ", "&a ", "!a "] {
             assert!(
                 read::<yaml_serde::Value>(deep.repeat(200_000).as_bytes()).is_err(),

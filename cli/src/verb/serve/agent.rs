@@ -85,7 +85,6 @@ impl Arguments {
 fn failure(error: &ServeError) -> Failure {
     let failure = Failure::new(error);
     match error {
-        ServeError::Listener => failure.remedy("use the stock agent for VMs of create-env"),
         ServeError::Config { .. } => failure.remedy("give the stemcell's agent.json with -C"),
         _ => failure,
     }

@@ -4,8 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use warren_director_server::{Home, Options, Place, Role, run};
+use warren_director_server::{Kept, Options, Role, prepare_only, run, schedules};
+use warren_lib_telemetry::log;
 
+use super::templates::Templates;
 use crate::failure::{Failure, exit};
 use crate::output::Format;
 
@@ -40,6 +42,15 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:25250")]
     blobstore_listen: SocketAddr,
 
+    /// Where Prometheus gets metrics of all roles of this home, in plain HTTP; `off` for nowhere
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:9091",
+        value_parser = address_or_off
+    )]
+    metrics_listen: MetricsAddress,
+
     /// postgres://USER:PASSWORD@HOST/NAME, instead of SQLite in the home
     #[arg(
         long,
@@ -49,6 +60,18 @@ pub struct Arguments {
     )]
     database: Option<String>,
 
+    /// A superuser of that PostgreSQL, as whom role and database are made before anything connects
+    ///
+    /// A socket's directory may stand for the host: postgres://postgres@%2Frun%2Fpostgresql/postgres
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "WARREN_DATABASE_ADMIN",
+        hide_env_values = true,
+        requires = "database"
+    )]
+    database_admin: Option<String>,
+
     /// The port of the bus
     #[arg(long, value_name = "PORT", default_value_t = 4222)]
     nats_port: u16,
@@ -57,13 +80,16 @@ pub struct Arguments {
     #[arg(long, value_name = "nats://HOST:PORT")]
     nats: Option<String>,
 
-    /// The CPI, a program with arguments
-    #[arg(long, value_name = "PROGRAM", num_args = 1.., required_unless_present = "prepare")]
+    /// The CPI, a program with arguments; workers need it
+    #[arg(long, value_name = "PROGRAM", num_args = 1..)]
     cpi: Vec<PathBuf>,
 
-    /// What Ruby is started with
-    #[arg(long, value_name = "PROGRAM", num_args = 1.., default_values = ["ruby"])]
-    ruby: Vec<String>,
+    #[command(flatten)]
+    templates: Templates,
+
+    /// Take snapshots of persistent disks: when jobs were stopped, and with `take-snapshot`
+    #[arg(long)]
+    snapshots: bool,
 
     /// How many tasks at once, of each kind
     #[arg(long, value_name = "N", default_value_t = 4)]
@@ -71,10 +97,34 @@ pub struct Arguments {
 
     /// Which parts to run here
     #[arg(long, value_enum, value_name = "ROLE", value_delimiter = ',',
-          default_values_t = [RoleFlag::Api, RoleFlag::Worker, RoleFlag::Blobstore])]
+          default_values_t = [RoleFlag::Api, RoleFlag::Worker, RoleFlag::Blobstore,
+                              RoleFlag::Scheduler, RoleFlag::SyncDns])]
     roles: Vec<RoleFlag>,
 
-    /// Only make what is missing in the home
+    /// When something is done: NAME=CRON, in UTC, or NAME=off; may be given again
+    ///
+    /// Names: orphaned-vms, orphaned-disks, dns-blobs, dns-tombstones, events, tasks; and snapshots, which
+    /// is off unless it has a time
+    #[arg(long, value_name = "NAME=CRON")]
+    schedule: Vec<String>,
+
+    /// How many events are kept when old ones are forgotten
+    #[arg(long, value_name = "N", default_value_t = Kept::default().events)]
+    keep_events: u32,
+
+    /// How many tasks of each type are kept when old ones are forgotten
+    #[arg(long, value_name = "N", default_value_t = Kept::default().tasks)]
+    keep_tasks: u32,
+
+    /// For how long orphaned disks are kept
+    #[arg(long, value_name = "DAYS", default_value_t = Kept::default().orphaned_disks)]
+    keep_orphaned_disks: u32,
+
+    /// How lines of the log look
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+
+    /// Only make what is missing in the home, and in PostgreSQL with --database-admin
     #[arg(long)]
     prepare: bool,
 }
@@ -87,19 +137,45 @@ enum RoleFlag {
     Worker,
     /// Gives blobs to agents
     Blobstore,
+    /// Clears up from time to time
+    Scheduler,
+    /// Tells agents of names that they have missed
+    SyncDns,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum LogFormat {
+    /// One line of `name=value` for each request, task, call of the CPI and of agents
+    Text,
+    /// The same as JSON
+    Json,
+}
+
+/// Where metrics are; nowhere if there is no address.
+#[derive(Clone, Copy, Debug)]
+struct MetricsAddress(Option<SocketAddr>);
+
+fn address_or_off(text: &str) -> Result<MetricsAddress, String> {
+    if text == "off" {
+        return Ok(MetricsAddress(None));
+    }
+    let address = text.parse().map_err(|_| "give ADDRESS:PORT or off")?;
+    Ok(MetricsAddress(Some(address)))
 }
 
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, _format: Format) -> Result<u8, Failure> {
-        if self.prepare {
-            let place = Place {
-                address: self.address,
-                nats_port: self.nats_port,
-            };
-            Home::prepare(&self.home, &place).map_err(|error| Failure::new(&error))?;
-            return Ok(exit::GOOD);
-        }
+        log::set_format(match self.log_format {
+            LogFormat::Text => log::Format::Text,
+            LogFormat::Json => log::Format::Json,
+        });
+        let kept = Kept {
+            events: self.keep_events,
+            tasks: self.keep_tasks,
+            orphaned_disks: self.keep_orphaned_disks,
+        };
+        let schedules = schedules(&self.schedule, kept).map_err(|error| Failure::new(&error))?;
         let options = Options {
             home: self.home,
             name: self.name,
@@ -107,11 +183,14 @@ impl Arguments {
             address: self.address,
             listen: self.listen,
             blobstore_listen: self.blobstore_listen,
+            metrics_listen: self.metrics_listen.0,
             database: self.database,
+            database_admin: self.database_admin,
             nats: self.nats,
             nats_port: self.nats_port,
             cpi: self.cpi,
-            ruby: self.ruby,
+            ruby: self.templates.command(),
+            snapshots: self.snapshots,
             workers: self.workers,
             roles: self
                 .roles
@@ -120,10 +199,24 @@ impl Arguments {
                     RoleFlag::Api => Role::Api,
                     RoleFlag::Worker => Role::Worker,
                     RoleFlag::Blobstore => Role::Blobstore,
+                    RoleFlag::Scheduler => Role::Scheduler,
+                    RoleFlag::SyncDns => Role::SyncDns,
                 })
                 .collect(),
+            schedules,
         };
-        run(options).map_err(|error| Failure::new(&error))?;
+        let works = options.roles.contains(&Role::Worker);
+        if works && !self.prepare && options.cpi.is_empty() {
+            return Err(Failure::text("workers need a CPI: give --cpi PROGRAM").code(exit::UNKNOWN));
+        }
+        if works && !self.prepare {
+            self.templates.check()?;
+        }
+        let done = match self.prepare {
+            true => prepare_only(&options),
+            false => run(options),
+        };
+        done.map_err(|error| Failure::new(&error))?;
         Ok(exit::GOOD)
     }
 }

@@ -2,10 +2,12 @@
 
 mod agent;
 mod director;
+mod dns;
 mod garden;
 mod images;
 mod stock_flags;
 pub(super) mod supervisor;
+mod templates;
 
 use crate::failure::Failure;
 use crate::output::Format;
@@ -15,6 +17,7 @@ use crate::output::Format;
 pub enum Verb {
     Agent(agent::Arguments),
     Director(director::Arguments),
+    Dns(dns::Arguments),
     Garden(garden::Arguments),
     Supervisor(supervisor::Arguments),
 }
@@ -25,6 +28,7 @@ impl Verb {
         match self {
             Verb::Agent(arguments) => arguments.run(format),
             Verb::Director(arguments) => arguments.run(format),
+            Verb::Dns(arguments) => arguments.run(format),
             Verb::Garden(arguments) => arguments.run(format),
             Verb::Supervisor(arguments) => arguments.run(format),
         }

@@ -42,6 +42,12 @@ async fn create(mut call: Call) -> Result<Response, Failure> {
     };
     let canonical_name = canonical(&name)?;
     let mut work = options(&call.query, true)?;
+    if work.recreate_vms_created_before.is_some() && !work.recreate {
+        return Err(Failure::bad(
+            40_005,
+            "'recreate_vms_created_before' needs 'recreate'",
+        ));
+    }
     let teams = call.rights.admin_of.clone();
     let pool = call.api.store.pool();
     for other in deployments::list(pool).await? {
@@ -89,20 +95,20 @@ pub(super) fn description(work: &Deploy) -> String {
 
 /// The options of a deploy, or of a change of state; `whole` if it is not one instance's.
 pub(super) fn options(query: &Query, whole: bool) -> Result<Deploy, Failure> {
-    let before = query.some("recreate_vms_created_before").filter(|_| whole);
-    if let Some(text) = before
-        && clock::parse(text).is_none()
-    {
-        return Err(Failure::bad(
-            40_005,
-            format!("'recreate_vms_created_before' is no time of RFC 3339: '{text}'"),
-        ));
-    }
+    let before = match query.some("recreate_vms_created_before").filter(|_| whole) {
+        Some(text) => Some(clock::parse(text).ok_or_else(|| {
+            Failure::bad(
+                40_005,
+                format!("'recreate_vms_created_before' is no time of RFC 3339: '{text}'"),
+            )
+        })?),
+        None => None,
+    };
     let number = |name: &str| query.some(name).filter(|_| whole).map(str::to_owned);
     Ok(Deploy {
-        recreate: query.is_true("recreate") || before.is_some(),
+        recreate: query.is_true("recreate"),
         recreate_persistent_disks: query.is_true("recreate_persistent_disks"),
-        recreate_vms_created_before: before.map(str::to_owned),
+        recreate_vms_created_before: before.map(clock::rfc3339),
         fix: query.is_true("fix"),
         skip_drain: query
             .list("skip_drain")

@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use warren_director_store::deployments::{self, Reference};
 use warren_director_store::work::{Errand, Work};
 use warren_director_store::{releases, templates};
 use warren_wire_manifest::check::{read_manifest, to_s};
@@ -36,7 +37,8 @@ struct Named {
     name: String,
 }
 
-/// Groups that are errands, then jobs with a `bin/run`.
+/// Groups that are errands, then jobs with a `bin/run`: those of the manifest, and those that addons
+/// have brought to instances.
 async fn list(call: Call) -> Result<Response, Failure> {
     let deployment = call.deployment()?;
     let manifest = match &deployment.manifest {
@@ -66,12 +68,51 @@ async fn list(call: Call) -> Result<Response, Failure> {
             }
         }
     }
+    for name in of_instances(&call).await? {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     json(
         &names
             .into_iter()
             .map(|name| Named { name })
             .collect::<Vec<_>>(),
     )
+}
+
+/// Names of errands that instances have.
+async fn of_instances(call: &Call) -> Result<Vec<String>, Failure> {
+    let pool = call.api.store.pool();
+    let deployment = call.deployment()?;
+    let mut errands = Vec::new();
+    for used in deployments::uses(pool, Reference::ReleaseVersion).await? {
+        if used.deployment != deployment.name {
+            continue;
+        }
+        for template in templates::of_version(pool, used.id).await? {
+            if JobSpec::parse(template.spec.as_bytes()).is_ok_and(|spec| spec.is_errand()) {
+                errands.push((template.name, template.version));
+            }
+        }
+    }
+    let mut names = Vec::new();
+    for instance in call.instances().await? {
+        let spec: serde_json::Value = instance
+            .spec
+            .as_deref()
+            .and_then(|spec| serde_json::from_str(spec).ok())
+            .unwrap_or_default();
+        let templates = spec["job"]["templates"].as_array().cloned();
+        for template in templates.unwrap_or_default() {
+            let text = |key: &str| template[key].as_str().unwrap_or_default().to_owned();
+            let job = (text("name"), text("version"));
+            if errands.contains(&job) {
+                names.push(job.0);
+            }
+        }
+    }
+    Ok(names)
 }
 
 fn maps<'m>(map: &'m Mapping, key: &str) -> impl Iterator<Item = &'m Mapping> {

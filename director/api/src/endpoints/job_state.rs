@@ -61,6 +61,8 @@ async fn change(mut call: Call) -> Result<Response, Failure> {
         }
     }
     let mut work = super::deploy::options(&call.query, id.is_none())?;
+    // What is to be done is the state's to say.
+    work.recreate = false;
     work.deployment.clone_from(&deployment.name);
     work.change = Some(StateChange {
         state,

@@ -129,7 +129,7 @@ async fn consumers(call: Call) -> Result<Response, Failure> {
 }
 
 #[derive(Serialize)]
-struct Link<'a> {
+pub(super) struct Link<'a> {
     id: String,
     name: &'a str,
     link_consumer_id: String,
@@ -140,15 +140,16 @@ struct Link<'a> {
 async fn list(call: Call) -> Result<Response, Failure> {
     let name = deployment(&call).await?;
     let all = links::of_deployment(call.api.store.pool(), &name).await?;
-    let shown: Vec<Link<'_>> = all
-        .iter()
-        .map(|link| Link {
-            id: link.id.to_string(),
-            name: &link.name,
-            link_consumer_id: link.link_consumer_intent_id.to_string(),
-            link_provider_id: link.link_provider_intent_id.map(|id| id.to_string()),
-            created_at: clock::text(link.created_at),
-        })
-        .collect();
-    json(&shown)
+    json(&all.iter().map(shown).collect::<Vec<_>>())
+}
+
+/// A link as the wire has it.
+pub(super) fn shown(link: &links::Link) -> Link<'_> {
+    Link {
+        id: link.id.to_string(),
+        name: &link.name,
+        link_consumer_id: link.link_consumer_intent_id.to_string(),
+        link_provider_id: link.link_provider_intent_id.map(|id| id.to_string()),
+        created_at: clock::text(link.created_at),
+    }
 }

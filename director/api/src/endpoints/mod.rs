@@ -6,15 +6,19 @@ mod config_content;
 mod config_diffs;
 mod configs;
 mod deploy;
+mod deployed_variables;
 mod deployment_diff;
 mod deployments;
 mod disks;
+mod dynamic_disks;
 mod errands;
 mod events;
+mod external_links;
 mod info;
 mod instance_actions;
 mod instances;
 mod job_state;
+mod jobs;
 mod links;
 mod locks;
 mod logs;
@@ -44,15 +48,19 @@ pub(crate) fn all() -> Vec<Route> {
         config_diffs::routes(),
         configs::routes(),
         deploy::routes(),
+        deployed_variables::routes(),
         deployment_diff::routes(),
         deployments::routes(),
         disks::routes(),
+        dynamic_disks::routes(),
         errands::routes(),
         events::routes(),
+        external_links::routes(),
         info::routes(),
         instance_actions::routes(),
         instances::routes(),
         job_state::routes(),
+        jobs::routes(),
         links::routes(),
         locks::routes(),
         logs::routes(),

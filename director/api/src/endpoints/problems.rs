@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use warren_director_plan::problems as plan;
 use warren_director_store::work::Work;
 use warren_director_store::{attributes, problems};
 
@@ -48,60 +49,6 @@ struct Resolution {
     plan: &'static str,
 }
 
-const IGNORE: (&str, &str) = ("ignore", "Skip for now");
-const RECREATE_WITHOUT_WAIT: (&str, &str) = (
-    "recreate_vm_without_wait",
-    "Recreate VM without waiting for processes to start",
-);
-const RECREATE: (&str, &str) = ("recreate_vm", "Recreate VM and wait for processes to start");
-
-/// Names and texts of what can be done about a type of problem, in the order of the reference.
-fn resolutions(kind: &str) -> Vec<Resolution> {
-    let all: &[(&'static str, &'static str)] = match kind {
-        "missing_vm" => &[
-            IGNORE,
-            RECREATE_WITHOUT_WAIT,
-            RECREATE,
-            ("delete_vm_reference", "Delete VM reference"),
-        ],
-        "unresponsive_agent" => &[
-            IGNORE,
-            ("reboot_vm", "Reboot VM"),
-            RECREATE_WITHOUT_WAIT,
-            RECREATE,
-            ("delete_vm", "Delete VM"),
-            (
-                "delete_vm_reference",
-                "Delete VM reference (forceful; the VM may have to be deleted by hand)",
-            ),
-        ],
-        "missing_disk" => &[
-            IGNORE,
-            (
-                "delete_disk_reference",
-                "Delete disk reference (DANGEROUS!)",
-            ),
-        ],
-        "inactive_disk" => &[
-            IGNORE,
-            ("delete_disk", "Delete disk"),
-            ("activate_disk", "Activate disk"),
-        ],
-        "mount_info_mismatch" => &[
-            IGNORE,
-            ("reattach_disk", "Reattach disk to instance"),
-            (
-                "reattach_disk_and_reboot",
-                "Reattach disk and reboot instance",
-            ),
-        ],
-        _ => &[("close", "Close problem")],
-    };
-    all.iter()
-        .map(|(name, plan)| Resolution { name, plan })
-        .collect()
-}
-
 async fn list(call: Call) -> Result<Response, Failure> {
     let all = problems::open(call.api.store.pool(), call.deployment()?.id).await?;
     let shown: Vec<Shown<'_>> = all
@@ -111,7 +58,13 @@ async fn list(call: Call) -> Result<Response, Failure> {
             r#type: &problem.kind,
             data: serde_json::from_str(&problem.data).unwrap_or_default(),
             description: &problem.description,
-            resolutions: resolutions(&problem.kind),
+            resolutions: plan::resolutions(&problem.kind)
+                .iter()
+                .map(|one| Resolution {
+                    name: one.name,
+                    plan: one.plan,
+                })
+                .collect(),
             instance_group: &problem.instance_group,
         })
         .collect();
@@ -134,9 +87,7 @@ async fn resolve(mut call: Call) -> Result<Response, Failure> {
         // What is not open any more is for the task to say.
         let problem = open.iter().find(|problem| problem.id.to_string() == *id);
         if let (Some(problem), Some(name)) = (problem, resolution)
-            && !resolutions(&problem.kind)
-                .iter()
-                .any(|one| one.name == name)
+            && plan::find(&problem.kind, name).is_none()
         {
             return Err(Failure::bad(
                 410_002,

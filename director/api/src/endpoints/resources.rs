@@ -14,7 +14,8 @@ pub(super) fn routes() -> Vec<Route> {
     vec![get("/resources/:id", Need::Admin, read)]
 }
 
-async fn read(call: Call) -> Result<Response, Failure> {
+/// Streams the blob that the path names.
+pub(super) async fn read(call: Call) -> Result<Response, Failure> {
     let (file, size) = call.api.blobs.open_blob(call.param("id")).await?;
     let mut response = Response::new(Body::from_stream(ReaderStream::with_capacity(
         file,

@@ -127,7 +127,10 @@ async fn cancel(call: Call) -> Result<Response, Failure> {
         return Err(refused(&task.state));
     }
     match tasks::cancel(call.api.store.pool(), task.id).await? {
-        true => Ok(empty(StatusCode::NO_CONTENT)),
+        true => {
+            call.api.store.wake().await;
+            Ok(empty(StatusCode::NO_CONTENT))
+        }
         // It has ended meanwhile.
         false => Err(refused("done")),
     }
@@ -163,6 +166,7 @@ async fn cancel_all(mut call: Call) -> Result<Response, Failure> {
         for task in tasks::list(pool, &filter).await? {
             tasks::cancel(pool, task.id).await?;
         }
+        call.api.store.wake().await;
     }
     Ok(empty(StatusCode::NO_CONTENT))
 }

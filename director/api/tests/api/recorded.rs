@@ -68,8 +68,8 @@ async fn on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_postgres() {
-    let server = super::postgres::Server::start().await;
-    let scene = Scene::on(Some(server.database("recorded").await)).await;
+    let server = warren_tests_harness::Postgres::start();
+    let scene = Scene::on(Some(server.database("recorded"))).await;
     replies_are_as_recorded(&scene).await;
 }
 

@@ -108,7 +108,6 @@ impl Scene {
             upload_dir: at("uploads"),
             cloud: CloudOptions::default(),
             certificates: Vec::new(),
-            metrics: true,
         };
         let mut params = CertificateParams::new(vec![]).unwrap();
         let name = &mut params.distinguished_name;

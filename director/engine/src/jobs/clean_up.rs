@@ -13,6 +13,7 @@ use warren_director_store::{
 };
 
 use super::{delete_release, delete_stemcell, disk};
+use crate::cpis::Cpis;
 use crate::event_log::Stage;
 use crate::{Engine, Error, Task, lock};
 
@@ -81,13 +82,14 @@ impl Cleaning<'_> {
         let pool = self.engine.store.pool();
         let all = orphaned_vms::list(pool).await?;
         let stage = Stage::new(self.task, "Deleting orphaned vms", all.len(), &[]);
-        let cpi = self.engine.cpi_for(self.task);
+        let cpis = Cpis::read(self.engine, self.task).await?;
         for one in &all {
             self.task.check()?;
             let name = format!("lock:orphan_vm_cleanup:{}", one.cid);
             stage
                 .run(&format!("Deleting orphaned vm {}", one.cid), |_| {
                     lock::with(self.task, &name, lock::PATIENCE, async {
+                        let cpi = cpis.get(&one.cpi)?;
                         cpi.delete_vm(&one.cid, one.stemcell_api_version).await?;
                         ips::release_all(pool, Owner::OrphanedVm(one.id)).await?;
                         Ok(orphaned_vms::delete(pool, one.id).await?)
@@ -189,9 +191,7 @@ impl Cleaning<'_> {
             self.task.check()?;
             let title = format!("Deleting orphaned disk {}", one.disk_cid);
             stage
-                .run(&title, |_| {
-                    disk::delete_orphan(self.engine, self.task, &one.disk_cid)
-                })
+                .run(&title, |_| disk::delete_orphan(self.engine, self.task, one))
                 .await?;
         }
         Ok(all.len())

@@ -19,12 +19,14 @@ use warren_director_store::vms::Vm;
 use warren_director_store::{disks, instances, vms};
 
 use super::{resolve, targets};
+use crate::cpis::Cpis;
 use crate::event_log::Stage;
 use crate::many::join_all;
+use crate::reach::{self, Reached};
 use crate::{Engine, Error, Task, lock};
 
 /// How long an agent may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks for problems.
 pub async fn scan(engine: &Engine, task: &Task, deployment: &str) -> Result<String, Error> {
@@ -44,6 +46,7 @@ pub async fn apply(
     task: &Task,
     deployment: &str,
     resolutions: &BTreeMap<String, Option<String>>,
+    max_in_flight: &BTreeMap<String, String>,
 ) -> Result<String, Error> {
     let name = format!("lock:deployment:{deployment}");
     let count = lock::with(task, &name, lock::PATIENCE, async {
@@ -57,7 +60,7 @@ pub async fn apply(
                 (problem, choice)
             })
             .collect();
-        resolve::all(engine, task, &row, chosen).await
+        resolve::all(engine, task, &row, chosen, max_in_flight).await
     })
     .await?;
     Ok(format!("{count} resolved"))
@@ -84,7 +87,7 @@ pub async fn scan_and_fix(
             .filter(|problem| matches!(problem.kind.as_str(), "missing_vm" | "unresponsive_agent"))
             .map(|problem| (problem, Some("recreate_vm".to_owned())))
             .collect();
-        resolve::all(engine, task, &row, chosen).await
+        resolve::all(engine, task, &row, chosen, &BTreeMap::new()).await
     })
     .await?;
     Ok("scan and fix complete".to_owned())
@@ -172,18 +175,17 @@ async fn find(
 }
 
 async fn look(engine: &Engine, task: &Task, vm: &Vm) -> Result<Found, Error> {
-    let agent = engine.bus.agent(&vm.agent_id);
-    if agent.get_state(false, Some(PATIENCE)).await.is_ok() {
-        let listed = agent.run("list_disk", vec![], task).await;
-        let mounted = listed
-            .ok()
-            .and_then(|value| serde_json::from_value(value).ok());
-        return Ok(Found::Answers(mounted.unwrap_or_default()));
-    }
-    let cid = vm.cid.as_deref().unwrap_or_default();
-    match engine.cpi_for(task).has_vm(cid).await? {
-        Some(false) => Ok(Found::Missing),
-        _ => Ok(Found::Silent),
+    match reach::state(engine, task, vm, Some(PATIENCE)).await? {
+        Reached::Silent(_) => Ok(Found::Silent),
+        Reached::Gone => Ok(Found::Missing),
+        Reached::Says(_) => {
+            let agent = engine.bus.agent(&vm.agent_id);
+            let listed = agent.run("list_disk", vec![], task).await;
+            let mounted = listed
+                .ok()
+                .and_then(|value| serde_json::from_value(value).ok());
+            Ok(Found::Answers(mounted.unwrap_or_default()))
+        }
     }
 }
 
@@ -196,46 +198,75 @@ async fn look_at_disks(
     all: &[Disk],
 ) -> Result<[usize; 4], Error> {
     let mut counts = [0; 4];
-    let cpi = engine.cpi_for(task);
+    let cpis = Cpis::read(engine, task).await?;
     for disk in all {
         let Some(row) = rows.iter().find(|row| row.id == disk.instance_id) else {
             continue;
         };
         let name = format!("{} ({})", row.name(), row.index_number);
-        let place = machines.iter().position(|(other, _)| other.id == row.id);
+        let cpi = cpis.get(&disk.cpi)?;
         let (count, problem) = if cpi.has_disk(&disk.disk_cid).await? == Some(false) {
             let text = format!(
-                "Disk '{}' ({name}, {}M) is missing",
-                disk.disk_cid, disk.size
+                "Disk '{}' ({}, {}M) is missing",
+                disk.disk_cid,
+                row.name(),
+                disk.size
             );
-            (1, Some(("missing_disk", text)))
+            (1, Some(("missing_disk", json!({}), text)))
         } else if !*disk.active {
             let text = format!(
                 "Disk '{}' ({}M) for instance '{name}' is inactive",
                 disk.disk_cid, disk.size
             );
-            (2, Some(("inactive_disk", text)))
+            (2, Some(("inactive_disk", json!({}), text)))
         } else {
-            match place.map(|place| (&machines[place].1, &found[place])) {
-                Some((vm, Found::Answers(mounted)))
-                    if disk.name.is_empty() && !mounted.contains(&disk.disk_cid) =>
-                {
-                    let text = format!(
-                        "Inconsistent mount information:\n\tRecord shows that disk '{}' should be mounted on {}.\n\tHowever it is currently :\n\t\tNot mounted in any VM",
-                        disk.disk_cid,
-                        vm.cid.as_deref().unwrap_or_default()
-                    );
-                    (3, Some(("mount_info_mismatch", text)))
-                }
-                _ => (0, None),
+            match mismatch(row, machines, found, disk) {
+                Some((data, text)) => (3, Some(("mount_info_mismatch", data, text))),
+                None => (0, None),
             }
         };
         counts[count] += 1;
-        if let Some((kind, description)) = problem {
-            add(engine, row, disk.id, kind, &json!({}), description).await?;
+        if let Some((kind, data, description)) = problem {
+            add(engine, row, disk.id, kind, &data, description).await?;
         }
     }
     Ok(counts)
+}
+
+/// Where a disk is mounted that should be mounted elsewhere: data and text of the problem. Machines that
+/// do not answer are passed over, and so are disks that jobs mount themselves.
+fn mismatch(
+    row: &Instance,
+    machines: &[(Instance, Vm)],
+    found: &[Found],
+    disk: &Disk,
+) -> Option<(Value, String)> {
+    let place = machines.iter().position(|(other, _)| other.id == row.id)?;
+    if !disk.name.is_empty() || !matches!(found[place], Found::Answers(_)) {
+        return None;
+    }
+    let owner = machines[place].1.cid.clone().unwrap_or_default();
+    let owners: Vec<String> = machines
+        .iter()
+        .zip(found)
+        .filter(|(_, found)| match found {
+            Found::Answers(mounted) => mounted.contains(&disk.disk_cid),
+            _ => false,
+        })
+        .filter_map(|((_, vm), _)| vm.cid.clone())
+        .collect();
+    if owners == [owner.as_str()] {
+        return None;
+    }
+    let on = match owners.as_slice() {
+        [] => "Not mounted in any VM".to_owned(),
+        owners => format!("Mounted on: {}", owners.join(", ")),
+    };
+    let text = format!(
+        "Inconsistent mount information:\nRecord shows that disk '{}' should be mounted on {owner}.\nHowever it is currently :\n\t{on}",
+        disk.disk_cid
+    );
+    Some((json!({ "owner_vms": owners }), text))
 }
 
 async fn add(

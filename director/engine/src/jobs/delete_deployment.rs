@@ -51,6 +51,16 @@ async fn delete(
     deployment: &deployments::Deployment,
     force: bool,
 ) -> Result<(), Error> {
+    let rows = instances::of_deployment(engine.store.pool(), deployment.id).await?;
+    if rows.iter().any(|row| *row.ignored) {
+        return Err(Error::refused(
+            190_021,
+            format!(
+                "You are trying to delete deployment '{}', which contains ignored instance(s). Operation not allowed.",
+                deployment.name
+            ),
+        ));
+    }
     compile::sweep(engine, task, deployment.id).await?;
     let rows = instances::of_deployment(engine.store.pool(), deployment.id).await?;
     let stage = Stage::new(task, "Deleting instances", rows.len(), &[]);
@@ -64,6 +74,7 @@ async fn delete(
         }
     })
     .await?;
+    super::dynamic_disks::delete_of(engine, task, deployment, force).await?;
     let stage = Stage::new(task, "Removing deployment artifacts", 1, &[]);
     stage
         .run("Detaching stemcells", |_| async {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use warren_director_store::deployments::{self, Reference};
 use warren_director_store::stemcells;
 
+use crate::cpis::Cpis;
 use crate::event_log::Stage;
 use crate::{Engine, Error, Task, lock};
 
@@ -61,13 +62,13 @@ async fn delete(
             format!("Stemcell '{name}/{version}' is still in use by: {users}"),
         ));
     }
-    let cpi = engine.cpi_for(task);
+    let cpis = Cpis::read(engine, task).await?;
     for row in rows {
         task.check()?;
         let stage = Stage::new(task, "Deleting stemcell from cloud", 1, &[]);
         let deleted = stage
             .run("Delete stemcell", |_| async {
-                Ok(cpi.delete_stemcell(&row.cid).await?)
+                Ok(cpis.get(&row.cpi)?.delete_stemcell(&row.cid).await?)
             })
             .await;
         match deleted {

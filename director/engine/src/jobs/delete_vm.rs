@@ -2,6 +2,7 @@
 
 use warren_director_store::{instances, vms};
 
+use crate::cpis::Cpis;
 use crate::event_log::Stage;
 use crate::{Engine, Error, Task, lock, vm};
 
@@ -19,7 +20,19 @@ async fn delete(engine: &Engine, task: &Task, cid: &str) -> Result<(), Error> {
         let name = instance.map(|row| row.name()).unwrap_or_default();
         return vm::delete(engine, task, &row, &name).await;
     }
-    let cpi = engine.cpi_for(task);
+    let cpis = Cpis::read(engine, task).await?;
+    let names = cpis.names();
+    let [name] = names.as_slice() else {
+        // On another of them something else may have the id.
+        return Err(Error::refused(
+            100,
+            format!(
+                "No machine is known by the id '{cid}', and of the CPIs {} any may have it",
+                names.join(", ")
+            ),
+        ));
+    };
+    let cpi = cpis.get(name)?;
     lock::with(task, &format!("lock:vm:{cid}"), lock::PATIENCE, async {
         Ok(cpi.delete_vm(cid, None).await?)
     })

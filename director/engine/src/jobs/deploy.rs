@@ -1,5 +1,7 @@
 //! `create deployment`: a manifest becomes machines. See `docs/design/director.md` for the steps.
 
+use std::collections::BTreeMap;
+
 use serde_json::Map;
 use warren_director_plan::{AgentState, Draft, Group, InstancePlan, State, order};
 use warren_director_store::work::Deploy;
@@ -7,6 +9,7 @@ use warren_director_store::{deployments, instances, links as rows, variables as 
 use warren_wire_manifest::deployment::{Lifecycle, WatchTime};
 
 use super::planning::{Decided, DeployTask, Known, Ready, Scope};
+use crate::cpis::Cpis;
 use crate::event_log::Stage;
 use crate::render::Files;
 use crate::task::Event;
@@ -41,6 +44,8 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Deploy) -> Result<String
                 row,
                 variables: Variables::new(&engine.store, &engine.config.name, name, set, true),
                 scope: Scope::All,
+                waits: true,
+                silent: false,
             };
             let done = deploy.carry_out().await;
             sets::finish_set(engine.store.pool(), set, done.is_ok() && !wanted.dry_run).await?;
@@ -86,9 +91,22 @@ impl DeployTask<'_> {
             text,
         } = &ready;
         self.delete_obsolete(known, draft).await?;
+        self.rename_cpis(known, draft).await?;
         let made = self.create_missing(known, draft, decided).await?;
         self.update_groups(known, draft, decided, &made).await?;
         self.finish(known, draft, decided, text).await
+    }
+
+    /// Machines of CPIs that have got another name.
+    async fn rename_cpis(&self, known: &Known, draft: &Draft) -> Result<(), Error> {
+        let cpis = Cpis::read(self.engine, self.task).await?;
+        let mut wanted = BTreeMap::new();
+        for plan in draft.groups.iter().flat_map(|group| &group.instances) {
+            if let Some(at) = plan.existing {
+                wanted.insert(known.rows.instances[at].id, plan.cpi.as_str());
+            }
+        }
+        cpis.rename(self.engine, &known.rows.vms, &wanted).await
     }
 
     /// Deletes instances of groups that are gone.
@@ -330,6 +348,7 @@ impl DeployTask<'_> {
             variables: &self.variables,
             skip_drain,
             is_new: made.contains(&plan.uuid),
+            waits: self.waits,
             responds,
         };
         let canary = if canary { " (canary)" } else { "" };

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 use warren_director_store::instances::Instance;
-use warren_director_store::{deployments, disks, instances};
+use warren_director_store::{deployments, disks, instances, snapshots as rows};
 
-use super::targets;
+use super::{snapshots, targets};
 use crate::event_log::Stage;
 use crate::task::Event;
 use crate::{Engine, Error, Task, disks as steps, lock, update};
@@ -20,19 +20,34 @@ pub async fn delete(engine: &Engine, task: &Task, cid: &str) -> Result<String, E
     let stage = Stage::new(task, "Deleting orphaned disks", 1, &[]);
     let title = format!("Deleting orphaned disk {cid}");
     stage
-        .run(&title, |_| delete_orphan(engine, task, cid))
+        .run(&title, |_| async {
+            let orphans = disks::orphans(engine.store.pool()).await?;
+            match orphans.iter().find(|one| one.disk_cid == cid) {
+                Some(orphan) => delete_orphan(engine, task, orphan).await,
+                None => {
+                    task.log(&format!("no disk is known by the id '{cid}'"));
+                    Ok(())
+                }
+            }
+        })
         .await?;
     Ok(format!("orphaned disk(s) {cid} deleted"))
 }
 
 /// Deletes a disk that is kept for a while, and forgets it.
-pub async fn delete_orphan(engine: &Engine, task: &Task, cid: &str) -> Result<(), Error> {
+pub async fn delete_orphan(
+    engine: &Engine,
+    task: &Task,
+    orphan: &disks::OrphanDisk,
+) -> Result<(), Error> {
+    let cid = &orphan.disk_cid;
     let begun = record(task, "delete", cid, None, None).await?;
-    let done = engine
-        .cpi_for(task)
-        .delete_disk(cid)
-        .await
-        .map_err(Error::from);
+    let done = async {
+        snapshots::delete_of_orphan(engine, task, orphan).await?;
+        let cpi = engine.cpi_named(task, &orphan.cpi).await?;
+        Ok::<(), Error>(cpi.delete_disk(cid).await?)
+    };
+    let done = done.await;
     let error = done.as_ref().err().map(Error::story);
     record(task, "delete", cid, Some(begun), error.as_deref()).await?;
     done?;
@@ -166,6 +181,12 @@ async fn give(engine: &Engine, task: &Task, wanted: &Attach<'_>) -> Result<(), E
     if let Some(old) = old {
         steps::let_go(engine, task, &row, machine.as_ref(), old).await?;
     }
+    let cpi = match (orphan, &machine, old) {
+        (Some(orphan), _, _) => orphan.cpi.clone(),
+        (None, Some(machine), _) => machine.cpi.clone(),
+        (None, None, Some(old)) => old.cpi.clone(),
+        (None, None, None) => String::new(),
+    };
     let new = disks::New {
         instance_id: row.id,
         cid: wanted.cid,
@@ -173,10 +194,15 @@ async fn give(engine: &Engine, task: &Task, wanted: &Attach<'_>) -> Result<(), E
         size,
         active: true,
         cloud_properties: &properties,
-        cpi: orphan.map_or("", |one| one.cpi.as_str()),
+        cpi: &cpi,
     };
-    let disk = disks::create(pool, &new).await?;
-    disks::delete_orphan(pool, wanted.cid).await?;
+    let mut tx = engine.store.begin().await?;
+    let disk = disks::create(&mut *tx, &new).await?;
+    if let Some(orphan) = orphan {
+        rows::adopt(&mut tx, orphan.id, disk.id).await?;
+    }
+    disks::delete_orphan(&mut *tx, wanted.cid).await?;
+    steps::commit(tx).await?;
     match &machine {
         Some(vm) => steps::attach_one(engine, task, &row, vm, &disk).await,
         None => Ok(()),

@@ -8,12 +8,15 @@ mod delete_stemcell;
 mod delete_vm;
 mod deploy;
 mod disk;
+mod dynamic_disks;
+mod export_release;
 mod fetch_logs;
 mod planning;
 mod resolve;
 mod run_errand;
+pub(crate) mod snapshots;
 mod ssh;
-mod targets;
+pub(crate) mod targets;
 mod update_instance;
 mod update_release;
 mod update_stemcell;
@@ -29,34 +32,45 @@ use crate::{Engine, Error, Task};
 /// # Errors
 /// Whatever ends the task.
 pub async fn run(engine: &Engine, task: &Task, work: Work) -> Result<String, Error> {
+    // Each is large while it goes on: on the heap it does not weigh on who waits for it.
     match work {
-        Work::UpdateDeployment(wanted) => deploy::run(engine, task, &wanted).await,
+        Work::UpdateDeployment(wanted) => Box::pin(deploy::run(engine, task, &wanted)).await,
         Work::DeleteDeployment { deployment, force } => {
-            delete_deployment::run(engine, task, &deployment, force).await
+            Box::pin(delete_deployment::run(engine, task, &deployment, force)).await
         }
-        Work::UpdateRelease(wanted) => update_release::run(engine, task, &wanted).await,
+        Work::UpdateRelease(wanted) => Box::pin(update_release::run(engine, task, &wanted)).await,
         Work::DeleteRelease {
             name,
             version,
             force,
-        } => delete_release::run(engine, task, &name, version.as_deref(), force).await,
-        Work::UpdateStemcell(wanted) => update_stemcell::run(engine, task, &wanted).await,
+        } => {
+            Box::pin(delete_release::run(
+                engine,
+                task,
+                &name,
+                version.as_deref(),
+                force,
+            ))
+            .await
+        }
+        Work::ExportRelease(wanted) => Box::pin(export_release::run(engine, task, &wanted)).await,
+        Work::UpdateStemcell(wanted) => Box::pin(update_stemcell::run(engine, task, &wanted)).await,
         Work::DeleteStemcell {
             name,
             version,
             force,
-        } => delete_stemcell::run(engine, task, &name, &version, force).await,
+        } => Box::pin(delete_stemcell::run(engine, task, &name, &version, force)).await,
         Work::VmState {
             deployment,
             instances,
-        } => vm_state::run(engine, task, &deployment, instances).await,
-        Work::FetchLogs(wanted) => fetch_logs::run(engine, task, &wanted).await,
-        Work::Ssh(wanted) => ssh::run(engine, task, &wanted).await,
-        Work::RunErrand(wanted) => run_errand::run(engine, task, &wanted).await,
-        Work::UpdateInstance(wanted) => update_instance::run(engine, task, &wanted).await,
-        Work::DeleteVm { cid } => delete_vm::run(engine, task, &cid).await,
-        Work::DeleteDisk { cid, orphan: true } => disk::orphan(engine, task, &cid).await,
-        Work::DeleteDisk { cid, orphan: false } => disk::delete(engine, task, &cid).await,
+        } => Box::pin(vm_state::run(engine, task, &deployment, instances)).await,
+        Work::FetchLogs(wanted) => Box::pin(fetch_logs::run(engine, task, &wanted)).await,
+        Work::Ssh(wanted) => Box::pin(ssh::run(engine, task, &wanted)).await,
+        Work::RunErrand(wanted) => Box::pin(run_errand::run(engine, task, &wanted)).await,
+        Work::UpdateInstance(wanted) => Box::pin(update_instance::run(engine, task, &wanted)).await,
+        Work::DeleteVm { cid } => Box::pin(delete_vm::run(engine, task, &cid)).await,
+        Work::DeleteDisk { cid, orphan: true } => Box::pin(disk::orphan(engine, task, &cid)).await,
+        Work::DeleteDisk { cid, orphan: false } => Box::pin(disk::delete(engine, task, &cid)).await,
         Work::AttachDisk {
             cid,
             deployment,
@@ -71,25 +85,41 @@ pub async fn run(engine: &Engine, task: &Task, work: Work) -> Result<String, Err
                 instance_id: &instance_id,
                 copy_properties,
             };
-            disk::attach(engine, task, &wanted).await
+            Box::pin(disk::attach(engine, task, &wanted)).await
         }
+        Work::SnapshotDeployment { deployment } => {
+            Box::pin(snapshots::of_deployment(engine, task, &deployment)).await
+        }
+        Work::CreateSnapshot {
+            deployment,
+            job,
+            id,
+        } => Box::pin(snapshots::of_instance(engine, task, &deployment, &job, &id)).await,
+        Work::DeleteSnapshot { deployment, cid } => {
+            Box::pin(snapshots::delete(engine, task, &deployment, &cid)).await
+        }
+        Work::DeleteSnapshots { deployment } => {
+            Box::pin(snapshots::delete_all(engine, task, &deployment)).await
+        }
+        Work::DynamicDisk(wanted) => Box::pin(dynamic_disks::run(engine, task, &wanted)).await,
         Work::CleanUp {
             remove_all,
             keep_orphaned_disks,
-        } => clean_up::run(engine, task, remove_all, keep_orphaned_disks).await,
-        Work::ScanCloud { deployment } => cloud_check::scan(engine, task, &deployment).await,
+        } => Box::pin(clean_up::run(engine, task, remove_all, keep_orphaned_disks)).await,
+        Work::ScanCloud { deployment } => {
+            Box::pin(cloud_check::scan(engine, task, &deployment)).await
+        }
         Work::ApplyResolutions {
             deployment,
             resolutions,
-            // One after the other is less than any bound.
-            max_in_flight: _,
-        } => cloud_check::apply(engine, task, &deployment, &resolutions).await,
-        Work::ScanAndFix { deployment, jobs } => {
-            cloud_check::scan_and_fix(engine, task, &deployment, &jobs).await
+            max_in_flight,
+        } => {
+            let apply = cloud_check::apply(engine, task, &deployment, &resolutions, &max_in_flight);
+            Box::pin(apply).await
         }
-        other => Err(Error::refused(
-            100,
-            format!("This director cannot do '{}' yet", other.kind()),
-        )),
+        Work::ScanAndFix { deployment, jobs } => {
+            Box::pin(cloud_check::scan_and_fix(engine, task, &deployment, &jobs)).await
+        }
+        Work::Scheduled(wanted) => Box::pin(crate::scheduled::run(engine, task, wanted)).await,
     }
 }

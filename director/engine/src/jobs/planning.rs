@@ -19,7 +19,8 @@ use warren_director_store::{deployments, instances, ips, links as rows};
 use warren_wire_manifest::check::read_manifest;
 use warren_wire_manifest::deployment::{Lifecycle, UpdateOptions, Variable};
 
-use crate::documents::{self, Documents};
+use crate::cpis::Cpis;
+use crate::documents::{self, Asked, Documents};
 use crate::event_log::Stage;
 use crate::inputs::{self, Rows};
 use crate::render::{self, Files};
@@ -50,6 +51,10 @@ pub(super) struct DeployTask<'a> {
     pub(super) variables: Variables,
     /// How much of it.
     pub(super) scope: Scope,
+    /// Whether jobs that are started are waited for.
+    pub(super) waits: bool,
+    /// Whether agents are known not to answer, so that none is asked.
+    pub(super) silent: bool,
 }
 
 /// What was planned, rendered, compiled and compared.
@@ -189,22 +194,29 @@ impl DeployTask<'_> {
             max_in_flight: wanted.max_in_flight.clone(),
             default_vm_strategy: None,
         };
-        let documents = documents::read(
-            engine,
-            &row,
-            &text,
-            &wanted.cloud_configs,
-            &wanted.runtime_configs,
-            &options,
-            &self.variables,
-        )
-        .await?;
+        let asked = Asked {
+            text: &text,
+            cloud_configs: &wanted.cloud_configs,
+            runtime_configs: &wanted.runtime_configs,
+            options: &options,
+            again: wanted.manifest.is_none(),
+        };
+        let documents = documents::read(engine, &row, &asked, &self.variables).await?;
         let releases = inputs::releases_of(engine, &documents.deployment).await?;
-        let stemcells = documents::stemcells_of(engine, &documents.deployment).await?;
+        let cpis = Cpis::read(engine, self.task).await?;
+        cpis.check(&documents.deployment, &documents.cloud)?;
+        let mut stemcells = documents::stemcells_of(engine, &documents.deployment).await?;
+        for stemcell in &mut stemcells {
+            cpis.inherit(stemcell);
+        }
         self.refer(&releases, &stemcells).await?;
         let rows = Rows::read(engine, row.id).await?;
-        let states =
-            inputs::agent_states(engine, self.task, &self.asked(&rows), wanted.fix).await?;
+        let asked = self.asked(&rows);
+        let states = if self.silent {
+            inputs::silent(&asked)
+        } else {
+            inputs::agent_states(engine, self.task, &asked, wanted.fix).await?
+        };
         let ids = inputs::name_ids(engine, &row, &documents.deployment, &releases).await?;
         let mut tags = Map::new();
         for config in &documents.runtime {
@@ -222,7 +234,7 @@ impl DeployTask<'_> {
             ids,
             options: Options {
                 recreate: wanted.recreate,
-                recreate_before: None,
+                recreate_before: created_before(wanted)?,
                 recreate_persistent_disks: wanted.recreate_persistent_disks,
                 fix: wanted.fix,
                 change: wanted
@@ -556,6 +568,10 @@ impl DeployTask<'_> {
             let properties = self.variables.resolve_map(&disk.cloud_properties).await?;
             wanted_disks.push((disk.name.clone(), disk.size, Value::Object(properties)));
         }
+        // One whose last update did not come to its end is made anew whatever its age.
+        let is_young = known.options.recreate_before.is_some_and(|before| {
+            *row.update_completed && machine.is_some_and(|vm| vm.created_at >= before)
+        });
         let stemcell = &known.stemcells[group.stemcell];
         let mut calculated = resolved[0].clone();
         if group.vm_resources.is_some() {
@@ -577,13 +593,32 @@ impl DeployTask<'_> {
             dns_change: plan.state != State::Detached
                 && dns::differs(self.engine, &self.row.name, group, plan, row, machine).await?,
             state: Some(plan.state),
-            once: plan.once.clone(),
-            recreate: known.options.recreate,
+            once: plan
+                .once
+                .clone()
+                .filter(|once| once != "recreate" || !is_young),
+            recreate: known.options.recreate && !is_young,
             recreate_disks: known.options.recreate_persistent_disks,
             ..Desired::default()
         };
         Ok(changes::of(existing, &desired))
     }
+}
+
+/// The time before which machines must have been made to be made anew, Unix time.
+fn created_before(wanted: &Deploy) -> Result<Option<i64>, Error> {
+    let Some(text) = &wanted.recreate_vms_created_before else {
+        return Ok(None);
+    };
+    let format = &time::format_description::well_known::Rfc3339;
+    time::OffsetDateTime::parse(text, format)
+        .map(|time| Some(time.unix_timestamp()))
+        .map_err(|error| {
+            Error::refused(
+                40_005,
+                format!("'recreate_vms_created_before' is no time: '{text}': {error}"),
+            )
+        })
 }
 
 /// Whether an instance is of an errand and has no machine: it gets one when the errand is run.

@@ -41,6 +41,8 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Errand) -> Result<String
             row,
             variables,
             scope: Scope::Errand(wanted.name.clone()),
+            waits: true,
+            silent: false,
         };
         let Some(ready) = planned.get_ready().await? else {
             return Ok(String::new());

@@ -1,5 +1,6 @@
 //! `start|stop|restart|recreate instance`: one instance, as the last deploy wanted it, and no other.
 
+use tokio::sync::Mutex;
 use warren_director_store::work::{Deploy, InstanceAction, StateChange};
 use warren_director_store::{deployments, instances, variables as sets};
 use warren_wire_manifest::deployment::Lifecycle;
@@ -10,10 +11,25 @@ use crate::event_log::Stage;
 use crate::variables::Variables;
 use crate::{Engine, Error, Task, lock};
 
+/// How an instance is changed.
+pub(super) struct How<'a> {
+    /// Held while it is planned, if several are changed at once.
+    pub(super) turn: Option<&'a Mutex<()>>,
+    /// Whether its jobs are waited for.
+    pub(super) waits: bool,
+    /// Whether its agent is known not to answer.
+    pub(super) silent: bool,
+}
+
 /// Changes the state of an instance.
 pub async fn run(engine: &Engine, task: &Task, wanted: &InstanceAction) -> Result<String, Error> {
     let name = format!("lock:deployment:{}", wanted.deployment);
-    lock::with(task, &name, lock::PATIENCE, act(engine, task, wanted)).await
+    let how = How {
+        turn: None,
+        waits: true,
+        silent: false,
+    };
+    lock::with(task, &name, lock::PATIENCE, act(engine, task, wanted, how)).await
 }
 
 /// What a deployment was last deployed with, as if it were asked for again.
@@ -60,6 +76,7 @@ pub(super) async fn act(
     engine: &Engine,
     task: &Task,
     wanted: &InstanceAction,
+    how: How<'_>,
 ) -> Result<String, Error> {
     let row = targets::deployment(engine, &wanted.deployment).await?;
     let rows = instances::of_deployment(engine.store.pool(), row.id).await?;
@@ -111,8 +128,17 @@ pub(super) async fn act(
         row,
         variables,
         scope: Scope::Instance(target.uuid.clone()),
+        waits: how.waits,
+        silent: how.silent,
     };
-    let Some(mut ready) = planned.get_ready().await? else {
+    let ready = {
+        let _turn = match how.turn {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
+        planned.get_ready().await?
+    };
+    let Some(mut ready) = ready else {
         return Ok(target.name());
     };
     ready.decided.changes.retain(|uuid, _| *uuid == target.uuid);

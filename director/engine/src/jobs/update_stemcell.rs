@@ -18,14 +18,20 @@ use warren_release::stemcell;
 use warren_wire_release::StemcellManifest;
 
 use super::upload::{self, Uploaded, blocking};
+use crate::cpis::Cpis;
 use crate::event_log::Stage;
 use crate::{Engine, Error, Task, lock};
 
 /// Takes a stemcell.
 pub async fn run(engine: &Engine, task: &Task, wanted: &Upload) -> Result<String, Error> {
     let mut file = upload::taken(wanted);
-    // Only the default CPI: a CPI config has no place in the engine yet.
-    let cpis = [(String::new(), engine.cpi_for(task))];
+    let all = Cpis::read(engine, task).await?;
+    let names = all.names();
+    let named: Result<Vec<_>, Error> = names
+        .into_iter()
+        .map(|name| all.get(&name).map(|cpi| (name, cpi)))
+        .collect();
+    let cpis = named?;
     let verifies = wanted.sha1.as_deref().filter(|digest| !digest.is_empty());
     let steps = 2 + usize::from(file.is_none()) + usize::from(verifies.is_some()) + 3 * cpis.len();
     let stage = Stage::new(task, "Update stemcell", steps, &[]);
@@ -64,7 +70,15 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Upload) -> Result<String
         task,
         &format!("lock:stemcells:{name}:{version}"),
         lock::PATIENCE,
-        give(engine, task, &stage, &cpis, &about, &image, wanted.fix),
+        give(
+            engine,
+            task,
+            &stage,
+            (&all, &cpis),
+            &about,
+            &image,
+            wanted.fix,
+        ),
     )
     .await?;
     Ok(format!("/stemcells/{name}/{version}"))
@@ -141,7 +155,7 @@ async fn give(
     engine: &Engine,
     task: &Task,
     stage: &Stage,
-    cpis: &[(String, Cpi)],
+    (all, cpis): (&Cpis, &[(String, Cpi)]),
     about: &About,
     image: &Path,
     fix: bool,
@@ -167,7 +181,7 @@ async fn give(
         let there = stage
             .run(
                 &format!("Checking if this stemcell already exists{of}"),
-                |_| async { Ok(stemcells::find(pool, name, version, cpi_name).await?) },
+                |_| known(engine, all, about, cpi_name),
             )
             .await?;
         let skipped = match &there {
@@ -217,6 +231,23 @@ async fn give(
             about.manifest.stemcell_formats.join(", ")
         ),
     ))
+}
+
+/// The stemcell on a CPI, be it under a name that the CPI had before.
+async fn known(
+    engine: &Engine,
+    all: &Cpis,
+    about: &About,
+    cpi: &str,
+) -> Result<Option<stemcells::Stemcell>, Error> {
+    let StemcellManifest { name, version, .. } = &about.manifest;
+    for alias in all.aliases(cpi) {
+        let found = stemcells::find(engine.store.pool(), name, version, &alias).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a CPI takes one of the formats; who does not say which is asked anyway.

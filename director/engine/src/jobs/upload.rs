@@ -1,7 +1,8 @@
 //! What is uploaded: found where the API put it, or downloaded, and compared with the digest it should
 //! have.
 //!
-//! A file of an upload is removed when its task is over, however it ended.
+//! A file that the API has written is removed by the worker when the task is over, for a task whose worker
+//! dies is begun again and needs it; one that was downloaded goes with the attempt.
 
 use std::fs::File;
 use std::io;
@@ -21,20 +22,25 @@ const MOST_REDIRECTS: u32 = 9;
 /// How long a server may be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A file of an upload; removed when dropped.
-pub struct Uploaded(PathBuf);
+/// A file of an upload; one that was downloaded is removed when dropped.
+pub struct Uploaded {
+    path: PathBuf,
+    downloaded: bool,
+}
 
 impl Uploaded {
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
 impl Drop for Uploaded {
     fn drop(&mut self) {
-        // What cannot be removed now lies in the directory of works, which is emptied at start.
-        let _ = std::fs::remove_file(&self.0);
+        if self.downloaded {
+            // What cannot be removed now lies in the directory of works, which is emptied at start.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -54,7 +60,10 @@ pub fn shown(url: &str) -> String {
 /// Takes the file that the API has written; `None` if it has to be downloaded.
 pub fn taken(upload: &Upload) -> Option<Uploaded> {
     match &upload.source {
-        Source::Path(path) => Some(Uploaded(path.into())),
+        Source::Path(path) => Some(Uploaded {
+            path: path.into(),
+            downloaded: false,
+        }),
         Source::Url(_) => None,
     }
 }
@@ -68,7 +77,11 @@ pub async fn download(engine: &Engine, url: &str) -> Result<Uploaded, Error> {
     let of = shown(url);
     let url = url.to_owned();
     blocking("download", move || {
-        let file = Uploaded(work.join(format!("upload-{}", warren_director_store::uuid::new())));
+        let name = format!("upload-{}", warren_director_store::uuid::new());
+        let file = Uploaded {
+            path: work.join(name),
+            downloaded: true,
+        };
         let step = || format!("download {of}");
         let mut to = File::create_new(file.path()).map_err(|error| Error::other(step(), error))?;
         let mut answer = agent()

@@ -20,7 +20,16 @@ case $request in
   fi
   ;;
 '{"method":"has_vm"'*) [ -e gone ] && answer false || answer true ;;
-'{"method":"has_disk"'*) answer true ;;
+'{"method":"has_disk"'*) [ -e no-disk ] && answer false || answer true ;;
+'{"method":"create_disk"'*) answer "\"disk-$$\"" ;;
+'{"method":"attach_disk"'*) answer '"/dev/x"' ;;
+'{"method":"snapshot_disk"'*)
+  if [ -e no-snapshots ]; then
+    echo '{"result":null,"error":{"type":"Bosh::Clouds::NotImplemented","message":"no","ok_to_retry":false},"log":""}'
+  else
+    answer "\"snapshot-$$\""
+  fi
+  ;;
 '{"method":"create_vm"'*)
   answer "[\"vm-$$\",{}]"
   ;;

@@ -9,7 +9,7 @@ use crate::archives::{a_job, package, release, stemcell, tgz};
 use crate::scene::{Ended, Scene};
 use crate::server::{Agent, Server};
 
-const CLOUD: &str = "
+pub const CLOUD: &str = "
 azs: [{name: z1}]
 vm_types: [{name: default}]
 compilation: {workers: 1, az: z1, network: default, vm_type: default}
@@ -43,7 +43,7 @@ instance_groups:
 ";
 
 /// Answers for every agent; the errand `web` says which instance ran it.
-fn agents(server: &Server, scene: &Scene) -> Agent {
+pub fn agents(server: &Server, scene: &Scene) -> Agent {
     let (store, runtime) = (
         scene.engine.blobs.clone(),
         tokio::runtime::Handle::current(),

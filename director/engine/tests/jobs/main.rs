@@ -5,9 +5,15 @@
 
 mod archives;
 mod artifacts;
+mod checks;
+mod cpis;
 mod deployed;
+mod dynamic_disks;
+mod exports;
 mod machines;
 mod releases;
 mod scene;
+mod scheduled;
 mod server;
+mod snapshots;
 mod stemcells;

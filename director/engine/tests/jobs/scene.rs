@@ -63,6 +63,11 @@ impl Ended {
 impl Scene {
     /// One whose agents are behind `bus`, if any are asked.
     pub async fn start(bus: Option<ServerUrl>) -> Self {
+        Self::with(bus, false).await
+    }
+
+    /// As [`start`](Self::start), with snapshots or without.
+    pub async fn with(bus: Option<ServerUrl>, snapshots: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         std::fs::create_dir(at("work")).unwrap();
@@ -88,6 +93,7 @@ impl Scene {
                 agent_patience: Duration::from_secs(30),
                 silent_after: Duration::from_secs(10),
                 keep_unreachable_vms: false,
+                snapshots,
                 resize_disks: false,
             },
             store: Store::open(&format!("sqlite:{}", at("db").display()))
@@ -143,8 +149,10 @@ impl Scene {
             deployment: None,
             teams: "[]",
             context_id: "",
+            request_id: "",
         };
         let id = tasks::enqueue(pool, &new).await.unwrap();
+        self.engine.store.wake().await;
         let begun = Instant::now();
         let row = loop {
             let row = tasks::find(pool, id).await.unwrap().unwrap();
@@ -186,12 +194,19 @@ impl Scene {
         }
     }
 
-    /// Nothing of an upload may lie about when its task is over.
+    /// Nothing of an upload may lie about for long when its task is over.
     pub fn assert_no_leftovers(&self) {
-        let left: Vec<_> = std::fs::read_dir(self.directory.path().join("work"))
-            .unwrap()
-            .collect();
-        assert!(left.is_empty(), "{left:?}");
+        let begun = Instant::now();
+        loop {
+            let left: Vec<_> = std::fs::read_dir(self.directory.path().join("work"))
+                .unwrap()
+                .collect();
+            if left.is_empty() {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{left:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Methods that the CPI was asked for, but `info`.

@@ -10,14 +10,14 @@ use warren_director_store::{
 
 use crate::open;
 
-fn work() -> Work {
+pub fn work() -> Work {
     Work::UpdateDeployment(Deploy {
         deployment: "zookeeper".to_owned(),
         ..Deploy::default()
     })
 }
 
-fn task(work: &Work) -> tasks::New<'_> {
+pub fn task(work: &Work) -> tasks::New<'_> {
     tasks::New {
         work,
         description: "create deployment",
@@ -25,6 +25,7 @@ fn task(work: &Work) -> tasks::New<'_> {
         deployment: Some("zookeeper"),
         teams: "[]",
         context_id: "",
+        request_id: "r-1",
     }
 }
 
@@ -726,6 +727,7 @@ pub async fn twins_are_found(url: String) {
         deployment: Some("d"),
         teams: "[]",
         context_id: "",
+        request_id: "r-1",
     };
     assert_eq!(tasks::twin(pool, &new, 0).await.unwrap(), None);
     let id = tasks::enqueue(pool, &new).await.unwrap();

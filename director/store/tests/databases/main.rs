@@ -2,14 +2,12 @@
 //!
 //! PostgreSQL runs in a directory of its own, listens on a socket in it, and is stopped at the end.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "tests fail by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod cases;
-mod postgres;
+mod looking;
+mod provision;
+mod wake;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -42,6 +40,10 @@ fn all() -> Vec<(&'static str, Case)> {
         cases::packages_are_shared_by_versions,
         cases::twins_are_found,
         cases::one_version_of_a_config_is_deleted,
+        looking::waiting_tasks_are_seen_without_claiming,
+        looking::old_rows_are_counted_and_forgotten,
+        looking::one_of_many_raises_a_value,
+        wake::work_is_heard_of_by_other_processes,
     ]
 }
 
@@ -57,10 +59,10 @@ async fn on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_postgres() {
-    let server = postgres::Server::start().await;
+    let server = warren_tests_harness::Postgres::start();
     for (number, (name, case)) in all().into_iter().enumerate() {
         println!("{name}");
-        case(server.database(&format!("case{number}")).await).await;
+        case(server.database(&format!("case{number}"))).await;
     }
 }
 

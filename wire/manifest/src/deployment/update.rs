@@ -37,6 +37,11 @@ pub struct UpdateOptions {
 pub struct Count(String);
 
 impl Count {
+    /// Out of `N` or `N%`; any other text is kept and says nothing.
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The number out of so many, rounded down; `None` if the text is neither `N` nor `N%`.
     pub fn of(&self, size: usize) -> Option<i64> {
         let text = self.0.as_str();

@@ -133,6 +133,19 @@ fn binary_that_is_no_text_survives() {
     assert!(parse("!!binary $", Dialect::Go).is_err());
 }
 
+/// The grammar comes as events, so that nothing is read behind the level at which reading ends: no
+/// bound on open brackets is needed before, which would count those in texts as well.
+#[test]
+fn brackets_are_read_no_further_than_the_depth() {
+    for bomb in ["[", "{a: ", "[\"]\", ", "[']', ", "? [", "&a [", "[a: "] {
+        for dialect in [Dialect::Go, Dialect::Ruby] {
+            assert!(parse(&bomb.repeat(1 << 20), dialect).is_err(), "{bomb}");
+        }
+    }
+    let text = format!("a: |\n  {}\n", "x[{ ".repeat(9000));
+    assert!(parse(&text, Dialect::Go).is_ok());
+}
+
 #[test]
 fn depth_and_aliases_are_bounded() {
     let deep = "- ".repeat(MAX_DEPTH + 2);

@@ -1,0 +1,190 @@
+//! Disks that requests make for jobs, outside of manifests.
+
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use warren_director_store::dynamic_disks;
+use warren_director_store::work::{DynamicDisk, Work};
+
+use crate::answer::json;
+use crate::call::Call;
+use crate::enqueue::enqueue_alone;
+use crate::failure::Failure;
+use crate::route::{Route, Takes, delete, get, post};
+use crate::scopes::Need;
+
+pub(super) fn routes() -> Vec<Route> {
+    let scope = Need::Scope;
+    vec![
+        get("/dynamic_disks", scope("bosh.dynamic-disks.list"), list),
+        post("/dynamic_disks", scope("bosh.dynamic-disks.create"), create).takes(Takes::Json),
+        post(
+            "/dynamic_disks/provide",
+            Need::Scopes("bosh.dynamic-disks.create", "bosh.dynamic-disks.attach"),
+            provide,
+        )
+        .takes(Takes::Json),
+        post(
+            "/dynamic_disks/:name/attach",
+            scope("bosh.dynamic-disks.attach"),
+            attach,
+        )
+        .takes(Takes::Json),
+        post(
+            "/dynamic_disks/:name/detach",
+            scope("bosh.dynamic-disks.detach"),
+            detach,
+        ),
+        delete(
+            "/dynamic_disks/:name",
+            scope("bosh.dynamic-disks.delete"),
+            remove,
+        ),
+    ]
+}
+
+#[derive(Serialize)]
+struct Shown {
+    name: String,
+    disk_cid: String,
+    deployment: String,
+    instance: Option<String>,
+    availability_zone: Option<String>,
+    size: i64,
+    disk_pool_name: String,
+    cpi: String,
+    metadata: Option<Value>,
+}
+
+async fn list(call: Call) -> Result<Response, Failure> {
+    let all = dynamic_disks::list(call.api.store.pool()).await?;
+    let shown = all.into_iter().map(|disk| Shown {
+        metadata: disk
+            .metadata
+            .and_then(|text| serde_json::from_str(&text).ok()),
+        name: disk.name,
+        disk_cid: disk.disk_cid,
+        deployment: disk.deployment,
+        instance: disk.instance,
+        availability_zone: disk.availability_zone,
+        size: disk.size,
+        disk_pool_name: disk.disk_pool_name,
+        cpi: disk.cpi,
+    });
+    json(&shown.collect::<Vec<_>>())
+}
+
+/// A request's body.
+struct Body(Value);
+
+impl Body {
+    async fn of(call: &mut Call) -> Result<Self, Failure> {
+        Ok(Self(call.json().await?))
+    }
+
+    fn value(&self, name: &str) -> Result<&Value, Failure> {
+        let value = self.0.get(name).filter(|value| !value.is_null());
+        value.ok_or_else(|| {
+            Failure::bad(
+                40_001,
+                format!(
+                    "Required property '{name}' was not specified in object ({})",
+                    self.0
+                ),
+            )
+        })
+    }
+
+    fn wrong(name: &str, value: &Value, kind: &str) -> Failure {
+        Failure::bad(
+            40_000,
+            format!("Property '{name}' value ({value}) did not match the required type '{kind}'"),
+        )
+    }
+
+    /// A text that is not empty.
+    fn text(&self, name: &str) -> Result<String, Failure> {
+        let value = self.value(name)?;
+        let text = value
+            .as_str()
+            .ok_or_else(|| Self::wrong(name, value, "String"))?;
+        if text.is_empty() {
+            return Err(Failure::bad(
+                40_002,
+                format!("'{name}' length (0) should be greater than 1"),
+            ));
+        }
+        Ok(text.to_owned())
+    }
+
+    /// MiB, at least one.
+    fn size(&self) -> Result<u64, Failure> {
+        let value = self.value("disk_size")?;
+        if !value.is_i64() && !value.is_u64() {
+            return Err(Self::wrong("disk_size", value, "Integer"));
+        }
+        value.as_u64().filter(|size| *size > 0).ok_or_else(|| {
+            Failure::bad(
+                40_002,
+                format!("'disk_size' value ({value}) should be greater than 1"),
+            )
+        })
+    }
+
+    fn metadata(&self) -> Result<Option<Map<String, Value>>, Failure> {
+        match self.0.get("metadata") {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(metadata)) => Ok(Some(metadata.clone())),
+            Some(other) => Err(Self::wrong("metadata", other, "Hash")),
+        }
+    }
+}
+
+async fn create(mut call: Call) -> Result<Response, Failure> {
+    let body = Body::of(&mut call).await?;
+    let work = DynamicDisk::Create {
+        deployment: body.text("deployment_name")?,
+        az: body.text("az")?,
+        name: body.text("disk_name")?,
+        pool: body.text("disk_pool_name")?,
+        size: body.size()?,
+        metadata: body.metadata()?,
+    };
+    enqueue_alone(&call, "create dynamic disk", Work::DynamicDisk(work)).await
+}
+
+async fn provide(mut call: Call) -> Result<Response, Failure> {
+    let body = Body::of(&mut call).await?;
+    let work = DynamicDisk::Provide {
+        instance_id: body.text("instance_id")?,
+        name: body.text("disk_name")?,
+        pool: body.text("disk_pool_name")?,
+        size: body.size()?,
+        metadata: body.metadata()?,
+    };
+    enqueue_alone(&call, "provide dynamic disk", Work::DynamicDisk(work)).await
+}
+
+async fn attach(mut call: Call) -> Result<Response, Failure> {
+    let body = Body::of(&mut call).await?;
+    let work = DynamicDisk::Attach {
+        name: call.param("name").to_owned(),
+        instance_id: body.text("instance_id")?,
+        metadata: body.metadata()?,
+    };
+    enqueue_alone(&call, "attach dynamic disk", Work::DynamicDisk(work)).await
+}
+
+async fn detach(call: Call) -> Result<Response, Failure> {
+    let work = DynamicDisk::Detach {
+        name: call.param("name").to_owned(),
+    };
+    enqueue_alone(&call, "detach dynamic disk", Work::DynamicDisk(work)).await
+}
+
+async fn remove(call: Call) -> Result<Response, Failure> {
+    let work = DynamicDisk::Delete {
+        name: call.param("name").to_owned(),
+    };
+    enqueue_alone(&call, "delete dynamic disk", Work::DynamicDisk(work)).await
+}

@@ -1,0 +1,174 @@
+//! What persistent disks held at some time.
+//!
+//! ```text
+//! snapshot ── its disk is orphaned ──► orphan snapshot ── the disk is attached again ──► snapshot
+//! ```
+
+use sqlx::FromRow;
+
+use crate::error::During;
+use crate::{Connection, Db, Error, Flag, now};
+
+/// A snapshot with whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Snapshot {
+    /// Key.
+    pub id: i64,
+    /// Whose it is.
+    pub instance_id: i64,
+    /// Of which disk.
+    pub persistent_disk_id: i64,
+    /// What the CPI calls it.
+    pub snapshot_cid: String,
+    /// Whether the jobs had been stopped.
+    #[sqlx(try_from = "i64")]
+    pub clean: Flag,
+    /// Unix time.
+    pub created_at: i64,
+    /// The CPI that made the disk.
+    pub cpi: String,
+}
+
+/// The snapshots of a deployment, oldest first.
+///
+/// # Errors
+/// What the database said.
+pub async fn of_deployment<'c>(
+    db: impl Db<'c>,
+    deployment_id: i64,
+) -> Result<Vec<Snapshot>, Error> {
+    sqlx::query_as(
+        "SELECT snapshots.id, instance_id, persistent_disk_id, snapshot_cid, clean, \
+         snapshots.created_at, cpi FROM snapshots \
+         JOIN persistent_disks ON persistent_disks.id = persistent_disk_id \
+         JOIN instances ON instances.id = instance_id WHERE deployment_id = $1 \
+         ORDER BY snapshots.id",
+    )
+    .bind(deployment_id)
+    .fetch_all(db)
+    .await
+    .during("list the snapshots of a deployment")
+}
+
+/// Adds a snapshot.
+///
+/// # Errors
+/// What the database said; a CPI that gives the same id twice is a duplicate.
+pub async fn create<'c>(
+    db: impl Db<'c>,
+    persistent_disk_id: i64,
+    cid: &str,
+    clean: bool,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO snapshots (persistent_disk_id, snapshot_cid, clean, created_at) \
+         VALUES ($1, $2, $3, $4)",
+    )
+    .bind(persistent_disk_id)
+    .bind(cid)
+    .bind(i64::from(clean))
+    .bind(now())
+    .execute(db)
+    .await
+    .during("add a snapshot")?;
+    Ok(())
+}
+
+/// Forgets a snapshot.
+///
+/// # Errors
+/// What the database said.
+pub async fn delete<'c>(db: impl Db<'c>, id: i64) -> Result<(), Error> {
+    sqlx::query("DELETE FROM snapshots WHERE id = $1")
+        .bind(id)
+        .execute(db)
+        .await
+        .during("forget a snapshot")?;
+    Ok(())
+}
+
+/// Keeps the snapshots of a disk that is orphaned.
+///
+/// # Errors
+/// What the database said.
+pub async fn orphan(
+    connection: &mut Connection,
+    persistent_disk_id: i64,
+    orphan_disk_id: i64,
+) -> Result<(), Error> {
+    let step = "keep the snapshots of a disk";
+    sqlx::query(
+        "INSERT INTO orphan_snapshots (orphan_disk_id, snapshot_cid, clean, created_at) \
+         SELECT CAST($2 AS BIGINT), snapshot_cid, clean, created_at FROM snapshots \
+         WHERE persistent_disk_id = $1",
+    )
+    .bind(persistent_disk_id)
+    .bind(orphan_disk_id)
+    .execute(&mut *connection)
+    .await
+    .during(step)?;
+    sqlx::query("DELETE FROM snapshots WHERE persistent_disk_id = $1")
+        .bind(persistent_disk_id)
+        .execute(connection)
+        .await
+        .during(step)?;
+    Ok(())
+}
+
+/// Gives the snapshots of an orphaned disk to the disk that it has become again.
+///
+/// # Errors
+/// What the database said.
+pub async fn adopt(
+    connection: &mut Connection,
+    orphan_disk_id: i64,
+    persistent_disk_id: i64,
+) -> Result<(), Error> {
+    let step = "take back the snapshots of a disk";
+    sqlx::query(
+        "INSERT INTO snapshots (persistent_disk_id, snapshot_cid, clean, created_at) \
+         SELECT CAST($2 AS BIGINT), snapshot_cid, clean, created_at FROM orphan_snapshots \
+         WHERE orphan_disk_id = $1",
+    )
+    .bind(orphan_disk_id)
+    .bind(persistent_disk_id)
+    .execute(&mut *connection)
+    .await
+    .during(step)?;
+    sqlx::query("DELETE FROM orphan_snapshots WHERE orphan_disk_id = $1")
+        .bind(orphan_disk_id)
+        .execute(connection)
+        .await
+        .during(step)?;
+    Ok(())
+}
+
+/// Keys and CPI's ids of the snapshots of an orphaned disk.
+///
+/// # Errors
+/// What the database said.
+pub async fn of_orphan<'c>(
+    db: impl Db<'c>,
+    orphan_disk_id: i64,
+) -> Result<Vec<(i64, String)>, Error> {
+    sqlx::query_as(
+        "SELECT id, snapshot_cid FROM orphan_snapshots WHERE orphan_disk_id = $1 ORDER BY id",
+    )
+    .bind(orphan_disk_id)
+    .fetch_all(db)
+    .await
+    .during("list the snapshots of an orphaned disk")
+}
+
+/// Forgets a snapshot of an orphaned disk.
+///
+/// # Errors
+/// What the database said.
+pub async fn delete_orphan<'c>(db: impl Db<'c>, id: i64) -> Result<(), Error> {
+    sqlx::query("DELETE FROM orphan_snapshots WHERE id = $1")
+        .bind(id)
+        .execute(db)
+        .await
+        .during("forget the snapshot of an orphaned disk")?;
+    Ok(())
+}
