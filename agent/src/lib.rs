@@ -14,6 +14,7 @@
 //! | [`serve`] | the agent's life, from its flags to its end |
 //! | [`bootstrap`] | what is done at every boot, each step idempotent |
 //! | [`bus`] | the connection to NATS; changes its certificate without a gap |
+//! | [`listener`] | the https listener of create-env |
 //! | [`dispatch`], [`tasks`] | requests to actions, at once or as tasks |
 //! | [`action`] | one file for each method |
 //! | [`install`] | jobs and packages: plan (pure) and apply |
@@ -43,6 +44,7 @@ pub mod heartbeat;
 pub mod id;
 pub mod init;
 pub mod install;
+pub mod listener;
 pub mod log;
 pub mod monit;
 pub mod owner;

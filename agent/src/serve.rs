@@ -5,6 +5,9 @@
 //!                                                                     ├─► heartbeats
 //!                                                                     └─► mails of the supervisor
 //! ```
+//!
+//! Where the settings name an https mbus, as create-env does, its listener stands for the bus, and
+//! nobody hears heartbeats and mails.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +18,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use warren_wire_agent::JsonError;
 use warren_wire_agent::config::AgentConfig;
-use warren_wire_agent::envelope::{Request, Response};
+use warren_wire_agent::envelope::Response;
 
 use crate::agent::{Agent, Uplink, UplinkError};
 use crate::bootstrap::{self, BootstrapError};
@@ -23,6 +26,7 @@ use crate::bus::Bus;
 use crate::dispatch::Dispatcher;
 use crate::files::{FileError, failed};
 use crate::firewall::{Guard, Missing, Mode};
+use crate::listener::{self, Listener, ListenerError};
 use crate::monit::Monit;
 use crate::monit::reload::Ways;
 use crate::paths::Paths;
@@ -94,8 +98,8 @@ pub enum ServeError {
     #[error(transparent)]
     Bus(#[from] UplinkError),
     /// Create-env's own listener.
-    #[error("the settings name an https mbus, which create-env uses; this agent speaks NATS alone")]
-    Listener,
+    #[error(transparent)]
+    Listener(#[from] ListenerError),
     /// Signals.
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),
@@ -105,8 +109,10 @@ pub enum ServeError {
 pub struct Running {
     /// Its parts.
     pub agent: Arc<Agent>,
-    /// Its bus.
-    pub bus: Arc<Bus>,
+    /// Its bus, if it is NATS.
+    pub bus: Option<Arc<Bus>>,
+    /// Create-env's listener, if it is that.
+    pub listener: Option<Listener>,
     dispatcher: Dispatcher,
     cancel: Cancel,
     heartbeats: Option<JoinHandle<()>>,
@@ -128,9 +134,6 @@ pub fn start(options: &Options) -> Result<Running, ServeError> {
     let settings = settings::Store::open(&paths, &config, options.patience)?;
     let spec = spec::Store::open(&paths)?;
     let mbus = settings.mbus();
-    if mbus.urls.iter().any(|url| url.0.starts_with("https://")) {
-        return Err(ServeError::Listener);
-    }
     let monit = Monit::new(paths.clone(), &options.monit, options.reload.clone());
     let has_own_rules = config.platform.linux.use_monit_iptables_firewall;
     let agent = Arc::new(Agent::new(paths, config, settings, spec, monit));
@@ -141,8 +144,19 @@ pub fn start(options: &Options) -> Result<Running, ServeError> {
     let guard = Arc::new(Guard::start(options.firewall, !has_own_rules, urls)?);
     let guarded = begun.elapsed();
     let dispatcher = Dispatcher::new(Arc::clone(&agent));
-    let bus = Bus::start(&agent.settings.agent_id(), &mbus, dispatcher.clone(), guard)?;
-    agent.set_uplink(Some(Arc::clone(&bus) as Arc<dyn Uplink>));
+    let https = mbus.urls.iter().find(|url| url.0.starts_with("https://"));
+    let (bus, listener) = match https {
+        Some(url) => {
+            let listener = Listener::start(&agent, dispatcher.clone(), &url.0)?;
+            (None, Some(listener))
+        }
+        None => {
+            let id = agent.settings.agent_id();
+            let bus = Bus::start(&id, &mbus, dispatcher.clone(), guard)?;
+            agent.set_uplink(Some(Arc::clone(&bus) as Arc<dyn Uplink>));
+            (Some(bus), None)
+        }
+    };
     say!(
         "serve",
         "agent {}: settings after {} ms, bootstrap {} ms, firewall {} ms",
@@ -169,6 +183,7 @@ pub fn start(options: &Options) -> Result<Running, ServeError> {
     Ok(Running {
         agent,
         bus,
+        listener,
         dispatcher,
         cancel,
         heartbeats: Some(heartbeats),
@@ -176,18 +191,10 @@ pub fn start(options: &Options) -> Result<Running, ServeError> {
 }
 
 impl Running {
-    /// Answers a request that came over something other than NATS; what a listener of create-env
-    /// would call.
+    /// Answers a request that came over something other than NATS.
     #[must_use]
     pub fn answer(&self, payload: &[u8]) -> Option<Response> {
-        let request = Request::decode(payload).ok()?;
-        let (answer, answered) = std::sync::mpsc::channel();
-        let respond = Box::new(move |response| {
-            // Nobody waits any more.
-            let _ = answer.send(response);
-        });
-        self.dispatcher.dispatch(request, payload, respond);
-        answered.recv().ok()
+        listener::answer(&self.dispatcher, payload)
     }
 
     /// Ends the agent; jobs go on.
@@ -197,7 +204,9 @@ impl Running {
             // A panic there was reported by the runtime already.
             let _ = thread.join();
         }
-        let _ = self.bus.flush(Duration::from_secs(1));
+        if let Some(bus) = &self.bus {
+            let _ = bus.flush(Duration::from_secs(1));
+        }
         self.agent.set_uplink(None);
     }
 }

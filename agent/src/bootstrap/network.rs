@@ -1,5 +1,7 @@
 //! Names: the host's, those of others, and who is asked for more. Addresses are the CPI's affair.
 
+use warren_dns::ADDRESS;
+use warren_dns::resolv_conf::with_first;
 use warren_wire_agent::dns::default_hosts;
 use warren_wire_agent::settings::Settings;
 
@@ -49,6 +51,17 @@ pub fn set_up(agent: &Agent, settings: &Settings) -> Result<(), FileError> {
 }
 
 fn name_servers(paths: &Paths, servers: &[String]) -> Result<(), FileError> {
+    let path = paths.resolv_conf();
+    let before = files::read_if_there(&path)?.unwrap_or_default();
+    match resolv_conf(&String::from_utf8_lossy(&before), servers) {
+        Some(text) => files::replace(&path, text.as_bytes(), 0o644, Owner::ROOT),
+        None => Ok(()),
+    }
+}
+
+/// The text with these name servers, if there are any. The machine's own name server stays the first
+/// one where it is that: it answers, and there shall be no moment without its names.
+fn resolv_conf(before: &str, servers: &[String]) -> Option<String> {
     let is_address = |server: &&String| server.parse::<std::net::IpAddr>().is_ok();
     let lines: Vec<String> = servers
         .iter()
@@ -56,10 +69,14 @@ fn name_servers(paths: &Paths, servers: &[String]) -> Result<(), FileError> {
         .map(|server| format!("nameserver {server}\n"))
         .collect();
     if lines.is_empty() {
-        return Ok(());
+        return None;
     }
     let text = format!("# Written by the agent\n{}", lines.concat());
-    files::replace(&paths.resolv_conf(), text.as_bytes(), 0o644, Owner::ROOT)
+    // Nothing to change there: ours is the first.
+    if with_first(before, ADDRESS).is_none() {
+        return Some(with_first(&text, ADDRESS).unwrap_or(text));
+    }
+    Some(text)
 }
 
 /// Writes the time servers where the stemcell's clock service reads them; tells whether there are
@@ -76,4 +93,24 @@ pub fn time_servers(paths: &Paths, settings: &Settings) -> Result<bool, FileErro
     let path = paths.etc_bosh().join("ntpserver");
     files::write(&path, servers.join(" ").as_bytes(), 0o644, Owner::ROOT)?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resolv_conf;
+
+    #[test]
+    fn the_own_name_server_stays_first() {
+        let servers = ["10.0.0.1", "junk", "10.0.0.2"].map(str::to_owned);
+        let plain = "# Written by the agent\nnameserver 10.0.0.1\nnameserver 10.0.0.2\n";
+        let with = "# Written by the agent\nnameserver 169.254.0.2\nnameserver 10.0.0.1\nnameserver 10.0.0.2\n";
+        assert_eq!(
+            resolv_conf("nameserver 10.9.9.9\n", &servers).unwrap(),
+            plain
+        );
+        assert_eq!(resolv_conf("", &servers).unwrap(), plain);
+        let before = "nameserver 169.254.0.2\nnameserver 10.9.9.9\n";
+        assert_eq!(resolv_conf(before, &servers).unwrap(), with);
+        assert_eq!(resolv_conf(before, &[]), None);
+    }
 }

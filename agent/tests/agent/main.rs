@@ -16,6 +16,7 @@ mod crash;
 mod deploy;
 mod disks;
 mod init;
+mod listener;
 mod logs;
 mod people;
 mod scripts;

@@ -140,7 +140,11 @@ fn an_update_that_was_cut_off_is_done_under_the_same_id() {
     );
     vm.nats.set_users(&[permanent_name()]);
     until("the permanent user", || {
-        running.bus.wait_connected(Duration::from_millis(10))
+        running
+            .bus
+            .as_ref()
+            .unwrap()
+            .wait_connected(Duration::from_millis(10))
     });
     vm.director.ping();
     running.stop();

@@ -2,6 +2,7 @@
 //! mount, pid, network and host name namespaces of its own, with the firewall in force. A job is
 //! deployed, its process runs, the agent and the supervisor are killed and come back.
 
+use std::net::UdpSocket;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,18 @@ fn shell(text: &str) {
         "{text}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// Where the machine's name server answers, and a question that it always can.
+const NAME_SERVER: &str = "169.254.0.2:53";
+const UPCHECK: &[u8] = b"\x77\x72\x01\0\0\x01\0\0\0\0\0\0\x07upcheck\x08bosh-dns\0\0\x01\0\x01";
+
+/// Kills a service as the kernel would.
+fn kill(name: &str) {
+    shell(&format!(
+        "pkill_one() {{ for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null \
+        | grep -q '^warren serve {name}' && kill -9 ${{p#/proc/}}; done; }}; pkill_one || true"
+    ));
 }
 
 const MONITRC: &str = "set daemon 10\nset logfile /var/vcap/monit/monit.log\n\
@@ -134,10 +147,7 @@ fn inside() {
     assert!(!refused.success(), "an outsider reached the supervisor");
 
     for name in ["agent", "supervisor"] {
-        shell(&format!(
-            "pkill_one() {{ for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null \
-            | grep -q '^warren serve {name}' && kill -9 ${{p#/proc/}}; done; }}; pkill_one || true"
-        ));
+        kill(name);
         std::thread::sleep(Duration::from_millis(100));
         vm.director.ping();
         until("all is as it was", || state()["job_state"] == "running");
@@ -148,6 +158,25 @@ fn inside() {
             "the job went on"
         );
     }
+    // The name server: both its processes, and what it answers, come back.
+    let named = || {
+        let sent = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+            socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+            socket.connect(NAME_SERVER)?;
+            socket.send(UPCHECK)?;
+            socket.recv(&mut [0; 512])
+        });
+        sent.is_ok()
+    };
+    until("names are answered", || {
+        named()
+            && vm
+                .read("etc/resolv.conf")
+                .contains("agent\nnameserver 169.254.0.2\n")
+    });
+    kill("dns");
+    until("names are answered again", named);
+
     let begun = Instant::now();
     assert_eq!(vm.director.run("drain", json!(["shutdown", {}])), 0);
     assert_eq!(vm.director.run("stop", json!([])), "stopped");

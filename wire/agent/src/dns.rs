@@ -1,8 +1,12 @@
-//! The records of `sync_dns`, and the hosts file made of them.
+//! The records of `sync_dns`: the hosts file made of them, and the rows that a name server reads.
+
+mod rows;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use warren_lib_gojson::{JsonError, decode};
+
+pub use rows::{Definition, Row};
 
 /// The body of the blob that `sync_dns` names; also `instance/dns/records.json`, where the bytes
 /// are kept as they came.
