@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 /// A table.
 #[derive(Debug, Clone, Default)]
 pub struct Listing {
-    /// What it lists, in the plural; nothing for a table of facts.
+    /// What it lists, in the plural; without it there is no count.
     pub content: &'static str,
     /// Above it.
     pub title: String,
@@ -32,7 +32,7 @@ pub struct Listing {
     pub count: Option<usize>,
     /// Whether an empty first cell continues the row above.
     pub is_continued: bool,
-    /// Whether it is one row, shown as names and values.
+    /// Whether each row is shown as names and values.
     pub is_facts: bool,
 }
 
@@ -46,6 +46,33 @@ impl Listing {
         }
     }
 
+    /// With these columns alone, named by titles or by keys; an error names the first that there is
+    /// not, and those that there are.
+    pub fn only(&self, columns: &[String]) -> Result<Self, String> {
+        let keys: Vec<String> = self.header.iter().map(|title| key(title)).collect();
+        let mut kept = Vec::new();
+        for column in columns {
+            let at = keys.iter().position(|one| *one == key(column));
+            kept.push(at.ok_or_else(|| {
+                format!("There is no column '{column}', but: {}", keys.join(", "))
+            })?);
+        }
+        // In the table's own order.
+        kept.sort_unstable();
+        kept.dedup();
+        let mut only = self.clone();
+        only.header = kept
+            .iter()
+            .filter_map(|at| self.header.get(*at).copied())
+            .collect();
+        let rows = self.rows.iter();
+        only.rows = rows
+            .map(|row| kept.iter().filter_map(|at| row.get(*at).cloned()).collect())
+            .collect();
+        only.is_continued &= kept.first() == Some(&0);
+        Ok(only)
+    }
+
     /// For people.
     pub fn human(&self) -> String {
         let mut out = String::from("\n");
@@ -56,7 +83,7 @@ impl Listing {
         if !self.notes.is_empty() {
             out.push_str(&format!("\n{}\n", self.notes.join("\n")));
         }
-        if !self.is_facts {
+        if !self.content.is_empty() {
             let count = self.count.unwrap_or(self.rows.len());
             out.push_str(&format!("\n{count} {}\n", self.content));
         }
@@ -95,7 +122,10 @@ impl Listing {
         };
         let mut rows: Vec<Vec<String>> = Vec::new();
         if self.is_facts {
-            for row in &self.rows {
+            for (at, row) in self.rows.iter().enumerate() {
+                if at > 0 {
+                    rows.push(vec![" ".to_owned(), String::new()]);
+                }
                 let pairs = self.header.iter().zip(row);
                 rows.extend(pairs.map(|(name, value)| vec![(*name).to_owned(), shown(1, value)]));
             }
@@ -204,6 +234,31 @@ mod tests {
         let recorded = "\nName               stock  \nDirector Stemcell  -/-  \n\
             Features           config_server: disabled  \n                   local_dns: enabled  \n";
         assert_eq!(listing.human(), recorded);
+    }
+
+    #[test]
+    fn columns_are_chosen_by_title_or_key() {
+        let wanted = ["CID".to_owned(), "name".to_owned()];
+        let only = stemcells().only(&wanted).unwrap();
+        assert_eq!(only.header, ["Name", "CID"]);
+        assert_eq!(only.rows[0][1], "5c550ba2-6895-4f00-4ab4-b76b885da8a1");
+        let wrong = stemcells().only(&["x".to_owned()]).unwrap_err();
+        assert_eq!(
+            wrong,
+            "There is no column 'x', but: name, version, os, cpi, cid"
+        );
+    }
+
+    #[test]
+    fn facts_of_many_are_set_apart_and_counted() {
+        let mut listing = Listing::new("errand(s)", &["Instance", "Exit Code"]);
+        listing.is_facts = true;
+        for (name, code) in [("a/1", "0"), ("a/2", "1")] {
+            listing.rows.push(vec![name.to_owned(), code.to_owned()]);
+        }
+        let expected = "\nInstance   a/1  \nExit Code  0  \n             \n\
+            Instance   a/2  \nExit Code  1  \n\n2 errand(s)\n";
+        assert_eq!(listing.human(), expected);
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! Who we are: a user with a password, or a token of a token server (UAA).
+//!
+//! A token is asked for when it is first needed, and again shortly before it runs out or when the
+//! director does not take it any more. Token servers may take a refresh token only once, so that
+//! each new one is given to whoever keeps it before the token that came with it is used.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use crate::Error;
+use crate::uaa::{TokenServer, Tokens, basic};
 
-use crate::http::{self, Body, Http, Method};
-use crate::{Error, Query};
-
-/// Most bytes of a token server's answer.
-const MOST_BYTES: u64 = 1 << 20;
+/// So long before its end a token is not used any more.
+const MARGIN: Duration = Duration::from_secs(60);
 
 /// How to prove who we are.
 #[derive(Clone, Default)]
@@ -29,27 +30,37 @@ pub enum Credentials {
     Refresh(String),
 }
 
+/// Keeps a refresh token.
+pub type Keep = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// The header that goes with each request.
 #[derive(Clone, Default)]
 pub(crate) struct Authorization {
     credentials: Credentials,
-    /// Token server.
-    tokens: Option<Http>,
-    header: Arc<Mutex<Option<String>>>,
+    tokens: Option<TokenServer>,
+    keep: Option<Keep>,
+    held: Arc<Mutex<Held>>,
 }
 
-#[derive(Deserialize)]
-struct Token {
-    token_type: String,
-    access_token: String,
+/// What the token server gave.
+#[derive(Default)]
+struct Held {
+    header: Option<String>,
+    until: Option<Instant>,
+    refresh: Option<String>,
 }
 
 impl Authorization {
-    pub(crate) fn new(credentials: Credentials, tokens: Option<Http>) -> Self {
+    pub(crate) fn new(
+        credentials: Credentials,
+        tokens: Option<TokenServer>,
+        keep: Option<Keep>,
+    ) -> Self {
         Self {
             credentials,
             tokens,
-            header: Arc::default(),
+            keep,
+            held: Arc::default(),
         }
     }
 
@@ -59,54 +70,48 @@ impl Authorization {
             (Credentials::Nobody, _) => Ok(None),
             (Credentials::User { name, password }, None) => Ok(Some(basic(name, password))),
             (Credentials::Refresh(_), None) => Ok(None),
-            (credentials, Some(tokens)) => {
-                let mut kept = self.header.lock().unwrap_or_else(PoisonError::into_inner);
-                if kept.is_none() {
-                    *kept = Some(token(tokens, credentials)?);
+            (credentials, Some(server)) => {
+                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_over = held.until.is_some_and(|until| Instant::now() >= until);
+                if held.header.is_none() || is_over {
+                    self.renew(&mut held, server, credentials)?;
                 }
-                Ok(kept.clone())
+                Ok(held.header.clone())
             }
         }
     }
 
+    fn renew(
+        &self,
+        held: &mut Held,
+        server: &TokenServer,
+        credentials: &Credentials,
+    ) -> Result<(), Error> {
+        let given: Tokens = match credentials {
+            Credentials::User { name, password } => server.client(name, password)?,
+            Credentials::Refresh(first) => {
+                server.refresh(held.refresh.as_ref().unwrap_or(first))?
+            }
+            Credentials::Nobody => return Ok(()),
+        };
+        if matches!(credentials, Credentials::Refresh(_))
+            && let Some(refresh) = given.refresh_token.filter(|token| !token.is_empty())
+        {
+            if let Some(keep) = &self.keep {
+                keep(&refresh);
+            }
+            held.refresh = Some(refresh);
+        }
+        let lasts = given.expires_in.map(Duration::from_secs);
+        let lasts = lasts.map(|lasts| lasts.saturating_sub(MARGIN));
+        held.until = lasts.and_then(|lasts| Instant::now().checked_add(lasts));
+        held.header = Some(format!("{} {}", given.token_type, given.access_token));
+        Ok(())
+    }
+
     /// Forgets a token; whether another may be better.
     pub(crate) fn forget(&self) -> bool {
-        let mut kept = self.header.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.take().is_some()
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.header.take().is_some()
     }
-}
-
-fn basic(name: &str, password: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
-}
-
-fn token(server: &Http, credentials: &Credentials) -> Result<String, Error> {
-    let (client, form) = match credentials {
-        Credentials::User { name, password } => (
-            basic(name, password),
-            Query::new().with("grant_type", "client_credentials"),
-        ),
-        Credentials::Refresh(token) => (
-            basic("bosh_cli", ""),
-            Query::new()
-                .with("grant_type", "refresh_token")
-                .with("refresh_token", token),
-        ),
-        Credentials::Nobody => return Err(Error::Token("was not asked".to_owned())),
-    };
-    let form = form.as_str().trim_start_matches('?').as_bytes().to_vec();
-    let headers = [("accept", "application/json"), ("authorization", &client)];
-    let body = Body::Text("application/x-www-form-urlencoded", form);
-    let path = "/oauth/token";
-    let answer = server.once(Method::Post, path, &headers, body)?;
-    let status = answer.status().as_u16();
-    if status != 200 {
-        return Err(Error::Token(format!("answered with status {status}")));
-    }
-    let bytes = http::bytes(answer, path, MOST_BYTES)?;
-    let token: Token = serde_json::from_slice(&bytes).map_err(|source| Error::Unmarshal {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(format!("{} {}", token.token_type, token.access_token))
 }

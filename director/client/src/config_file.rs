@@ -148,6 +148,23 @@ impl ConfigFile {
         }
     }
 
+    /// Takes an alias away; whether there was one.
+    pub fn remove_alias(&mut self, alias: &str) -> bool {
+        let all = self.document.get_mut("environments");
+        let all = all.and_then(Value::as_sequence_mut);
+        let maps = all
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_mapping_mut)
+            .filter(|map| text(map, "alias").as_deref() == Some(alias));
+        let mut is_found = false;
+        for map in maps {
+            map.remove("alias");
+            is_found = true;
+        }
+        is_found
+    }
+
     /// Writes it, readable by its owner alone.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::deployments::{Diff, text};
 use crate::error::Stepped;
 use crate::http::{Body, Method};
-use crate::{Director, Error, Query};
+use crate::{Director, Error, Query, path_segment};
 
 /// A config.
 #[derive(Debug, Clone, Deserialize)]
@@ -51,6 +51,25 @@ impl Kind {
             Kind::Cloud => "cloud",
             Kind::Runtime => "runtime",
             Kind::Cpi => "cpi",
+        }
+    }
+}
+
+/// One side of a comparison.
+#[derive(Debug, Clone)]
+pub enum Side {
+    /// A config that the director has.
+    Id(String),
+    /// A document.
+    Content(String),
+}
+
+impl Side {
+    fn body(&self) -> serde_json::Value {
+        // Both keys, one of them empty, as the stock command line sends them.
+        match self {
+            Side::Id(id) => json!({"id": id, "content": ""}),
+            Side::Content(content) => json!({"id": "", "content": content}),
         }
     }
 }
@@ -176,14 +195,37 @@ impl Director {
             .step(|| "Updating config".to_owned())
     }
 
+    /// What is different between two configs.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn compare_configs(&self, from: &Side, to: &Side) -> Result<Diff, Error> {
+        let body = json!({"from": from.body(), "to": to.body()});
+        let body = Body::Text("application/json", body.to_string().into_bytes());
+        self.send_for(Method::Post, "/configs/diff", body)
+            .step(|| "Fetching diff result".to_owned())
+    }
+
+    /// Removes one by its number; whether there was any.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn delete_config_by_id(&self, id: &str) -> Result<bool, Error> {
+        let path = format!("/configs/{}", path_segment(id));
+        self.delete_configs(&path)
+    }
+
     /// Removes all of a kind and a name; whether there was any.
     ///
     /// # Errors
     /// [`Error`].
     pub fn delete_config(&self, kind: &str, name: &str) -> Result<bool, Error> {
         let query = Query::new().with("name", name).with("type", kind);
-        let path = format!("/configs{}", query.as_str());
-        match self.send(Method::Delete, &path, Body::None) {
+        self.delete_configs(&format!("/configs{}", query.as_str()))
+    }
+
+    fn delete_configs(&self, path: &str) -> Result<bool, Error> {
+        match self.send(Method::Delete, path, Body::None) {
             Ok(_) => Ok(true),
             Err(error) if error.status() == Some(404) => Ok(false),
             Err(error) => Err(error.step("Deleting config")),

@@ -1,9 +1,14 @@
 //! One director: requests with who we are, and answers as documents.
 
+use std::fs::File;
+use std::io::Read;
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 
-use crate::authorization::{Authorization, Credentials};
+use crate::authorization::{Authorization, Credentials, Keep};
 use crate::http::{self, Answer, Body, Http, MOST_BYTES, Method};
+use crate::uaa::TokenServer;
 use crate::{Error, Target};
 
 /// How to reach a director.
@@ -26,11 +31,26 @@ pub struct Raw {
     pub body: Vec<u8>,
 }
 
+/// The header by which the director's logs name what one run of ours asked for.
+const REQUEST_ID: &str = "x-bosh-request-id";
+
 /// A director.
 #[derive(Clone)]
 pub struct Director {
     http: Http,
     authorization: Authorization,
+    request_id: Option<Arc<str>>,
+}
+
+/// An id that no other run has; none where the kernel gives no randomness.
+fn new_request_id() -> Option<Arc<str>> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")
+        .ok()?
+        .read_exact(&mut bytes)
+        .ok()?;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(hex.into())
 }
 
 impl Director {
@@ -42,6 +62,7 @@ impl Director {
         Ok(Self {
             http: Http::new(&settings.target, settings.authorities.as_deref())?,
             authorization: Authorization::default(),
+            request_id: new_request_id(),
         })
     }
 
@@ -49,11 +70,33 @@ impl Director {
     /// one.
     #[must_use]
     pub fn signed_in(&self, credentials: Credentials, tokens: Option<&str>) -> Self {
-        let tokens = tokens.map(|base| self.http.at(base));
+        self.signed_in_keeping(credentials, tokens, None)
+    }
+
+    /// The same; each new refresh token is given to `keep` before it is needed.
+    #[must_use]
+    pub fn signed_in_keeping(
+        &self,
+        credentials: Credentials,
+        tokens: Option<&str>,
+        keep: Option<Keep>,
+    ) -> Self {
+        let tokens = tokens.map(|base| self.token_server(base));
         Self {
             http: self.http.clone(),
-            authorization: Authorization::new(credentials, tokens),
+            authorization: Authorization::new(credentials, tokens, keep),
+            request_id: self.request_id.clone(),
         }
+    }
+
+    /// What the director's logs call all requests of this and of what was made from it.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// The token server at this address, trusted as the director is.
+    pub fn token_server(&self, base: &str) -> TokenServer {
+        TokenServer::new(self.http.at(base))
     }
 
     fn with_header<T>(
@@ -65,6 +108,9 @@ impl Director {
         let mut headers = extra.to_vec();
         if let Some(value) = &header {
             headers.push(("authorization", value));
+        }
+        if let Some(id) = &self.request_id {
+            headers.push((REQUEST_ID, id));
         }
         call(&headers)
     }
@@ -85,11 +131,22 @@ impl Director {
         parsed(&http::bytes(answer, path, MOST_BYTES)?, path)
     }
 
-    /// Changes something.
+    /// Changes something. A token that is refused is renewed once, since nothing was done; what is
+    /// streamed cannot be sent again.
     pub(crate) fn send(&self, method: Method, path: &str, body: Body<'_>) -> Result<Answer, Error> {
-        let answer =
-            self.with_header(&[], |headers| self.http.once(method, path, headers, body))?;
-        http::good(answer)
+        let again = match &body {
+            Body::None => Some(Body::None),
+            Body::Text(kind, bytes) => Some(Body::Text(kind, bytes.clone())),
+            Body::Stream(..) => None,
+        };
+        let once =
+            |body| self.with_header(&[], |headers| self.http.once(method, path, headers, body));
+        let answer = once(body)?;
+        let is_refused = answer.status().as_u16() == 401;
+        http::good(match again {
+            Some(body) if is_refused && self.authorization.forget() => once(body)?,
+            _ => answer,
+        })
     }
 
     /// Changes something, and reads the document that comes back.

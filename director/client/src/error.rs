@@ -109,8 +109,13 @@ pub enum Error {
         source: yaml_serde::Error,
     },
     /// The token server did not give a token.
-    #[error("Expected the token server to give a token, but it {0}")]
-    Token(String),
+    #[error("UAA responded with non-successful status code '{status}' response '{why}'")]
+    Token {
+        /// HTTP's.
+        status: u16,
+        /// Its own words.
+        why: String,
+    },
 }
 
 impl Error {

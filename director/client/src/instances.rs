@@ -1,6 +1,6 @@
 //! Instances and VMs as their agents describe them: one JSON object a line.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::error::Stepped;
 use crate::http::{Body, Method};
@@ -35,6 +35,13 @@ impl Figure {
     }
 }
 
+/// What is `null` where a director has nothing to say, as a stemcell's name is without a VM.
+fn or_nothing<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
 /// An instance or a VM.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -52,6 +59,7 @@ pub struct Instance {
     /// Availability zone.
     pub az: Option<String>,
     /// Addresses.
+    #[serde(deserialize_with = "or_nothing")]
     pub ips: Vec<String>,
     /// Its VM.
     pub vm_cid: Option<String>,
@@ -62,19 +70,25 @@ pub struct Instance {
     /// Whether the VM is the one in use.
     pub active: Option<bool>,
     /// Its disks.
+    #[serde(deserialize_with = "or_nothing")]
     pub disk_cids: Vec<String>,
     /// Its agent.
     pub agent_id: Option<String>,
     /// Whether it is the first of its group.
+    #[serde(deserialize_with = "or_nothing")]
     pub bootstrap: bool,
     /// Whether deploys pass it over.
+    #[serde(deserialize_with = "or_nothing")]
     pub ignore: bool,
     /// What it runs on.
     pub stemcell: Option<Stemcell>,
     /// How its VM is.
     pub vitals: Option<Vitals>,
     /// Its processes.
+    #[serde(deserialize_with = "or_nothing")]
     pub processes: Vec<Process>,
+    /// What the CPI made its VM by.
+    pub cloud_properties: Option<serde_json::Value>,
 }
 
 impl Instance {
@@ -94,8 +108,10 @@ impl Instance {
 #[serde(default)]
 pub struct Stemcell {
     /// Its name.
+    #[serde(deserialize_with = "or_nothing")]
     pub name: String,
     /// Its version.
+    #[serde(deserialize_with = "or_nothing")]
     pub version: String,
 }
 
@@ -104,16 +120,22 @@ pub struct Stemcell {
 #[serde(default)]
 pub struct Vitals {
     /// Processor.
+    #[serde(deserialize_with = "or_nothing")]
     pub cpu: Cpu,
     /// Memory.
+    #[serde(deserialize_with = "or_nothing")]
     pub mem: Memory,
     /// Swap.
+    #[serde(deserialize_with = "or_nothing")]
     pub swap: Memory,
     /// Since it was booted.
+    #[serde(deserialize_with = "or_nothing")]
     pub uptime: Uptime,
     /// Over 1, 5 and 15 minutes.
+    #[serde(deserialize_with = "or_nothing")]
     pub load: Vec<Figure>,
     /// Disks.
+    #[serde(deserialize_with = "or_nothing")]
     pub disk: Disks,
 }
 
@@ -234,5 +256,20 @@ impl Director {
         self.start(Method::Get, &path, Body::None)
             .step(|| format!("Listing deployment '{deployment}' {name} infos"))
             .step(|| format!("Fetching deployment '{deployment}'"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_without_a_vm_has_nothing_to_say() {
+        // As stock directors answer for an errand that is not running.
+        let line = r#"{"vm_cid":null,"active":null,"vm_created_at":null,"cloud_properties":{},"disk_cid":null,"disk_cids":[],"ips":[],"agent_id":null,"job_name":"smoke-tests","index":0,"job_state":null,"state":"started","vm_type":null,"vitals":null,"processes":[],"az":"z1","id":"b6c4fa99","bootstrap":true,"ignore":false,"stemcell":{"name":null,"version":null,"api_version":null}}"#;
+        let found: Vec<Instance> = parse_lines(line.as_bytes(), "instances").unwrap();
+        assert_eq!(found[0].name(), "smoke-tests/b6c4fa99");
+        assert_eq!(found[0].stemcell.as_ref().unwrap().name, "");
+        assert!(found[0].processes.is_empty() && found[0].job_state.is_none());
     }
 }

@@ -48,6 +48,8 @@ pub struct ChangeOptions {
     pub canaries: Option<String>,
     /// A number, or `N%`.
     pub max_in_flight: Option<String>,
+    /// Only VMs that are older, RFC 3339.
+    pub vms_created_before: Option<String>,
 }
 
 /// How to run an errand.
@@ -97,6 +99,9 @@ pub struct Blob {
     /// Its name.
     #[serde(default)]
     pub blobstore_id: Option<String>,
+    /// Its digest, of one algorithm or several.
+    #[serde(default)]
+    pub sha1: Option<String>,
 }
 
 /// Where a user for SSH was made.
@@ -156,6 +161,10 @@ impl Director {
             .some(
                 "max_in_flight",
                 options.max_in_flight.as_deref().filter(|_| !is_one),
+            )
+            .some(
+                "recreate_vms_created_before",
+                options.vms_created_before.as_deref().filter(|_| !is_one),
             );
         let path = format!(
             "/deployments/{}/jobs/{group}{}{}",
@@ -191,6 +200,33 @@ impl Director {
         );
         self.start(Method::Post, &path, Body::None)
             .step(|| format!("Performing '{action}' on '{group}/{id}'"))
+    }
+
+    /// Has deploys leave an instance as it is, or not any more.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn ignore(
+        &self,
+        deployment: &str,
+        (group, id): (&str, &str),
+        is_ignored: bool,
+    ) -> Result<(), Error> {
+        let path = format!(
+            "/deployments/{}/instance_groups/{}/{}/ignore",
+            path_segment(deployment),
+            path_segment(group),
+            path_segment(id),
+        );
+        let body = json!({"ignore": is_ignored}).to_string().into_bytes();
+        self.send(Method::Put, &path, Body::Text("application/json", body))
+            .map(drop)
+            .step(|| {
+                let what = if is_ignored { "ignore" } else { "unignore" };
+                format!(
+                    "Changing ignore state of '{group}/{id}' in deployment '{deployment}' to {what}"
+                )
+            })
     }
 
     /// Names of errands.

@@ -36,11 +36,53 @@ pub struct ReleaseVersion {
     pub currently_deployed: bool,
 }
 
-/// A part of a release version.
+/// A job of a release version.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ReleaseJob {
+    /// Its name.
+    pub name: String,
+    /// Of its sources.
+    #[serde(default)]
+    pub fingerprint: Option<String>,
+    /// Its blob.
+    #[serde(default)]
+    pub blobstore_id: Option<String>,
+    /// The blob's digest.
+    #[serde(default)]
+    pub sha1: Option<String>,
+    /// Links that it uses.
+    #[serde(default)]
+    pub consumes: Option<Vec<ReleaseLink>>,
+    /// Links that it gives.
+    #[serde(default)]
+    pub provides: Option<Vec<ReleaseLink>>,
+}
+
+/// A link of a job.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ReleaseLink {
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// What is behind it.
+    #[serde(default, rename = "type")]
+    pub kind: String,
+    /// Whether the job does without.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+/// A package of a release version.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ReleasePackage {
     /// Its name.
     pub name: String,
+    /// Of its sources.
+    #[serde(default)]
+    pub fingerprint: Option<String>,
+    /// The source's digest.
+    #[serde(default)]
+    pub sha1: Option<String>,
     /// The source's blob, if there is one.
     #[serde(default)]
     pub blobstore_id: Option<String>,
@@ -54,11 +96,20 @@ pub struct ReleasePackage {
 pub struct CompiledPackage {
     /// `OS/VERSION`.
     pub stemcell: String,
+    /// Its blob.
+    #[serde(default)]
+    pub blobstore_id: Option<String>,
+    /// The blob's digest.
+    #[serde(default)]
+    pub sha1: Option<String>,
 }
 
 /// What is in a release version.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Contents {
+    /// Its jobs.
+    #[serde(default)]
+    pub jobs: Vec<ReleaseJob>,
     /// Its packages.
     #[serde(default)]
     pub packages: Vec<ReleasePackage>,
@@ -75,6 +126,28 @@ impl Contents {
             }
         })
     }
+}
+
+/// Which release is exported, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Export<'a> {
+    /// The deployment that uses it.
+    pub deployment: &'a str,
+    /// Name and version.
+    pub release: (&'a str, &'a str),
+    /// Operating system and version of the stemcell that it is compiled for.
+    pub stemcell: (&'a str, &'a str),
+    /// Only these jobs and what they need; all if empty.
+    pub jobs: &'a [String],
+}
+
+/// A release that was exported.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Exported {
+    /// Its name, for [`Director::download`].
+    pub blobstore_id: String,
+    /// Its digest, with or without the algorithm's name.
+    pub sha1: String,
 }
 
 /// How to upload a release.
@@ -142,15 +215,45 @@ impl Director {
         if !is_listed {
             return Ok(false);
         }
+        Ok(self.release(name, version)?.is_whole(stemcell))
+    }
+
+    /// What is in a release version.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn release(&self, name: &str, version: &str) -> Result<Contents, Error> {
         let query = Query::new().with("version", version);
-        let contents: Contents = self
-            .get(&format!(
-                "/releases/{}{}",
-                path_segment(name),
-                query.as_str()
-            ))
-            .step(|| format!("Finding release '{name}/{version}'"))?;
-        Ok(contents.is_whole(stemcell))
+        let path = format!("/releases/{}{}", path_segment(name), query.as_str());
+        self.get(&path)
+            .step(|| format!("Finding release '{name}/{version}'"))
+    }
+
+    /// Has the director compile a release of a deployment and pack it; the task, whose result is an
+    /// [`Exported`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn export_release(&self, wanted: &Export<'_>) -> Result<u64, Error> {
+        let jobs: Vec<_> = wanted
+            .jobs
+            .iter()
+            .map(|name| json!({"name": name}))
+            .collect();
+        let (name, version) = wanted.release;
+        let (os, stemcell_version) = wanted.stemcell;
+        let document = json!({
+            "deployment_name": wanted.deployment,
+            "release_name": name,
+            "release_version": version,
+            "stemcell_os": os,
+            "stemcell_version": stemcell_version,
+            "sha2": true,
+            "jobs": jobs,
+        });
+        let body = Body::Text("application/json", document.to_string().into_bytes());
+        self.start(Method::Post, "/releases/export", body)
+            .step(|| "Exporting release".to_owned())
     }
 
     /// Which of the packages of a `release.MF` the director has: fingerprints.

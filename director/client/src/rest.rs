@@ -1,12 +1,15 @@
-//! Events, locks, disks, variables, problems, and cleaning up.
+//! Events, locks, variables, problems, and cleaning up.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::deployments::NameVersion;
+use crate::disks::Disk;
 use crate::error::Stepped;
 use crate::http::{Body, Method};
+use crate::vms::OrphanedVm;
 use crate::{Director, Error, Query, path_segment};
 
 /// Something that happened.
@@ -56,28 +59,6 @@ pub struct Lock {
     pub task_id: Option<String>,
 }
 
-/// A disk that no instance has.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Disk {
-    /// Its name at the CPI.
-    pub disk_cid: String,
-    /// MiB.
-    #[serde(default)]
-    pub size: u64,
-    /// Where.
-    #[serde(default)]
-    pub az: Option<String>,
-    /// Whose it was.
-    #[serde(default)]
-    pub deployment_name: Option<String>,
-    /// Whose it was.
-    #[serde(default)]
-    pub instance_name: Option<String>,
-    /// Since when.
-    #[serde(default)]
-    pub orphaned_at: Option<String>,
-}
-
 /// A variable.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Variable {
@@ -85,6 +66,63 @@ pub struct Variable {
     pub id: String,
     /// Its name.
     pub name: String,
+}
+
+/// A certificate of the director.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Certificate {
+    /// Where the director's configuration has it.
+    #[serde(default)]
+    pub certificate_path: String,
+    /// Its end, RFC 3339.
+    #[serde(default)]
+    pub expiry: String,
+    /// Until then.
+    #[serde(default)]
+    pub days_left: i64,
+}
+
+/// What nothing uses.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Unused {
+    /// Releases.
+    pub releases: Vec<UnusedRelease>,
+    /// Stemcells.
+    pub stemcells: Vec<NameVersion>,
+    /// Packages that were compiled.
+    pub compiled_packages: Vec<UnusedPackage>,
+    /// Disks.
+    pub orphaned_disks: Vec<Disk>,
+    /// Machines.
+    pub orphaned_vms: Vec<OrphanedVm>,
+    /// Blobs of releases that were exported.
+    pub exported_releases: Vec<String>,
+    /// Blobs of old DNS records.
+    pub dns_blobs: Vec<String>,
+}
+
+/// A release that nothing uses.
+#[derive(Debug, Clone, Deserialize)]
+pub struct UnusedRelease {
+    /// Its name.
+    pub name: String,
+    /// Its versions.
+    #[serde(default)]
+    pub versions: Vec<String>,
+}
+
+/// A compiled package that nothing uses.
+#[derive(Debug, Clone, Deserialize)]
+pub struct UnusedPackage {
+    /// Its name.
+    pub package_name: String,
+    /// What it was compiled for.
+    #[serde(default)]
+    pub stemcell_os: Option<String>,
+    /// What it was compiled for.
+    #[serde(default)]
+    pub stemcell_version: Option<String>,
 }
 
 /// Something that is not as it should be.
@@ -140,15 +178,6 @@ impl Director {
         self.get("/locks").step(|| "Finding locks".to_owned())
     }
 
-    /// Disks that no instance has.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub fn orphaned_disks(&self) -> Result<Vec<Disk>, Error> {
-        self.get("/disks")
-            .step(|| "Finding orphaned disks".to_owned())
-    }
-
     /// Variables of a deployment.
     ///
     /// # Errors
@@ -174,6 +203,47 @@ impl Director {
             Body::Text("application/json", body),
         )
         .step(|| "Cleaning up resources".to_owned())
+    }
+
+    /// What [`clean_up`](Self::clean_up) would remove.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn unused(&self, all: bool, keep_orphaned_disks: bool) -> Result<Unused, Error> {
+        let query = Query::new()
+            .with("remove_all", if all { "true" } else { "false" })
+            .with(
+                "keep_orphaned_disks",
+                if keep_orphaned_disks { "true" } else { "false" },
+            );
+        self.get(&format!("/cleanup/dryrun{}", query.as_str()))
+            .step(|| "Cleaning up resources".to_owned())
+    }
+
+    /// Has the health monitor bring machines back, or not.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn set_resurrection(&self, is_enabled: bool) -> Result<(), Error> {
+        let body = json!({"resurrection_paused": !is_enabled})
+            .to_string()
+            .into_bytes();
+        self.send(
+            Method::Put,
+            "/resurrection",
+            Body::Text("application/json", body),
+        )
+        .map(drop)
+        .step(|| "Changing VM resurrection state".to_owned())
+    }
+
+    /// When the director's own certificates run out.
+    ///
+    /// # Errors
+    /// [`Error`]; status 404 from directors that do not tell.
+    pub fn certificates(&self) -> Result<Vec<Certificate>, Error> {
+        self.get("/director/certificate_expiry")
+            .step(|| "Getting certificate expiry dates".to_owned())
     }
 
     /// Looks for problems; the task.

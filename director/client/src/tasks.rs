@@ -135,6 +135,36 @@ impl Director {
             .step(|| format!("Cancelling task '{id}'"))
     }
 
+    /// Has many tasks stop: of a deployment, in these states (queued ones if none), of these types
+    /// (all if none).
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn cancel_tasks(
+        &self,
+        deployment: Option<&str>,
+        states: &[String],
+        types: &[String],
+    ) -> Result<(), Error> {
+        let mut document = serde_json::Map::new();
+        if let Some(deployment) = deployment {
+            document.insert("deployment".to_owned(), deployment.into());
+        }
+        for (key, values) in [("states", states), ("types", types)] {
+            if !values.is_empty() {
+                document.insert(key.to_owned(), values.into());
+            }
+        }
+        let body = serde_json::Value::Object(document).to_string().into_bytes();
+        self.send(
+            Method::Post,
+            "/tasks/cancel",
+            Body::Text("application/json", body),
+        )
+        .map(drop)
+        .step(|| "Cancelling tasks".to_owned())
+    }
+
     /// Output from `offset` on: at most what is there now; empty if there is nothing new.
     ///
     /// # Errors

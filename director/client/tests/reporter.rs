@@ -121,7 +121,7 @@ fn failures_are_told_below_their_line_and_at_the_end() {
         "\n",
         r#"{"time":1795311394,"error":{"code":400007,"message":"not running"}}"#,
     );
-    let expected = "Task 5\n\nTask 5 | 01:36:31 | S: a (00:00:03)\n                     L Error: no\n\n\
+    let expected = "Task 5\n\nTask 5 | 01:36:31 | S: a (00:00:03)\n                   L Error: no\n\n\
         Task 5 | 01:36:34 | Error: not running\n\n\
         Task 5 Started  Sun Nov 22 01:36:31 UTC 2026\nTask 5 Finished Sun Nov 22 01:36:34 UTC 2026\n\
         Task 5 Duration 00:00:03\nTask 5 error\n";

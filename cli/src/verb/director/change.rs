@@ -26,6 +26,19 @@ pub fn slug(text: &str) -> Result<Slug, Problem> {
     })
 }
 
+/// `GROUP/ID`, one instance.
+pub fn instance(text: &str) -> Result<(String, String), Problem> {
+    match slug(text)? {
+        Slug {
+            group: Some(group),
+            id: Some(id),
+        } => Ok((group, id)),
+        _ => Err(Problem::text(format!(
+            "Expected instance '{text}' to be in format 'name/id-or-index'"
+        ))),
+    }
+}
+
 impl Change {
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
         let slug = slug(&self.slug)?;

@@ -37,9 +37,21 @@ pub struct Common {
     #[arg(short, long)]
     pub non_interactive: bool,
 
-    /// Write as on a terminal
+    /// Write as on a terminal [default: whether $WARREN_TTY or $BOSH_TTY is set]
     #[arg(long)]
     pub tty: bool,
+
+    /// Only this column of tables; may be given more than once
+    #[arg(long, value_name = "COLUMN")]
+    pub column: Vec<String>,
+
+    /// As the stock command line has it; digests are SHA-256 with and without
+    #[arg(long, hide = true)]
+    pub sha2: bool,
+
+    /// As the stock command line has it; one thing is done after the other
+    #[arg(long, value_name = "NUMBER", hide = true)]
+    pub parallel: Option<u64>,
 
     /// Without colours
     #[arg(long)]
@@ -55,10 +67,18 @@ pub fn set(name: &str) -> Option<String> {
         .or_else(|| of("BOSH").filter(some))
 }
 
+/// Whether a variable of the environment is set, and not to no.
+pub fn is_on(name: &str) -> bool {
+    set(name).is_some_and(|value| !matches!(value.as_str(), "0" | "false"))
+}
+
 impl Common {
     pub fn is_asked(&self) -> bool {
-        let is_true = |value: String| !matches!(value.as_str(), "0" | "false");
-        !self.non_interactive && !set("NON_INTERACTIVE").is_some_and(is_true)
+        !self.non_interactive && !is_on("NON_INTERACTIVE")
+    }
+
+    pub fn is_tty(&self) -> bool {
+        self.tty || is_on("TTY")
     }
 
     pub fn config_path(&self) -> PathBuf {

@@ -32,9 +32,40 @@ pub struct Console {
     is_coloured: bool,
     is_broken: bool,
     is_hushed: bool,
+    columns: Vec<String>,
+    /// Why a table cannot be shown as it was asked for.
+    wrong: Option<String>,
     tables: Vec<Value>,
     blocks: Vec<String>,
     lines: Vec<String>,
+}
+
+/// The mark and the colour of a line of a difference.
+fn mark(status: Option<&str>) -> (char, &'static str) {
+    match status {
+        Some("added") => ('+', "32"),
+        Some("removed") => ('-', "31"),
+        _ => (' ', ""),
+    }
+}
+
+/// A difference with its marks.
+pub fn marked(lines: &[(String, Option<String>)]) -> String {
+    let marked = lines.iter().map(|(line, status)| {
+        let (mark, _) = mark(status.as_deref());
+        format!("{mark} {line}\n")
+    });
+    marked.collect()
+}
+
+fn coloured(lines: &[(String, Option<String>)]) -> String {
+    let coloured = lines
+        .iter()
+        .map(|(line, status)| match mark(status.as_deref()) {
+            (mark, "") => format!("{mark} {line}\n"),
+            (mark, color) => format!("\x1b[{color}m{mark} {line}\x1b[0m\n"),
+        });
+    coloured.collect()
 }
 
 impl Console {
@@ -51,6 +82,8 @@ impl Console {
             is_coloured: is_terminal && !no_color && std::env::var_os("NO_COLOR").is_none(),
             is_broken: false,
             is_hushed: false,
+            columns: Vec::new(),
+            wrong: None,
             tables: Vec::new(),
             blocks: Vec::new(),
             lines: Vec::new(),
@@ -123,8 +156,23 @@ impl Console {
         }
     }
 
+    /// Only these columns of tables; all if there are none.
+    pub fn choose(&mut self, columns: &[String]) {
+        self.columns = columns.to_vec();
+    }
+
     /// A table.
     pub fn table(&mut self, listing: &Listing) {
+        let listing = match self.columns.as_slice() {
+            [] => listing,
+            columns => match listing.only(columns) {
+                Ok(only) => &{ only },
+                Err(wrong) => {
+                    self.wrong.get_or_insert(wrong);
+                    return;
+                }
+            },
+        };
         match self.mode {
             Mode::Terminal => self.print(listing.human().as_bytes()),
             Mode::Pipe => self.print(listing.bare().as_bytes()),
@@ -134,18 +182,10 @@ impl Console {
 
     /// A difference, with its marks.
     pub fn diff(&mut self, lines: &[(String, Option<String>)]) {
-        let mut text = String::new();
-        for (line, status) in lines {
-            let (mark, color) = match status.as_deref() {
-                Some("added") => ('+', "32"),
-                Some("removed") => ('-', "31"),
-                _ => (' ', ""),
-            };
-            match self.is_coloured && !color.is_empty() {
-                true => text.push_str(&format!("\x1b[{color}m{mark} {line}\x1b[0m\n")),
-                false => text.push_str(&format!("{mark} {line}\n")),
-            }
-        }
+        let text = match self.is_coloured {
+            true => coloured(lines),
+            false => marked(lines),
+        };
         if !text.is_empty() {
             self.block(&text);
         }
@@ -175,6 +215,10 @@ impl Console {
 
     /// The last words; the exit code.
     pub fn finish(mut self, result: Result<u8, Problem>) -> u8 {
+        let result = match (result, self.wrong.take()) {
+            (Ok(_), Some(wrong)) => Err(Problem::text(wrong)),
+            (result, _) => result,
+        };
         let code = match result {
             Ok(0) => {
                 if !self.is_hushed {

@@ -1,17 +1,26 @@
 //! `warren delete-config`.
 
+/// That there is none.
+pub fn nothing(kind: &str, name: &str) -> String {
+    format!("No configs to delete: no matches for type '{kind}' and name '{name}' found.")
+}
+
 use super::problem::Problem;
 use super::session::Session;
 
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// Its type
-    #[arg(long = "type", value_name = "TYPE")]
-    kind: String,
+    /// Its number
+    #[arg(value_name = "ID", conflicts_with_all = ["kind", "name"], required_unless_present = "kind")]
+    id: Option<String>,
+
+    /// Its type, instead of a number
+    #[arg(long = "type", value_name = "TYPE", requires = "name")]
+    kind: Option<String>,
 
     /// Its name
-    #[arg(long, value_name = "NAME")]
-    name: String,
+    #[arg(long, value_name = "NAME", requires = "kind")]
+    name: Option<String>,
 }
 
 impl Arguments {
@@ -19,8 +28,18 @@ impl Arguments {
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
         let director = session.director()?;
         session.console.confirms(session.common.is_asked())?;
-        if !director.delete_config(&self.kind, &self.name)? {
-            session.console.line("No configs to delete: no matches found.");
+        let (is_deleted, nothing) = match (self.id, self.kind, self.name) {
+            (None, Some(kind), Some(name)) => {
+                (director.delete_config(&kind, &name)?, nothing(&kind, &name))
+            }
+            (id, ..) => {
+                let id = id.unwrap_or_default();
+                let nothing = format!("No configs to delete: no matches for id '{id}' found.");
+                (director.delete_config_by_id(&id)?, nothing)
+            }
+        };
+        if !is_deleted {
+            session.console.line(&nothing);
         }
         Ok(0)
     }

@@ -16,15 +16,10 @@ impl Arguments {
         let director = session.director()?;
         let name = session.deployment()?;
         session.console.confirms(session.common.is_asked())?;
-        let started = director.delete_deployment(&name, self.force).map_err(Problem::from);
-        let deleted = started.and_then(|id| session.wait(&director, id).map(drop));
-        // What is not there is deleted, however that came to be.
-        if let Err(problem) = deleted {
-            let all = director.deployments(false)?;
-            if all.iter().any(|one| one.name == name) {
-                return Err(problem);
-            }
-        }
+        let started = director.delete_deployment(&name, self.force);
+        session.delete(&director, started, |director| {
+            Ok(director.deployments(false)?.iter().any(|one| one.name == name))
+        })?;
         Ok(0)
     }
 }

@@ -33,15 +33,11 @@ impl Arguments {
             })
         };
         if !is_there(&director.releases()?) {
+            session.console.line(&format!("Release '{}' does not exist.", self.slug));
             return Ok(0);
         }
-        let started = director.delete_release(name, version, self.force).map_err(Problem::from);
-        let deleted = started.and_then(|id| session.wait(&director, id).map(drop));
-        if let Err(problem) = deleted
-            && is_there(&director.releases()?)
-        {
-            return Err(problem);
-        }
+        let started = director.delete_release(name, version, self.force);
+        session.delete(&director, started, |director| Ok(is_there(&director.releases()?)))?;
         Ok(0)
     }
 }

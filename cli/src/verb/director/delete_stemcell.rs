@@ -22,14 +22,11 @@ impl Arguments {
         })?;
         let director = session.director()?;
         session.console.confirms(session.common.is_asked())?;
-        let started = director.delete_stemcell(name, version, self.force).map_err(Problem::from);
-        let deleted = started.and_then(|id| session.wait(&director, id).map(drop));
-        if let Err(problem) = deleted {
+        let started = director.delete_stemcell(name, version, self.force);
+        session.delete(&director, started, |director| {
             let all = director.stemcells()?;
-            if all.iter().any(|one| one.name == name && one.version == version) {
-                return Err(problem);
-            }
-        }
+            Ok(all.iter().any(|one| one.name == name && one.version == version))
+        })?;
         Ok(0)
     }
 }

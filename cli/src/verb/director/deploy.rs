@@ -16,9 +16,6 @@ pub struct Arguments {
     #[arg(value_name = "FILE")]
     path: String,
 
-    #[command(flatten)]
-    template: Template,
-
     /// Every placeholder must be found here
     #[arg(long)]
     var_errs: bool,
@@ -74,6 +71,9 @@ pub struct Arguments {
     /// Use the newest versions of variables
     #[arg(long)]
     force_latest_variables: bool,
+
+    #[command(flatten)]
+    template: Template,
 }
 
 /// A document that was put together here.
@@ -90,14 +90,18 @@ fn field(value: &Value, key: &str) -> String {
     }
 }
 
-/// Brings the releases of a manifest or config that have a URL.
+/// Brings the releases of a manifest or config that have a URL. One of version `create` is made of
+/// the directory at its URL, and named in the document by the version that it got; whether there was
+/// such a one.
 pub fn upload_listed_releases(
     session: &mut Session<'_>,
     director: &Director,
-    document: &Value,
+    document: &mut Value,
     fix: bool,
-) -> Result<(), Problem> {
-    let releases = document.get("releases").and_then(Value::as_seq).unwrap_or_default();
+) -> Result<bool, Problem> {
+    let releases = document.as_map_mut().and_then(|map| map.get_mut("releases"));
+    let releases = releases.and_then(Value::as_seq_mut).into_iter().flatten();
+    let mut is_changed = false;
     for release in releases {
         let (name, version) = (field(release, "name"), field(release, "version"));
         let (url, sha1) = (field(release, "url"), field(release, "sha1"));
@@ -108,6 +112,18 @@ pub fn upload_listed_releases(
             return Err(Problem::text(format!(
                 "Expected release '{name}' with a URL to have a version"
             )));
+        }
+        if version == "create" {
+            let path = url.strip_prefix("file://").unwrap_or(&url);
+            let (packed, made) = super::release_directory::created(session, path, &name)?;
+            let path = packed.path().display().to_string();
+            let options = UploadOptions { rebase: false, fix };
+            super::upload_release::upload_file(session, director, &path, options)?;
+            if let Some(release) = release.as_map_mut() {
+                release.insert("version", made);
+                is_changed = true;
+            }
+            continue;
         }
         let stemcell = release.get("stemcell").map(|stemcell| {
             format!("{}/{}", field(stemcell, "os"), field(stemcell, "version"))
@@ -127,35 +143,68 @@ pub fn upload_listed_releases(
             }
         }
     }
-    Ok(())
+    Ok(is_changed)
 }
 
 impl Arguments {
+    /// Sets what the director's configs want of all deploys of this deployment.
+    fn take(&mut self, session: &mut Session<'_>, flags: Vec<String>) {
+        for flag in flags {
+            let field = match flag.as_str() {
+                "dry-run" => &mut self.dry_run,
+                "fix" => &mut self.fix,
+                "fix-releases" => &mut self.fix_releases,
+                "force-latest-variables" => &mut self.force_latest_variables,
+                "no-redact" => &mut self.no_redact,
+                "recreate" => &mut self.recreate,
+                "recreate-persistent-disks" => &mut self.recreate_persistent_disks,
+                "skip-upload-releases" => &mut self.skip_upload_releases,
+                "skip-drain" => {
+                    self.skip_drain.push("*".to_owned());
+                    continue;
+                }
+                other => {
+                    let text = format!("A deploy config has '{other}', which is no flag for all");
+                    session.console.line(&text);
+                    continue;
+                }
+            };
+            *field = true;
+            session.console.line(&format!("Using flag '--{flag}' of a deploy config"));
+        }
+    }
+
     /// Runs the verb.
-    pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
+    pub fn run(mut self, session: &mut Session<'_>) -> Result<u8, Problem> {
         let director = session.director()?;
         let deployment = session.deployment()?;
+        let flags = super::deploy_config::flags_of(&director, &deployment);
+        self.take(session, flags);
         let options = Options {
             expect_all: self.var_errs,
             expect_used: self.var_errs_unused,
             path: None,
         };
         let text = read_text(&self.path)?;
-        let manifest = self.template.value(&text, &options)?;
+        let mut manifest = self.template.value(&text, &options)?;
         let name = field(&manifest, "name");
         if name != deployment {
             return Err(Problem::text(format!(
                 "Expected manifest to specify deployment name '{deployment}' but was '{name}'"
             )));
         }
+        let is_changed = match self.skip_upload_releases {
+            true => false,
+            false => {
+                let fix = self.fix_releases;
+                upload_listed_releases(session, &director, &mut manifest, fix)?
+            }
+        };
         // What nobody changes is sent as it was written, comments and all.
-        let text = match self.template.is_empty() {
+        let text = match self.template.is_empty() && !is_changed {
             true => text,
             false => render(&manifest, &options),
         };
-        if !self.skip_upload_releases {
-            upload_listed_releases(session, &director, &manifest, self.fix_releases)?;
-        }
         let diff = director.diff(&deployment, &text, !self.no_redact)?;
         if let Some(error) = &diff.error {
             // The stock command line hides it; the deploy says more if it is serious.

@@ -1,6 +1,7 @@
 //! `warren env`.
 
 use warren_director_client::info::Info;
+use warren_director_client::rest::Certificate;
 
 use super::common::set;
 use crate::output::Listing;
@@ -29,6 +30,16 @@ pub fn table(info: &Info) -> Listing {
         features.join("\n"),
         info.user.clone().unwrap_or_else(|| "(not logged in)".to_owned()),
     ]);
+    table
+}
+
+/// When certificates run out.
+pub fn certificates(all: Vec<Certificate>) -> Listing {
+    let mut table = Listing::new("", &["Certificate", "Expiry Date (UTC)", "Days Left"]);
+    table.title = "CERTIFICATE EXPIRY DATE INFORMATION".to_owned();
+    for one in all {
+        table.rows.push(vec![one.certificate_path, one.expiry, one.days_left.to_string()]);
+    }
     table
 }
 
@@ -62,6 +73,10 @@ use super::session::Session;
 
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
+    /// Show when the director's certificates run out
+    #[arg(long)]
+    details: bool,
+
     /// Print what a shell must export to mean this director; secrets are in it
     #[arg(long)]
     export: bool,
@@ -73,10 +88,30 @@ impl Arguments {
         if self.export {
             return export(session);
         }
+        // This machine's own environment, for a shell to evaluate, unless a director is named.
+        if let (None, false, Some(access)) =
+            (&session.common.environment, self.details, crate::verb::nested::local())
+        {
+            let text = crate::verb::nested::exports(&access)
+                .map_err(|failure| Problem::text(failure.message))?;
+            session.console.raw(text.as_bytes());
+            session.console.hush();
+            return Ok(0);
+        }
         let (director, _, line) = session.quiet_director()?;
         session.console.first_line(&line);
         let info = director.info()?;
         session.console.table(&table(&info));
+        if self.details {
+            match director.certificates() {
+                Ok(all) => session.console.table(&certificates(all)),
+                Err(error) if error.status() == Some(404) => {
+                    let text = "Certificate expiry information not supported";
+                    session.console.line(text);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
         Ok(0)
     }
 }

@@ -17,7 +17,7 @@ impl Arguments {
     /// Runs the verb.
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
         let director = session.director()?;
-        let mut table = Listing::new("event", &HEADER);
+        let mut table = Listing::new("", &HEADER);
         table.is_facts = true;
         table.rows.push(row(director.event(&self.id)?));
         session.console.table(&table);

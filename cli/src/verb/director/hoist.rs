@@ -15,9 +15,18 @@ const VALUED: &[&str] = &[
     "-d",
     "--deployment",
     "--config",
+    "--column",
+    "--parallel",
 ];
 /// Flags without.
-const BARE: &[&str] = &["-n", "--non-interactive", "--tty", "--no-color", "--json"];
+const BARE: &[&str] = &[
+    "-n",
+    "--non-interactive",
+    "--tty",
+    "--no-color",
+    "--json",
+    "--sha2",
+];
 
 /// The line with the flags behind the verb.
 pub fn flags_behind(mut line: Vec<OsString>) -> Vec<OsString> {

@@ -202,7 +202,11 @@ pub fn instances(deployment: &str, mut all: Vec<Instance>, columns: Columns) -> 
 }
 
 /// `vms`.
-pub fn vms(deployment: &str, mut all: Vec<Instance>, has_vitals: bool) -> Listing {
+pub fn vms(
+    deployment: &str,
+    mut all: Vec<Instance>,
+    (has_vitals, has_properties): (bool, bool),
+) -> Listing {
     all.sort_by_key(Instance::name);
     let mut header = vec![
         "Instance",
@@ -216,6 +220,9 @@ pub fn vms(deployment: &str, mut all: Vec<Instance>, has_vitals: bool) -> Listin
     ];
     if has_vitals {
         header.extend(VITALS);
+    }
+    if has_properties {
+        header.push("Cloud Properties");
     }
     let mut listing = Listing::new("vms", &header);
     listing.title = format!("Deployment '{deployment}'");
@@ -241,6 +248,11 @@ pub fn vms(deployment: &str, mut all: Vec<Instance>, has_vitals: bool) -> Listin
                 &vm.vm_created_at,
                 &vm.vitals.clone().unwrap_or_default(),
             ));
+        }
+        if has_properties {
+            let properties = vm.cloud_properties.as_ref();
+            let properties = properties.and_then(|one| yaml_serde::to_string(one).ok());
+            row.push(properties.unwrap_or_default().trim_end().to_owned());
         }
         listing.rows.push(row);
     }
@@ -291,7 +303,7 @@ mod tests {
         let mut all: Vec<Instance> = parse_lines(RESULT, "test").unwrap();
         all.retain(|one| one.vm_cid.is_some());
         assert_eq!(
-            vms("zookeeper", all, false).human(),
+            vms("zookeeper", all, (false, false)).human(),
             include_str!("fixtures/vms.txt")
         );
     }
@@ -299,8 +311,9 @@ mod tests {
     #[test]
     fn vitals_are_told() {
         let all: Vec<Instance> = parse_lines(RESULT, "test").unwrap();
-        let json = vms("zookeeper", all, true).json();
+        let json = vms("zookeeper", all, (true, true)).json();
         let row = &json["Rows"][1];
+        assert_eq!(row["cloud_properties"], "{}");
         assert_eq!(row["cpu_user"], "15.6%");
         assert_eq!(row["memory_usage"], "7% (1.8 GB)");
         assert_eq!(row["uptime"], "0d 2h 31m 14s");

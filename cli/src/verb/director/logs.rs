@@ -1,39 +1,13 @@
-//! `warren logs`.
+//! `warren logs`: as a file, or followed as they grow.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
-
-use warren_director_client::{Director, clock};
+use std::path::PathBuf;
 
 use super::change::slug;
-
-/// Writes a file that the director keeps to `DIR/NAME-TIME.tgz`.
-pub fn fetch(
-    session: &mut Session<'_>,
-    director: &Director,
-    blob: &str,
-    directory: &Path,
-    name: &str,
-) -> Result<(), Problem> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let at = clock::stamp(i64::try_from(now.as_secs()).unwrap_or_default());
-    // Names come from the command line and from directors.
-    let name = name.replace('/', "_");
-    let path = directory.join(format!("{name}-{at}-{:09}.tgz", now.subsec_nanos()));
-    session.console.line(&format!("Downloading resource '{blob}' to '{}'...", path.display()));
-    let mut file = File::create_new(&path).map_err(|error| {
-        Problem::text(error.to_string()).step(format!("Making file '{}'", path.display()))
-    })?;
-    let fetched = director.download(blob, &mut file).map_err(Problem::from);
-    fetched.and_then(|_| file.sync_all().map_err(Problem::from)).inspect_err(|_| {
-        // Half a file is none; the error tells why.
-        let _ = std::fs::remove_file(&path);
-    })
-}
-
+use super::download::{Wanted, download};
 use super::problem::Problem;
+use super::remote::{Gateway, Way, run, with_hosts};
 use super::session::Session;
+use crate::verb::nested;
 
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
@@ -44,6 +18,18 @@ pub struct Arguments {
     /// Where to put them
     #[arg(long, value_name = "DIRECTORY", default_value = ".")]
     dir: PathBuf,
+
+    /// Show them as they grow, over SSH, instead of fetching them
+    #[arg(short, long)]
+    follow: bool,
+
+    /// Show so many lines of the end, over SSH, instead of fetching them
+    #[arg(long, value_name = "LINES", default_value_t = 0, hide_default_value = true)]
+    num: u64,
+
+    /// Without the names of files between the lines that are shown
+    #[arg(short, long)]
+    quiet: bool,
 
     /// The agent's logs
     #[arg(long)]
@@ -57,18 +43,92 @@ pub struct Arguments {
     #[arg(long)]
     all_logs: bool,
 
-    /// Only logs of these jobs
+    /// Only logs of this job; may be given more than once
     #[arg(long, value_name = "JOB")]
     job: Vec<String>,
 
-    /// Only these files: patterns
-    #[arg(long, value_name = "PATTERN")]
+    /// Only these files: patterns, with commas between them
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     only: Vec<String>,
+
+    #[command(flatten)]
+    gateway: Gateway,
+}
+
+/// Where jobs write.
+const JOBS: &str = "/var/vcap/sys/log";
+/// The newest log of the agent.
+const AGENT: &str = "/var/vcap/bosh/log/current";
+/// Logs of the system that are text and not from earlier days.
+const SYSTEM: &str = "$(find /var/log -type f -not -name \\*.gz -and -not -name \\*.xz \
+    -and -not -name \\*.\\[1-9] -and -not -path /var/log/sysstat/\\* \
+    -and -not -wholename /var/log/wtmp -and -not -wholename /var/log/lastlog)";
+
+/// Whether a word may stand in a line for a shell: a name or a pattern, nothing that does something.
+fn is_pattern(text: &str) -> bool {
+    let is_good = |c: char| c.is_ascii_alphanumeric() || "._-+=@,/*?[]{}".contains(c);
+    !text.is_empty() && text.chars().all(is_good)
 }
 
 impl Arguments {
-    /// Runs the verb.
-    pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
+    /// The line for the instances.
+    fn tail(&self) -> Result<Vec<String>, Problem> {
+        let mut words = vec!["exec tail".to_owned()];
+        if self.follow {
+            // By name, so that it goes on when a file is renamed.
+            words.push("-F".to_owned());
+        }
+        if self.num > 0 {
+            words.push(format!("-n {}", self.num));
+        }
+        if self.quiet {
+            words.push("-q".to_owned());
+        }
+        if let Some(wrong) = self.job.iter().chain(&self.only).find(|word| !is_pattern(word)) {
+            return Err(Problem::text(format!("'{wrong}' is no name of a job or pattern of files")));
+        }
+        if (self.system && !self.agent) || self.all_logs {
+            words.push(SYSTEM.to_owned());
+        }
+        if (self.agent && !self.system) || self.all_logs {
+            words.push(AGENT.to_owned());
+        }
+        if !self.job.is_empty() {
+            words.extend(self.job.iter().map(|job| format!("{JOBS}/{job}/*.log")));
+        } else if !self.only.is_empty() {
+            words.extend(self.only.iter().map(|pattern| format!("{JOBS}/{pattern}")));
+        } else if (!self.agent && !self.system) || self.all_logs {
+            words.push(format!("{JOBS}/**/*.log"));
+            words.push(format!("$(if [ -f {JOBS}/*.log ]; then echo {JOBS}/*.log ; fi)"));
+        }
+        if self.agent && self.system && !self.all_logs {
+            words.extend([SYSTEM.to_owned(), AGENT.to_owned()]);
+        }
+        let line = format!("'{}'", words.join(" "));
+        Ok(["sudo", "bash", "-c", &line].map(str::to_owned).to_vec())
+    }
+
+    fn show(&self, session: &mut Session<'_>) -> Result<u8, Problem> {
+        let words = self.tail()?;
+        let way = Way {
+            slug: &self.slug,
+            private_key: None,
+            username: "",
+            gateway: &self.gateway,
+        };
+        with_hosts(session, &way, |session, visit| {
+            let mut ways = Vec::new();
+            for host in &visit.hosts {
+                let mut command = visit.ssh(host, true, &[])?;
+                command.args(&words);
+                ways.push((host.name.clone(), command));
+            }
+            run::streamed(session, ways)
+                .map_err(|problem| problem.step("Running follow over non-interactive SSH"))
+        })
+    }
+
+    fn fetch(self, session: &mut Session<'_>) -> Result<u8, Problem> {
         let slug = slug(&self.slug)?;
         let director = session.director()?;
         let deployment = session.deployment()?;
@@ -92,7 +152,62 @@ impl Arguments {
             name.push('.');
             name.push_str(part);
         }
-        fetch(session, &director, &blob, &self.dir, &name)?;
+        let wanted = Wanted {
+            blob: &blob,
+            digest: None,
+            directory: &self.dir,
+            name: &name,
+        };
+        download(session, &director, &wanted)
+            .map_err(|problem| problem.step("Downloading logs"))?;
         Ok(0)
+    }
+
+    /// Runs the verb.
+    pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
+        if !self.slug.is_empty() && session.deployment_name().is_none() && nested::local().is_some() {
+            let (name, follow, lines) = (self.slug, self.follow, self.num);
+            return session
+                .environment_verb(|home, _| nested::show_logs(home, &name, follow, lines));
+        }
+        match self.follow || self.num > 0 {
+            true => self.show(session),
+            false => self.fetch(session),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn tail(flags: &str) -> Result<String, Problem> {
+        let words = ["logs"].into_iter().chain(flags.split_whitespace());
+        let line = Line::try_parse_from(words).unwrap();
+        Ok(line.arguments.tail()?.join(" "))
+    }
+
+    #[test]
+    fn a_line_for_instances_has_what_was_asked_for() {
+        let all = "/var/vcap/sys/log/**/*.log $(if [ -f /var/vcap/sys/log/*.log ]; \
+            then echo /var/vcap/sys/log/*.log ; fi)'";
+        assert_eq!(tail("-f").unwrap(), format!("sudo bash -c 'exec tail -F {all}"));
+        let some = tail("--num 10 -q").unwrap();
+        assert_eq!(some, format!("sudo bash -c 'exec tail -n 10 -q {all}"));
+        let job = tail("-f --job web --job db").unwrap();
+        assert!(job.ends_with("-F /var/vcap/sys/log/web/*.log /var/vcap/sys/log/db/*.log'"));
+        assert!(tail("-f --only a/*.log,b.log").unwrap().contains("log/a/*.log /var/vcap/sys/log/b.log"));
+        assert!(tail("-f --agent").unwrap().ends_with("-F /var/vcap/bosh/log/current'"));
+        for wrong in ["$(x)", "a'b", "a;b", "`x`", "a\\b"] {
+            assert!(tail(&format!("-f --job {wrong}")).is_err(), "{wrong}");
+        }
     }
 }

@@ -21,6 +21,10 @@ pub struct Arguments {
     #[arg(long)]
     fix: bool,
 
+    /// Only VMs that are older than this, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    vms_created_before: Option<String>,
+
     /// Plan only
     #[arg(long)]
     dry_run: bool,
@@ -32,6 +36,10 @@ pub struct Arguments {
     /// So many at once: a number, or N%
     #[arg(long, value_name = "NUMBER")]
     max_in_flight: Option<String>,
+
+    /// By a deploy; the default
+    #[arg(long, conflicts_with = "no_converge")]
+    converge: bool,
 
     /// Only this one instance, without a deploy
     #[arg(long)]
@@ -45,7 +53,7 @@ impl Arguments {
             slug: self.slug,
             state: "recreate",
             action: "recreate",
-            is_converging: !self.no_converge,
+            is_converging: self.converge || !self.no_converge,
             is_hard: false,
             options: ChangeOptions {
                 skip_drain: self.skip_drain,
@@ -53,6 +61,7 @@ impl Arguments {
                 dry_run: self.dry_run,
                 canaries: self.canaries,
                 max_in_flight: self.max_in_flight,
+                vms_created_before: self.vms_created_before,
             },
         };
         change.run(session)

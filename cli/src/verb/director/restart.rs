@@ -25,6 +25,10 @@ pub struct Arguments {
     #[arg(long, value_name = "NUMBER")]
     max_in_flight: Option<String>,
 
+    /// By a deploy; the default
+    #[arg(long, conflicts_with = "no_converge")]
+    converge: bool,
+
     /// Only this one instance, without a deploy
     #[arg(long)]
     no_converge: bool,
@@ -37,7 +41,7 @@ impl Arguments {
             slug: self.slug,
             state: "restart",
             action: "restart",
-            is_converging: !self.no_converge,
+            is_converging: self.converge || !self.no_converge,
             is_hard: false,
             options: ChangeOptions {
                 skip_drain: self.skip_drain,
@@ -45,6 +49,7 @@ impl Arguments {
                 dry_run: false,
                 canaries: self.canaries,
                 max_in_flight: self.max_in_flight,
+                vms_created_before: None,
             },
         };
         change.run(session)

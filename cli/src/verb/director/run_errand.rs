@@ -6,11 +6,21 @@ use warren_director_client::instances::parse_lines;
 use warren_director_client::jobs::{ErrandOptions, ErrandResult};
 
 use super::change::slug;
-use super::logs::fetch;
+use super::download::{Wanted, download};
 use crate::output::Listing;
 
 use super::problem::Problem;
 use super::session::Session;
+
+/// What is wrong with an errand that ended so; a signal's code is above 128.
+fn failure(errand: &str, code: i64) -> Option<String> {
+    let how = match code {
+        0 => return None,
+        129.. => "was canceled",
+        _ => "completed with error",
+    };
+    Some(format!("Errand '{errand}' {how} (exit code {code})"))
+}
 
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
@@ -69,21 +79,22 @@ impl Arguments {
                 text(&result.stdout),
                 text(&result.stderr),
             ];
-            if result.exit_code != 0 {
-                failed.push(format!(
-                    "Errand '{}' completed with error (exit code {})",
-                    self.name, result.exit_code
-                ));
-            }
+            failed.extend(failure(&self.name, result.exit_code));
             table.rows.push(cells.to_vec());
-            let blob = result.logs.as_ref().and_then(|logs| logs.blobstore_id.as_deref());
+        }
+        table.rows.sort();
+        session.console.table(&table);
+        for logs in results.iter().filter_map(|result| result.logs.as_ref()) {
+            let blob = logs.blobstore_id.as_deref().filter(|blob| !blob.is_empty());
             if let (true, Some(blob)) = (self.download_logs, blob) {
-                let name = format!("{deployment}.{}.{}", self.name, instance.id);
-                fetch(session, &director, blob, &self.logs_dir, &name)?;
+                let digest = logs.sha1.as_deref();
+                let (directory, name) = (&self.logs_dir, &self.name);
+                let wanted = Wanted { blob, digest, directory, name };
+                download(session, &director, &wanted)
+                    .map_err(|problem| problem.step("Downloading errand logs"))?;
             }
         }
-        session.console.table(&table);
-        match failed.into_iter().next() {
+        match failed.pop() {
             Some(text) => Err(Problem::text(text)),
             None => Ok(0),
         }

@@ -1,16 +1,31 @@
 //! One run of a verb: which director, as whom, and what is written meanwhile.
 
 use std::fs;
+use std::io::Write;
+use std::sync::Arc;
 
 use warren_director_client::config_file::{ConfigFile, Environment};
 use warren_director_client::info::Info;
 use warren_director_client::reporter::{Piece, Reporter};
 use warren_director_client::tasks::{Output, Task};
-use warren_director_client::{Credentials, Director, Settings, Target};
+use warren_director_client::uaa::Claims;
+use warren_director_client::{Credentials, Director, Keep, Settings, Target};
 
 use super::common::{Common, set};
 use super::console::{Console, Mode};
 use super::problem::Problem;
+use crate::failure::Failure;
+use crate::output::Format;
+use crate::verb::nested;
+
+/// Whose token it is, as far as it says.
+pub fn owner(token: &str) -> String {
+    match Claims::of(token) {
+        Some(claims) if claims.scope.is_empty() => format!("user '{}'", claims.user_name),
+        Some(claims) => format!("user '{}' ({})", claims.user_name, claims.scope.join(", ")),
+        None => "'?'".to_owned(),
+    }
+}
 
 /// A run.
 pub struct Session<'a> {
@@ -83,9 +98,11 @@ impl<'a> Session<'a> {
             .client_secret
             .clone()
             .or_else(|| set("CLIENT_SECRET"));
+        let tokens = info.token_server();
+        let mut keep = None;
         let (credentials, who) = match (client, &environment) {
             (Some(name), _) => {
-                let who = format!("as client '{name}'");
+                let who = format!("client '{name}'");
                 let password = secret.unwrap_or_default();
                 (Credentials::User { name, password }, who)
             }
@@ -95,10 +112,10 @@ impl<'a> Session<'a> {
                     refresh_token: Some(token),
                     ..
                 },
-            ) if info.token_server().is_some() => (
-                Credentials::Refresh(token.clone()),
-                "as user '?'".to_owned(),
-            ),
+            ) if tokens.is_some() => {
+                keep = Some(self.keeper(&environment.url));
+                (Credentials::Refresh(token.clone()), owner(token))
+            }
             (
                 None,
                 Environment {
@@ -107,18 +124,50 @@ impl<'a> Session<'a> {
                     ..
                 },
             ) => {
-                let who = format!("as user '{name}'");
+                let who = format!("client '{name}'");
                 let (name, password) = (name.clone(), password.clone().unwrap_or_default());
                 (Credentials::User { name, password }, who)
             }
-            (None, _) => (Credentials::Nobody, "as anonymous user".to_owned()),
+            (None, _) => (Credentials::Nobody, "anonymous user".to_owned()),
         };
-        let line = format!("Using environment '{}' {who}", environment.url);
-        Ok((
-            anonymous.signed_in(credentials, info.token_server()),
-            info,
-            line,
-        ))
+        let line = format!("Using environment '{}' as {who}", environment.url);
+        let director = anonymous.signed_in_keeping(credentials, tokens, keep);
+        Ok((director, info, line))
+    }
+
+    /// Puts each new refresh token of an environment into the file: the old one may be good no more.
+    fn keeper(&self, url: &str) -> Keep {
+        let (path, url) = (self.common.config_path(), url.to_owned());
+        Arc::new(move |token| {
+            let kept = ConfigFile::read(&path).and_then(|mut config| {
+                let Some(mut found) = config.find(&url) else {
+                    return Ok(());
+                };
+                found.refresh_token = Some(token.to_owned());
+                config.set(&found);
+                config.write()
+            });
+            if let Err(error) = kept {
+                let text = Problem::from(error).to_string();
+                // The request goes on; the next run has to log in.
+                let _ = writeln!(std::io::stderr(), "The new token is not kept: {text}");
+            }
+        })
+    }
+
+    /// A verb of this machine's own environment instead.
+    pub fn environment_verb(
+        &mut self,
+        run: impl FnOnce(&std::path::Path, Format) -> Result<u8, Failure>,
+    ) -> Result<u8, Problem> {
+        let format = match self.console.mode() {
+            Mode::Json => Format::Json,
+            _ => Format::Human,
+        };
+        let code =
+            run(&nested::usual(), format).map_err(|failure| Problem::text(failure.message))?;
+        self.console.hush();
+        Ok(code)
     }
 
     /// The deployment that is meant.
@@ -164,7 +213,25 @@ impl<'a> Session<'a> {
         Ok(task)
     }
 
-    /// The same; a task that did not succeed is an error.
+    /// Follows a deletion. What is not there any more is deleted, however that came to be: an error
+    /// is one only if `is_there` finds the thing.
+    pub fn delete(
+        &mut self,
+        director: &Director,
+        started: Result<u64, warren_director_client::Error>,
+        is_there: impl FnOnce(&Director) -> Result<bool, Problem>,
+    ) -> Result<(), Problem> {
+        let started = started.map_err(Problem::from);
+        let Err(problem) = started.and_then(|id| self.wait(director, id)) else {
+            return Ok(());
+        };
+        match is_there(director) {
+            Ok(false) => Ok(()),
+            _ => Err(problem),
+        }
+    }
+
+    /// Shows a task's events until it ends; one that did not succeed is an error.
     pub fn wait(&mut self, director: &Director, id: u64) -> Result<Task, Problem> {
         let task = self.watch(director, id)?;
         task.succeeded()?;

@@ -6,6 +6,7 @@ use super::change::Change;
 
 use super::problem::Problem;
 use super::session::Session;
+use crate::verb::nested;
 
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
@@ -21,6 +22,10 @@ pub struct Arguments {
     #[arg(long, value_name = "NUMBER")]
     max_in_flight: Option<String>,
 
+    /// By a deploy; the default
+    #[arg(long, conflicts_with = "no_converge")]
+    converge: bool,
+
     /// Only this one instance, without a deploy
     #[arg(long)]
     no_converge: bool,
@@ -29,11 +34,14 @@ pub struct Arguments {
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
+        if self.slug.is_empty() && session.deployment_name().is_none() && nested::local().is_some() {
+            return session.environment_verb(nested::run_start);
+        }
         let change = Change {
             slug: self.slug,
             state: "started",
             action: "start",
-            is_converging: !self.no_converge,
+            is_converging: self.converge || !self.no_converge,
             is_hard: false,
             options: ChangeOptions {
                 skip_drain: false,
@@ -41,6 +49,7 @@ impl Arguments {
                 dry_run: false,
                 canaries: self.canaries,
                 max_in_flight: self.max_in_flight,
+                vms_created_before: None,
             },
         };
         change.run(session)

@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use warren_director_variables::Store;
 use warren_wire_manifest::interpolate::{
-    Options, StaticVariables, evaluate, parse_env, parse_file_flag, parse_flag, parse_vars_file,
-    render,
+    Chain, Options, StaticVariables, evaluate, parse_env, parse_file_flag, parse_flag,
+    parse_vars_file, render,
 };
 use warren_wire_manifest::ops::parse_file;
 use warren_wire_manifest::yaml::{Dialect, Value, parse};
 
 use super::problem::Problem;
+use super::vars_store;
 
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Template")]
@@ -32,6 +34,11 @@ pub struct Template {
     /// Set variables from the environment: those that begin with PREFIX_
     #[arg(long, value_name = "PREFIX")]
     vars_env: Vec<String>,
+
+    /// Take variables that nothing else gives from a file, and make and keep there those that it does
+    /// not have but the document defines
+    #[arg(long, value_name = "FILE")]
+    vars_store: Option<PathBuf>,
 
     /// Apply operations from a file
     #[arg(short, long, value_name = "FILE")]
@@ -57,6 +64,7 @@ impl Template {
             && self.var_file.is_empty()
             && self.vars_file.is_empty()
             && self.vars_env.is_empty()
+            && self.vars_store.is_none()
             && self.ops_file.is_empty()
     }
 
@@ -88,8 +96,18 @@ impl Template {
             ops.extend(parse_file(&read_text(path)?, path)?);
         }
         let document = parse(text, Dialect::Go)?;
-        evaluate(document, &ops, &mut variables, options)
-            .map_err(|error| Problem::from(error).step("Evaluating manifest"))
+        let failed = |error| Problem::from(error).step("Evaluating manifest");
+        let Some(path) = &self.vars_store else {
+            return evaluate(document, &ops, &mut variables, options).map_err(failed);
+        };
+        let values = vars_store::read(path)?;
+        let mut kernel = vars_store::Kernel;
+        let mut store = Store::new(values, &mut kernel, vars_store::now());
+        let mut chain = Chain(vec![&mut variables, &mut store]);
+        let result = evaluate(document, &ops, &mut chain, options).map_err(failed);
+        // What was made is kept, so that the next try finds it.
+        vars_store::write(path, &store)?;
+        result
     }
 
     /// The same as text.

@@ -21,6 +21,10 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", default_value = "default")]
     name: String,
 
+    /// Only if this is the number of the newest; 0 if there must be none
+    #[arg(long, value_name = "ID")]
+    expected_latest_id: Option<String>,
+
     #[command(flatten)]
     template: Template,
 }
@@ -33,7 +37,7 @@ impl Arguments {
         let diff = director.diff_config(&self.kind, &self.name, &text)?;
         session.console.diff(&diff.diff);
         session.console.confirms(session.common.is_asked())?;
-        let from = diff.from.and_then(|from| from.id);
+        let from = self.expected_latest_id.or(diff.from.and_then(|from| from.id));
         director.update_config(&self.kind, &self.name, &text, from.as_deref())?;
         Ok(0)
     }

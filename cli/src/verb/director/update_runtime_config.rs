@@ -1,7 +1,7 @@
 //! `warren update-runtime-config`.
 
 use warren_director_client::configs::Kind;
-use warren_wire_manifest::interpolate::Options;
+use warren_wire_manifest::interpolate::{Options, render};
 
 use super::template::{Template, read_text};
 
@@ -22,6 +22,10 @@ pub struct Arguments {
     #[arg(long)]
     no_redact: bool,
 
+    /// Upload releases again that are broken
+    #[arg(long)]
+    fix_releases: bool,
+
     #[command(flatten)]
     template: Template,
 }
@@ -31,8 +35,12 @@ impl Arguments {
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
         let director = session.director()?;
         let text = self.template.text(&read_text(&self.path)?, &Options::default())?;
-        let value = super::deploy::parsed(&text)?;
-        super::deploy::upload_listed_releases(session, &director, &value, false)?;
+        let mut value = super::deploy::parsed(&text)?;
+        let fix = self.fix_releases;
+        let text = match super::deploy::upload_listed_releases(session, &director, &mut value, fix)? {
+            true => render(&value, &Options::default()),
+            false => text,
+        };
         let redact = !self.no_redact;
         let diff = director.diff_config_of(Kind::Runtime, &self.name, &text, redact)?;
         session.console.diff(&diff.diff);

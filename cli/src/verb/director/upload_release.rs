@@ -1,4 +1,4 @@
-//! `warren upload-release`.
+//! `warren upload-release`: of a tarball, of a release directory's newest release, of a repository.
 //!
 //! Packages that the director has already, by fingerprint, are left out of what is sent.
 
@@ -14,14 +14,20 @@ use warren_release::tarball::{Archive, Keep, Limits, Listed, Release, read, writ
 
 use super::problem::Problem;
 use super::progress::Shown;
+use super::release_directory;
 use super::session::Session;
 
 #[derive(clap::Args, Debug)]
 #[command(disable_version_flag = true)]
 pub struct Arguments {
-    /// A tarball, or its URL
-    #[arg(value_name = "FILE|URL")]
-    from: String,
+    /// A tarball, a release directory, a tarball's URL, or git+URL of a repository that is a release
+    /// directory; the directory of --dir unless given
+    #[arg(value_name = "FILE|DIRECTORY|URL")]
+    from: Option<String>,
+
+    /// The release directory, whose newest release is sent if nothing else is named
+    #[arg(long, value_name = "DIRECTORY", default_value = ".")]
+    dir: PathBuf,
 
     /// Send it even if it is there: what is broken is replaced
     #[arg(long)]
@@ -31,12 +37,12 @@ pub struct Arguments {
     #[arg(long)]
     rebase: bool,
 
-    /// Its name, to see without fetching it whether it is there
-    #[arg(long, value_name = "NAME", requires = "version")]
+    /// Its name: to see without fetching it whether it is there, or which of a directory's is meant
+    #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
     /// Its version
-    #[arg(long, value_name = "VERSION", requires = "name")]
+    #[arg(long, value_name = "VERSION")]
     version: Option<String>,
 
     /// The stemcell that it is compiled for, OS/VERSION
@@ -55,8 +61,10 @@ fn opened(path: &Path) -> Result<File, Problem> {
 }
 
 /// Says that a release is there.
-fn exists(session: &mut Session<'_>, name: &str, version: &str) {
-    session.console.line(&format!("Release '{name}/{version}' already exists."));
+fn exists(session: &mut Session<'_>, name: &str, version: &str, stemcell: Option<&str>) {
+    let stemcell = stemcell.map(|stemcell| format!(" for stemcell '{stemcell}'"));
+    let stemcell = stemcell.unwrap_or_default();
+    session.console.line(&format!("Release '{name}/{version}'{stemcell} already exists."));
 }
 
 /// The release without what the director has.
@@ -101,7 +109,7 @@ pub fn upload_file(
     let stemcell = compiled.map(|package| package.stemcell.as_str());
     let is_free = options.fix || options.rebase;
     if !is_free && director.has_release(&manifest.name, &manifest.version, stemcell)? {
-        exists(session, &manifest.name, &manifest.version);
+        exists(session, &manifest.name, &manifest.version, stemcell);
         return Ok(());
     }
     let known: HashSet<String> = match options.fix {
@@ -126,24 +134,48 @@ pub fn upload_file(
 }
 
 impl Arguments {
+    /// Of a release directory.
+    fn upload_of(
+        &self,
+        session: &mut Session<'_>,
+        director: &Director,
+        directory: &Path,
+        options: UploadOptions,
+    ) -> Result<(), Problem> {
+        let wanted = (self.name.as_deref(), self.version.as_deref());
+        let packed = release_directory::packed(session, directory, wanted)?;
+        upload_file(session, director, &packed.path().display().to_string(), options)
+    }
+
     /// Runs the verb.
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
         let director = session.director()?;
         let options = UploadOptions { rebase: self.rebase, fix: self.fix };
+        let stemcell = self.stemcell.as_deref();
         if let (Some(name), Some(version), false) = (&self.name, &self.version, self.fix)
-            && director.has_release(name, version, self.stemcell.as_deref())?
+            && director.has_release(name, version, stemcell)?
         {
-            exists(session, name, version);
+            exists(session, name, version, stemcell);
             return Ok(0);
         }
-        if self.from.starts_with("https://") || self.from.starts_with("http://") {
-            let remote = Remote { url: &self.from, sha1: &self.sha1 };
+        let Some(from) = self.from.as_deref() else {
+            self.upload_of(session, &director, &self.dir, options)?;
+            return Ok(0);
+        };
+        if let Some(url) = release_directory::repository(from) {
+            let cloned = release_directory::cloned(url)?;
+            self.upload_of(session, &director, cloned.path(), options)?;
+        } else if from.starts_with("https://") || from.starts_with("http://") {
+            let remote = Remote { url: from, sha1: &self.sha1 };
             let id = director.fetch_release(remote, options)?;
             session.wait(&director, id)?;
-            return Ok(0);
+        } else {
+            let path = Path::new(from.strip_prefix("file://").unwrap_or(from));
+            match path.is_dir() {
+                true => self.upload_of(session, &director, path, options)?,
+                false => upload_file(session, &director, &path.display().to_string(), options)?,
+            }
         }
-        let path = self.from.strip_prefix("file://").unwrap_or(&self.from);
-        upload_file(session, &director, path, options)?;
         Ok(0)
     }
 }

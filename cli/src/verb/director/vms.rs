@@ -12,6 +12,10 @@ pub struct Arguments {
     /// Show processor, memory and disks
     #[arg(long)]
     vitals: bool,
+
+    /// Show what the CPI made them by
+    #[arg(long)]
+    cloud_properties: bool,
 }
 
 impl Arguments {
@@ -29,7 +33,8 @@ impl Arguments {
             let id = director.describe_instances(&name, Kind::Vms)?;
             session.wait(&director, id)?;
             let all: Vec<Instance> = parse_lines(&director.task_result(id)?, "vms")?;
-            session.console.table(&instances_table::vms(&name, all, self.vitals));
+            let columns = (self.vitals, self.cloud_properties);
+            session.console.table(&instances_table::vms(&name, all, columns));
         }
         Ok(0)
     }

@@ -1,0 +1,36 @@
+//! `warren update-cpi-config`.
+
+use warren_director_client::configs::Kind;
+use warren_wire_manifest::interpolate::Options;
+
+use super::template::{Template, read_text};
+
+use super::problem::Problem;
+use super::session::Session;
+
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// The document; `-` is standard input
+    #[arg(value_name = "FILE")]
+    path: String,
+
+    /// Show secrets in the difference
+    #[arg(long)]
+    no_redact: bool,
+
+    #[command(flatten)]
+    template: Template,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
+        let director = session.director()?;
+        let text = self.template.text(&read_text(&self.path)?, &Options::default())?;
+        let diff = director.diff_config_of(Kind::Cpi, "", &text, !self.no_redact)?;
+        session.console.diff(&diff.diff);
+        session.console.confirms(session.common.is_asked())?;
+        director.update_config_of(Kind::Cpi, "", &text)?;
+        Ok(0)
+    }
+}
