@@ -14,8 +14,8 @@ const SSHD: &str = "/usr/sbin/sshd";
 
 /// Be the first process of a VM that is a container
 ///
-/// Keeps the job supervisor and the agent running, and sshd where the image has it; takes the ends
-/// of orphans. Also under the name runsvdir-start, by which the stock Warden CPI starts a VM's
+/// Keeps the job supervisor, the agent and the name server running, and sshd where the image has it;
+/// takes the ends of orphans. Also under the name runsvdir-start, by which the stock Warden CPI starts a VM's
 /// services; it need not be process 1 then. SIGTERM, SIGINT and SIGPWR end the VM in order.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example: warren init --agent-config /var/vcap/bosh/agent.json")]
@@ -28,23 +28,36 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "/var/vcap/bosh/log")]
     logs: PathBuf,
 
+    /// Do not start the agent: nobody but the supervisor keeps jobs up
+    #[arg(long)]
+    no_agent: bool,
+
     /// Do not start sshd
     #[arg(long)]
     no_sshd: bool,
+
+    /// Do not start the name server
+    #[arg(long)]
+    no_dns: bool,
 }
 
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, _format: Format) -> Result<u8, Failure> {
-        let mut services = vec![
-            ours(
-                "agent",
-                "current",
-                &["serve", "agent", "-C"],
-                Some(&self.agent_config),
-            ),
-            ours("supervisor", "supervisor", &["serve", "supervisor"], None),
-        ];
+        let mut services = vec![ours(
+            "supervisor",
+            "supervisor",
+            &["serve", "supervisor"],
+            None,
+        )];
+        if !self.no_agent {
+            let agent = &["serve", "agent", "-C"];
+            services.insert(0, ours("agent", "current", agent, Some(&self.agent_config)));
+        }
+        // The last to end: jobs that are stopped look for others.
+        if !self.no_dns {
+            services.push(ours("dns", "dns", &["serve", "dns"], None));
+        }
         if !self.no_sshd && Path::new(SSHD).exists() {
             services.insert(0, sshd());
         }

@@ -27,6 +27,8 @@ mod terminal;
 use std::io::{self, Write};
 
 use serde::Serialize;
+use warren_garden_client::Client;
+use warren_wire_garden::process::ProcessSpec;
 
 use crate::failure::Failure;
 use crate::output::{Format, Report, show};
@@ -92,6 +94,19 @@ impl Arguments {
             Verb::Ping(arguments) => arguments.run(&garden, format),
         }
     }
+}
+
+/// Opens a shell on our terminal; its exit code.
+pub fn open_shell(client: &Client, handle: &str, user: &str) -> Result<u8, Failure> {
+    shell::open(client, handle, user.to_owned(), "/bin/sh".to_owned())
+}
+
+/// Runs a program with our own streams; its exit code.
+pub fn run_attached(client: &Client, handle: &str, process: &ProcessSpec) -> Result<u8, Failure> {
+    let step = format!("run {} in container {handle}", process.path);
+    let process = client.run(handle, process, terminal::own_streams()?);
+    let ended = process.and_then(warren_garden_client::Process::wait);
+    Ok(terminal::status(ended.map_err(target::failed(step))?))
 }
 
 /// A result that is one text for people, and a document for programs.

@@ -1,6 +1,6 @@
 //! `warren container shell`.
 
-use warren_garden_client::Streams;
+use warren_garden_client::{Client, Streams};
 use warren_wire_garden::process::{ProcessSpec, TtySpec};
 
 use super::target::{Garden, failed};
@@ -31,16 +31,27 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub fn run(self, garden: &Garden) -> Result<u8, Failure> {
-        let step = format!("open a shell in container {}", self.handle);
+        open(&garden.client, &self.handle, self.user, self.program)
+    }
+}
+
+/// Opens a shell on our terminal; its exit code.
+pub(super) fn open(
+    client: &Client,
+    container: &str,
+    user: String,
+    program: String,
+) -> Result<u8, Failure> {
+        let step = format!("open a shell in container {container}");
         let window_size = size();
         let process = ProcessSpec {
-            path: self.program,
+            path: program,
             args: vec!["-l".to_owned()],
             env: vec![format!(
                 "TERM={}",
                 std::env::var("TERM").unwrap_or_default()
             )],
-            user: self.user,
+            user,
             tty: Some(TtySpec { window_size }),
             ..ProcessSpec::default()
         };
@@ -51,7 +62,7 @@ impl Arguments {
         };
         // Before the shell starts, so that nothing it prints meets a terminal in the wrong mode.
         let raw = Raw::set()?;
-        let process = garden.client.run(&self.handle, &process, streams);
+        let process = client.run(container, &process, streams);
         let process = process.map_err(failed(&step))?;
         let handle = process.handle();
         follow_size(move |size| {
@@ -63,4 +74,3 @@ impl Arguments {
         drop(raw);
         Ok(status(ended.map_err(failed(step))?))
     }
-}

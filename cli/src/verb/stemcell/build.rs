@@ -141,7 +141,7 @@ impl Arguments {
         })?;
         let light = Light {
             image_reference: pushed.reference,
-            digest: pushed.digest.to_string(),
+            digest: Some(pushed.digest.to_string()),
         };
         Ok(write_light(output.file(), plan, &light)?.0)
     }

@@ -1,0 +1,31 @@
+//! `warren stop` and `warren start` without a deployment: the whole environment.
+
+use std::path::Path;
+
+use warren_environment::{Options, start, stop};
+
+use super::progress::Steps;
+use crate::failure::{Failure, exit};
+use crate::output::Format;
+
+/// Ends all that runs; what was kept stays.
+pub fn run_stop(home: &Path, format: Format) -> Result<u8, Failure> {
+    stop(home, &Steps::new(format))?;
+    Ok(exit::GOOD)
+}
+
+/// Brings it up again, and its deployments with it.
+pub fn run_start(home: &Path, format: Format) -> Result<u8, Failure> {
+    let options = Options {
+        home: home.to_owned(),
+        name: String::new(),
+        depth: None,
+        database: None,
+        bpm: None,
+        machines: None,
+        image: None,
+        executable: None,
+    };
+    start(&options, &Steps::new(format))?;
+    Ok(exit::GOOD)
+}

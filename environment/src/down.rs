@@ -1,0 +1,72 @@
+//! From whatever is there to nothing.
+
+use std::path::Path;
+
+use crate::lock::Lock;
+use crate::step::step;
+use crate::{Error, Level, Progress, Record, files, garden};
+
+/// Removes an environment with its director and all of its machines; images, also as this machine's
+/// Garden has unpacked them, stay unless they are to go as well. One that is half made, or half
+/// removed, goes too.
+///
+/// # Errors
+/// [`Error`]; the next call goes on from there.
+pub fn down(home: &Path, with_images: bool, progress: &dyn Progress) -> Result<(), Error> {
+    if !home.exists() {
+        return Ok(());
+    }
+    let _lock = Lock::take(home)?;
+    if let Some(record) = Record::read(home)? {
+        halt(home, &record, progress)?;
+    }
+    step(progress, "Files", || {
+        for name in [
+            "next",
+            "garden/depot",
+            "garden/state",
+            "garden.log",
+            "init",
+            "bin",
+            "environment.json",
+        ] {
+            files::remove(&home.join(name))?;
+        }
+        if with_images {
+            files::remove(&home.join("garden"))?;
+            files::remove(&home.join("images"))?;
+            files::remove(&home.join("lock"))?;
+            std::fs::remove_dir(home).map_err(Error::file("remove", home))?;
+            return Ok(("removed, images as well".to_owned(), ()));
+        }
+        Ok::<_, Error>(("removed; images are kept".to_owned(), ()))
+    })
+}
+
+/// Ends everything that runs; files stay.
+pub(crate) fn halt(home: &Path, record: &Record, progress: &dyn Progress) -> Result<(), Error> {
+    let machine = Level::machine(home);
+    let executable = home.join("bin/warren");
+    let handle = machine.container(record);
+    step(progress, &format!("Container {handle}"), || {
+        // Its server has to be there to end it well.
+        if executable.exists() {
+            garden::ensure(&machine, record, &executable)?;
+        }
+        let client = machine.garden();
+        let failed = |step: &str| Error::container(format!("{step} the container {handle}"), 0);
+        let told = match client.exists(&handle).map_err(failed("look for"))? {
+            true => {
+                client.destroy(&handle).map_err(failed("remove"))?;
+                "removed, with all that was inside"
+            }
+            false => "not there",
+        };
+        Ok::<_, Error>((told.to_owned(), ()))
+    })?;
+    step(progress, "Garden at level 0", || {
+        garden::stop(&machine, &executable)?;
+        files::remove(&machine.here("garden.sock"))?;
+        Ok::<_, Error>(("stopped".to_owned(), ()))
+    })
+}

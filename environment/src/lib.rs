@@ -1,0 +1,60 @@
+//! A director in a container, with all that belongs to it: made, looked at, stopped and removed.
+//!
+//! ```text
+//! HOME/                     /var/lib/warren
+//!   lock                    held while something is changed
+//!   environment.json        what was asked for, and what was found out; 0600
+//!   bin/warren              the executable of all levels
+//!   images/KEY.tar.gz       the root file system of directors and machines
+//!   images/KEY.json         what is in it
+//!   images/KEY.stemcell.tgz the light stemcell that names it
+//!   init                    the first process of the containers of this level's Garden
+//!   garden.sock garden.log  the Garden server of this level
+//!   garden/                 its depot, its images, its records
+//!   next/                   what the container of the next level sees as /var/lib/warren: the same
+//!     ...                   again, and in the last one
+//!     director/             the director's home
+//!     cpi/ cpi.json         what its CPI keeps, and is told
+//!     vcap/                 jobs, monit, sys, data: what is seen as /var/vcap/...
+//! ```
+//!
+//! Each level is a Garden server and one container of it, down to the one with the director. As the
+//! directory of each level is bound into its container, all of them, their sockets and their logs are
+//! below one directory of the machine: whatever is deep inside is reached without going through what
+//! is around it.
+//!
+//! Nothing here waits for a caller that went away: what was made until then is found by the next call.
+
+mod boot;
+mod configs;
+mod container;
+mod down;
+mod error;
+mod files;
+mod find;
+mod garden;
+mod image;
+mod jobs;
+mod level;
+mod lock;
+mod machines;
+mod network;
+mod prepare;
+mod record;
+mod services;
+pub mod status;
+mod step;
+mod stop;
+pub mod tree;
+mod up;
+
+pub use boot::Access;
+pub use down::down;
+pub use error::Error;
+pub use find::{Found, find};
+pub use image::ImageOptions;
+pub use level::{Level, levels};
+pub use record::{Database, Record};
+pub use step::{Progress, Silent};
+pub use stop::{start, stop};
+pub use up::{Options, Ready, up};

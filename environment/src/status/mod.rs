@@ -1,0 +1,237 @@
+//! How an environment fares: one row for each part, each a check that is made now.
+//!
+//! ```text
+//! level 0..  Garden            a ping at each level
+//! director   NATS, database, API, workers, TLS, blobstore, scheduler, sync-dns
+//! inside     a container made in the innermost Garden: files in, a process in bpm, gone again
+//! machines   agents, names, the quorum of ZooKeeper, if they are deployed
+//! ```
+//!
+//! Rows do not depend on each other: one that fails tells why, and the others are checked all the same.
+
+mod bus;
+mod deployed;
+mod director;
+mod inside;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::Serialize;
+use warren_director_client::Director;
+
+use crate::boot::Access;
+use crate::services::{self, Service};
+use crate::{Error, Level, Record, jobs, levels};
+
+/// How a part fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// The check held.
+    Working,
+    /// It did not.
+    Failing,
+    /// There is nothing of it to check, and nothing is wrong with that.
+    Unused,
+    /// Not part of this version.
+    NotBuilt,
+}
+
+/// A part.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// Which.
+    pub component: &'static str,
+    /// Where it is; none for what is not there.
+    pub level: Option<usize>,
+    /// How it fares.
+    pub state: State,
+    /// How long the check took, in milliseconds.
+    pub milliseconds: Option<f64>,
+    /// What was found, or why the check failed.
+    pub note: String,
+    /// Where more is said, as this machine sees it.
+    pub log: Option<PathBuf>,
+}
+
+/// What a check finds: something good, or that there is nothing to check.
+pub(crate) enum Found {
+    Good(String),
+    Nothing(String),
+}
+
+/// What checks look at.
+pub(crate) struct Scene {
+    pub home: PathBuf,
+    pub record: Record,
+    /// In which the director's container is.
+    pub around: Level,
+    /// The director's.
+    pub inner: Level,
+    pub handle: String,
+    pub access: Result<Access, String>,
+    services: Result<Vec<Service>, String>,
+}
+
+impl Scene {
+    pub(crate) fn director(&self) -> Result<Director, String> {
+        let access = self.access.as_ref().map_err(Clone::clone)?;
+        access.director().map_err(|error| said(&error))
+    }
+
+    /// That a process of the director's container runs; for how long.
+    pub(crate) fn service(&self, name: &str) -> Result<String, String> {
+        let services = self.services.as_ref().map_err(Clone::clone)?;
+        let service = services
+            .iter()
+            .find(|service| service.name == name)
+            .ok_or_else(|| format!("the supervisor knows no process {name}"))?;
+        match (&service.vitals, service.state.as_str()) {
+            (Some(vitals), "running" | "initializing") => {
+                let mib = vitals.memory_total >> 10;
+                Ok(format!(
+                    "process {} for {} s, {mib} MiB",
+                    vitals.pid, vitals.uptime
+                ))
+            }
+            (_, state) => {
+                let fault = service.fault.as_ref().map(ToString::to_string);
+                Err(format!(
+                    "{state}: {}",
+                    fault.unwrap_or_else(|| "no process".to_owned())
+                ))
+            }
+        }
+    }
+}
+
+/// An error with its causes, on a line.
+pub(crate) fn said(error: &dyn std::error::Error) -> String {
+    warren_lib_errchain::chain(error).replace('\n', "; ")
+}
+
+/// A check of one part: its name, its log below `vcap/sys/log`, and what is done.
+type Check = (
+    &'static str,
+    Option<&'static str>,
+    fn(&Scene) -> Result<Found, String>,
+);
+
+const CHECKS: &[Check] = &[
+    ("Light stemcell image", None, director::stemcell),
+    ("VM creation", None, deployed::machines),
+    ("Postgres", Some("postgres"), director::database),
+    ("NATS", Some("nats"), bus::round_trip),
+    ("Director", Some("director"), director::api),
+    ("Workers", Some("worker"), director::workers),
+    ("TLS front", Some("director"), director::front),
+    ("Blobstore", Some("blobstore"), director::blobstore),
+    ("Scheduler", Some("scheduler"), director::scheduler),
+    ("Sync-DNS", Some("sync_dns"), director::sync_dns),
+    ("DNS in machines", None, deployed::names),
+    ("ZooKeeper", None, deployed::zookeeper),
+];
+
+/// Makes all checks.
+///
+/// # Errors
+/// [`Error::NotUp`], and the record cannot be read; what is wrong with a part is in its row.
+pub fn status(home: &Path) -> Result<Vec<Row>, Error> {
+    let record = Record::of(home)?;
+    let mut all = levels(home, &record);
+    let not_up = || Error::NotUp(home.to_owned());
+    let inner = all.pop().ok_or_else(not_up)?;
+    let around = all.last().cloned().ok_or_else(not_up)?;
+    let mut rows: Vec<Row> = all.iter().map(garden).collect();
+    let handle = around.container(&record);
+    let scene = Scene {
+        home: home.to_owned(),
+        access: Access::of(home, &record).map_err(|error| said(&error)),
+        services: services::of(&around, &handle).map_err(|error| said(&error)),
+        record,
+        around,
+        inner,
+        handle,
+    };
+    let (checked, inside) = std::thread::scope(|scope| {
+        let inside = scope.spawn(|| inside::rows(&scene));
+        let checks: Vec<_> = CHECKS
+            .iter()
+            .map(|check| scope.spawn(|| row(&scene, check)))
+            .collect();
+        let checked: Vec<Row> = checks
+            .into_iter()
+            .filter_map(|one| one.join().ok())
+            .collect();
+        (checked, inside.join().unwrap_or_default())
+    });
+    rows.extend(inside);
+    rows.extend(checked);
+    for component in ["UAA", "Health monitor"] {
+        rows.push(Row {
+            component,
+            level: None,
+            state: State::NotBuilt,
+            milliseconds: None,
+            note: "not part of this version".to_owned(),
+            log: None,
+        });
+    }
+    Ok(rows)
+}
+
+fn row(scene: &Scene, (component, log, check): &Check) -> Row {
+    let started = Instant::now();
+    let found = check(scene);
+    timed(
+        component,
+        scene.inner.index,
+        started,
+        found,
+        log.and_then(|name| {
+            let logs = jobs::logs(name).map(|log| scene.inner.here(&format!("vcap/sys/log/{log}")));
+            logs.into_iter().find(|log| log.exists())
+        }),
+    )
+}
+
+pub(crate) fn timed(
+    component: &'static str,
+    level: usize,
+    started: Instant,
+    found: Result<Found, String>,
+    log: Option<PathBuf>,
+) -> Row {
+    let milliseconds = Some(started.elapsed().as_secs_f64() * 1e3);
+    let (state, note) = match found {
+        Ok(Found::Good(note)) => (State::Working, note),
+        Ok(Found::Nothing(note)) => (State::Unused, note),
+        Err(cause) => (State::Failing, cause),
+    };
+    Row {
+        component,
+        level: Some(level),
+        state,
+        milliseconds,
+        note,
+        log: log.filter(|_| state == State::Failing),
+    }
+}
+
+/// A level's server, by a ping and what it has.
+fn garden(level: &Level) -> Row {
+    let started = Instant::now();
+    let client = level.garden();
+    let asked = client
+        .ping()
+        .and_then(|()| client.list(&Default::default()));
+    let found = asked
+        .map(|handles| Found::Good(format!("{} containers", handles.len())))
+        .map_err(|error| said(&error));
+    let log = match level.index {
+        0 => level.here("garden.log"),
+        _ => level.here("vcap/sys/log/garden/garden.log"),
+    };
+    timed("Garden", level.index, started, found, Some(log))
+}

@@ -1,0 +1,228 @@
+//! From nothing, or from whatever is there, to a director that answers.
+//!
+//! ```text
+//! image ─► for each level: Garden answers ─► container ─┬─► next level
+//!                                                       └─► the director's home ─► its processes
+//!                                                            ─► cloud config ─► stemcell
+//! ```
+//!
+//! Each step looks first whether it is done, so the whole may be broken off and begun again.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::boot::Access;
+use crate::image::ImageOptions;
+use crate::lock::Lock;
+use crate::step::step;
+use crate::{
+    Database, Error, Progress, Record, boot, configs, container, files, garden, image, levels,
+    network, prepare,
+};
+
+/// What environment is wanted.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it is kept.
+    pub home: PathBuf,
+    /// The director's name.
+    pub name: String,
+    /// At which level the director is: 1 in a container of this machine. Given for one that is
+    /// there, it must be the same.
+    pub depth: Option<usize>,
+    /// Where the director keeps its rows.
+    pub database: Option<Database>,
+    /// Whether its processes run in bpm's containers.
+    pub bpm: Option<bool>,
+    /// The first two bytes of the addresses of machines; those that are free if none are given.
+    pub machines: Option<[u8; 2]>,
+    /// The image of containers; that which there is if none is given.
+    pub image: Option<ImageOptions>,
+    /// The executable for all levels; that which there is if none is given.
+    pub executable: Option<PathBuf>,
+}
+
+/// An environment that is there.
+#[derive(Clone)]
+pub struct Ready {
+    /// What it is.
+    pub record: Record,
+    /// How to get in.
+    pub access: Access,
+}
+
+/// The greatest depth for which there are addresses.
+const DEEPEST: usize = 16;
+
+/// See the module.
+///
+/// # Errors
+/// [`Error`]; what was done stays, and the next call goes on from there.
+pub fn up(options: &Options, progress: &dyn Progress) -> Result<Ready, Error> {
+    let home = options.home.as_path();
+    let _lock = Lock::take(home)?;
+    let mut record = record(options)?;
+    let executable = match &options.executable {
+        Some(from) => executable(home, from)?,
+        None => home.join("bin/warren"),
+    };
+    let image = step(progress, "Image", || match &options.image {
+        Some(options) => image::ensure(home, &record, options, &executable),
+        None => image::of(home, &record.image),
+    })?;
+    if record.image != image.key {
+        record.image.clone_from(&image.key);
+        record.write(home)?;
+    }
+    let all = levels(home, &record);
+    for level in all.iter().take(record.depth) {
+        step(
+            progress,
+            &format!("Garden at level {}", level.index),
+            || {
+                let is_new = match level.index {
+                    0 => garden::ensure(level, &record, &executable)?,
+                    _ => garden::answers(level).map(|()| false)?,
+                };
+                Ok::<_, Error>((done(is_new, "started"), ()))
+            },
+        )?;
+        let handle = level.container(&record);
+        let address = step(progress, &format!("Container {handle}"), || {
+            if !level.garden().exists(&handle).unwrap_or_default() {
+                prepare::next(level, &record)?;
+            }
+            let (is_new, address) = container::ensure(level, &record, &image)?;
+            Ok::<_, Error>((format!("{address}, {}", done(is_new, "made")), address))
+        })?;
+        note_address(&mut record, level.index, address, home)?;
+    }
+    let (Some(around), Some(address)) = (all.get(record.depth - 1), record.director()) else {
+        return Err(Error::NotUp(home.to_owned()));
+    };
+    step(progress, "Routes", || {
+        network::route(all.get(..record.depth).unwrap_or_default(), &record).map(|told| (told, ()))
+    })?;
+    let (access, director) = step(progress, "Director", || {
+        let is_new = boot::start(around, &record, address)?;
+        garden::answers(&around.next())?;
+        let access = Access::of(home, &record)?;
+        let director = boot::answers(around, &record, &access, is_new)?;
+        let told = format!("{}, {}", access.url, done(is_new, "started"));
+        Ok::<_, Error>((told, (access, director)))
+    })?;
+    step(progress, "Cloud config", || {
+        configs::cloud(&director, &record).map(|told| (told, ()))
+    })?;
+    step(progress, "Stemcell", || {
+        configs::stemcell(&director, home, &image).map(|told| (told, ()))
+    })?;
+    Ok(Ready { record, access })
+}
+
+fn done(is_new: bool, what: &str) -> String {
+    match is_new {
+        true => what.to_owned(),
+        false => "as before".to_owned(),
+    }
+}
+
+/// What is there, which must be what is asked for; else what is asked for.
+fn record(options: &Options) -> Result<Record, Error> {
+    let home = options.home.as_path();
+    if let Some(record) = Record::read(home)? {
+        let other = |what, have: String, wanted: String| match have == wanted {
+            true => Ok(()),
+            false => Err(Error::Other {
+                home: home.to_owned(),
+                what,
+                have,
+                wanted,
+            }),
+        };
+        if let Some(depth) = options.depth {
+            other("depth", record.depth.to_string(), depth.to_string())?;
+        }
+        if let Some(wanted) = options.database {
+            other(
+                "database",
+                format!("{:?}", record.database),
+                format!("{wanted:?}"),
+            )?;
+        }
+        if let Some(bpm) = options.bpm {
+            other("bpm", record.bpm.to_string(), bpm.to_string())?;
+        }
+        if let Some(machines) = options.machines {
+            other(
+                "machines at",
+                format!("{:?}", record.machines),
+                format!("{machines:?}"),
+            )?;
+        }
+        return Ok(record);
+    }
+    let depth = options.depth.unwrap_or(1);
+    if depth == 0 || depth > DEEPEST {
+        return Err(Error::Wrong(format!(
+            "a depth is from 1 to {DEEPEST}, not {depth}"
+        )));
+    }
+    let (machines, levels) = network::choose()?;
+    let record = Record {
+        name: options.name.clone(),
+        depth,
+        database: options.database.unwrap_or_default(),
+        database_password: files::random()?,
+        bpm: options.bpm.unwrap_or_default(),
+        tag: tag(home),
+        machines: options.machines.unwrap_or(machines),
+        levels,
+        image: String::new(),
+        addresses: Vec::new(),
+    };
+    record.write(home)?;
+    Ok(record)
+}
+
+/// A letter or digit for this home: environments of one machine need different ones.
+fn tag(home: &Path) -> char {
+    const TAGS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let bytes = home.as_os_str().as_encoded_bytes();
+    let sum = bytes.iter().fold(0_usize, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(usize::from(*byte))
+    });
+    char::from(TAGS.get(sum % TAGS.len()).copied().unwrap_or(b'a'))
+}
+
+/// Keeps a copy, so that an executable that is built anew does not change what runs.
+fn executable(home: &Path, from: &Path) -> Result<PathBuf, Error> {
+    let to = home.join("bin/warren");
+    files::directory(&home.join("bin"), 0o755)?;
+    let same = || -> io::Result<bool> {
+        let (a, b) = (fs::metadata(from)?, fs::metadata(&to)?);
+        Ok(a.len() == b.len() && fs::read(from)? == fs::read(&to)?)
+    };
+    if !same().unwrap_or_default() {
+        let new = home.join("bin/warren.new");
+        fs::copy(from, &new)
+            .and_then(|_| fs::rename(&new, &to))
+            .map_err(Error::file("copy the executable to", &to))?;
+    }
+    Ok(to)
+}
+
+fn note_address(
+    record: &mut Record,
+    index: usize,
+    address: std::net::Ipv4Addr,
+    home: &Path,
+) -> Result<(), Error> {
+    if record.addresses.get(index) == Some(&address) {
+        return Ok(());
+    }
+    record.addresses.truncate(index);
+    record.addresses.push(address);
+    record.write(home)
+}
