@@ -1,13 +1,19 @@
 # Renders job templates: one JSON request a line in, one JSON answer a line out.
 #
 # What a template sees (spec, p, if_p, link, if_link and so on), its messages included, is the public
-# interface of BOSH job templates. The worker is started in a sandbox and keeps nothing between
-# requests but compiled templates.
+# interface of BOSH job templates.
+#
+# A template may be any program, so nothing that has run one is used again. As the first process of a
+# pid namespace the worker copies itself for each request, and the copy reads it, renders and ends;
+# elsewhere it serves one request itself and ends. See src/worker.rs for the wire.
 
-# The protocol has a descriptor of its own, so that a template that prints harms nobody.
+# The protocol has descriptors of its own, so that a template that prints harms nobody.
 ANSWERS = $stdout.dup
+ANSWERS.binmode
 ANSWERS.sync = true
 $stdout.reopen($stderr)
+CONTROL = IO.for_fd(0, 'r+b', autoclose: false)
+CONTROL.sync = true
 
 require 'base64'
 require 'date'
@@ -248,8 +254,8 @@ class Context
     @name = @raw_spec['job'].is_a?(Hash) ? @raw_spec['job']['name'] : nil
     @index = @raw_spec['index']
     @raw_properties = request['properties'] || {}
-    @properties = open(@raw_properties)
-    @spec = open(@raw_spec.merge('properties' => @raw_properties))
+    @properties = openstruct(@raw_properties)
+    @spec = openstruct(@raw_spec.merge('properties' => @raw_properties))
     @links = request['links'] || {}
   end
 
@@ -278,24 +284,17 @@ class Context
     @raw_properties
   end
 
-  def open(value)
+  # Not called like anything of Ruby's: templates may want that.
+  def openstruct(value)
     case value
     when Hash
-      value.each_with_object(OpenStruct.new) { |(key, inner), struct| struct[key] = open(inner) }
+      value.each_with_object(OpenStruct.new) { |(key, inner), struct| struct[key] = openstruct(inner) }
     when Array
-      value.map { |inner| open(inner) }
+      value.map { |inner| openstruct(inner) }
     else
       value
     end
   end
-end
-
-COMPILED = {}
-
-def compiled(text)
-  key = Digest::SHA1.digest(text)
-  COMPILED.clear if COMPILED.size > 4096
-  COMPILED[key] ||= ERB.new(text, trim_mode: '-').src
 end
 
 def text_of(template)
@@ -319,17 +318,111 @@ end
 def render(template, request)
   # Each file has a context of its own: what one template sets no other sees.
   context = Context.new(request)
+  source = ERB.new(text_of(template), trim_mode: '-').src
   # ERB puts a line of its own before the template's first.
-  packed(eval(compiled(text_of(template)), context.get_binding, template['name'], 0).to_s)
+  packed(eval(source, context.get_binding, template['name'], 0).to_s)
 rescue Exception => e
-  raise if e.is_a?(NoMemoryError) || e.is_a?(Interrupt)
-
   { 'error' => e.message.dup.force_encoding(Encoding::UTF_8).scrub, 'line' => line_of(e, template['name']) }
 end
 
-ANSWERS.puts(JSON.generate('ruby' => RUBY_VERSION))
-$stdin.each_line do |line|
-  request = JSON.parse(line, max_nesting: false)
-  files = request['templates'].map { |template| render(template, request) }
-  ANSWERS.puts(JSON.generate({ 'files' => files }, max_nesting: false))
+# A template starts no process. The kernel refuses it too, but Ruby would take that for a passing want
+# of memory and try again for ever, and `system` would pass for a program that said nothing.
+module Programs
+  def self.refuse(owner, *names)
+    names.each do |name|
+      owner.define_method(name) do |*|
+        raise Errno::EPERM, "#{name}: templates start no programs"
+      end
+    end
+  end
+
+  def self.refuse_all
+    refuse(Kernel, :system, :spawn, :fork, :exec, :`)
+    refuse(Kernel.singleton_class, :system, :spawn, :fork, :exec, :`)
+    refuse(Process.singleton_class, :spawn, :fork, :daemon, :exec)
+    refuse(IO.singleton_class, :popen)
+  end
+end
+
+class EndOfRequests < StandardError; end
+
+def request
+  line = String.new
+  until line.end_with?("\n")
+    begin
+      line << CONTROL.sysread(1 << 16)
+    rescue EOFError
+      raise EndOfRequests
+    end
+  end
+  JSON.parse(line, max_nesting: false)
+end
+
+# Reads a request, answers it and says before each template which it is.
+def serve_one
+  asked = request
+  # Templates have no way to the next request, and start no process that could wait for it.
+  $stdin.reopen(File::NULL)
+  Process.setrlimit(Process::RLIMIT_NPROC, 0)
+  files = asked['templates'].each_with_index.map do |template, index|
+    ANSWERS.write(JSON.generate('rendering' => index) << "\n")
+    render(template, asked)
+  end
+  ANSWERS.write(JSON.generate({ 'files' => files }, max_nesting: false) << "\n")
+end
+
+NO_MORE = 81
+
+# As pid 1: whatever a template has started ends with its copy, before anybody is told.
+def serve_many(fork)
+  %w[HUP INT QUIT ALRM TERM USR1 USR2].each { |signal| trap(signal, 'IGNORE') }
+  loop do
+    # The copy reads, so that nothing of a request is in the memory of the next. It is made before
+    # there is a request, so that none has to wait for that.
+    copy = fork.call do
+      serve_one
+      exit!(0)
+    rescue EndOfRequests
+      exit!(NO_MORE)
+    end
+    _, status = Process.wait2(copy)
+    begin
+      Process.kill(:KILL, -1)
+    rescue Errno::ESRCH
+      # There is nobody.
+    end
+    begin
+      loop { Process.wait }
+    rescue Errno::ECHILD
+      # All have ended.
+    end
+    exit!(0) if status.exitstatus == NO_MORE
+    CONTROL.write("ended\n")
+    # Drawn after the copy's end, which could not have known it.
+    ANSWERS.write(CONTROL.readpartial(64))
+  end
+end
+
+serves = Process.pid == 1 ? 'many' : 'one'
+ANSWERS.write(JSON.generate('ruby' => RUBY_VERSION, 'serves' => serves) << "\n")
+fork = Process.method(:fork)
+Programs.refuse_all
+if serves == 'many'
+  # What a first rendering loads and remembers, no copy has to.
+  warm = { 'properties' => { 'a' => [1] }, 'links' => { 'l' => { 'instances' => [{ 'index' => 0 }] } } }
+  render({ 'name' => 'warm', 'text' => <<~'TEXT' }, JSON.parse(JSON.generate(warm)))
+    <%- p('a').each do |x| -%>
+    <%= x %> <%= p('b', 1) %> <%= spec.index %> <%= p('a').to_json %>
+    <%- end -%>
+    <% if_p('b') { |b| }.else { } %><% if_link('l') { |l| %><%= l.instances.map(&:index) %><% } %>
+  TEXT
+  3.times { GC.start }
+  serve_many(fork)
+else
+  begin
+    serve_one
+  rescue EndOfRequests
+    # Nobody wants anything any more.
+  end
+  exit!(0)
 end

@@ -51,29 +51,51 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
-    /// Ruby cannot be started.
-    #[error("cannot start a template worker with {program:?}: install Ruby")]
+    /// Ruby cannot be started, or the sandbox that it is started in.
+    #[error("cannot start a template worker with {program:?}{}",
+        if source.kind() == std::io::ErrorKind::NotFound { ": install Ruby" } else { "" })]
     Start {
         /// What was executed.
         program: String,
         /// Why it did not run.
         source: std::io::Error,
     },
+    /// Ruby says nothing.
+    #[error("the template worker {program:?} was not ready in {} s", after.as_secs())]
+    NotStarted {
+        /// What was executed.
+        program: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
     /// A worker came to an end while it rendered.
-    #[error("the template worker ended while it rendered job '{job}'{}", if said.is_empty() { String::new() } else { format!(": {said}") })]
+    #[error("the template worker ended while it rendered {}{}", place(template.as_deref(), job),
+        if said.is_empty() { String::new() } else { format!(": {said}") })]
     Ended {
         /// The job.
         job: String,
+        /// The template, if it had begun with any.
+        template: Option<String>,
         /// The end of what it said on standard error.
         said: String,
     },
     /// A worker takes longer than any template should.
-    #[error("the templates of job '{job}' were not rendered in {} s", after.as_secs())]
+    #[error("{} was not rendered in {} s", place(template.as_deref(), job), after.as_secs())]
     TimedOut {
         /// The job.
         job: String,
+        /// The template that it was at, if it had begun with any.
+        template: Option<String>,
         /// How long it was waited for.
         after: Duration,
+    },
+    /// A template's output is longer than any should be.
+    #[error("{} gives more than a director takes", place(template.as_deref(), job))]
+    TooMuch {
+        /// The job.
+        job: String,
+        /// The template, if it had begun with any.
+        template: Option<String>,
     },
     /// A worker's answer is not what was agreed on.
     #[error("the template worker answered job '{job}' with something else: {answer}")]
@@ -86,4 +108,11 @@ pub enum Error {
     /// The archive for an agent cannot be written.
     #[error("cannot write the archive of rendered templates")]
     Pack(#[source] warren_lib_tar::WriteError),
+}
+
+fn place(template: Option<&str>, job: &str) -> String {
+    match template {
+        Some(template) => format!("template '{template}' of job '{job}'"),
+        None => format!("job '{job}'"),
+    }
 }

@@ -2,8 +2,9 @@
 //!
 //! A job of a release is an archive with `job.MF`, `monit` and templates, all of them Ruby ERB. They
 //! are rendered by real Ruby, in workers that live long and are started in a sandbox of the caller's
-//! choosing, because a template may be any program. Around that, pure: reading job archives, the
-//! hashes that decide what has changed, and the archive that an agent gets.
+//! choosing, because a template may be any program; nothing of one job is there for the next. Around
+//! that, pure: reading job archives, the hashes that decide what has changed, and the archive that an
+//! agent gets.
 //!
 //! Source: reference of the deploy engine, section 12.
 

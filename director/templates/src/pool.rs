@@ -1,8 +1,9 @@
 //! Workers that are kept.
 //!
 //! A request takes an idle worker, or starts one while there are fewer than `workers`; a worker that
-//! failed is not used again. Nothing is started before it is needed.
+//! failed, or that serves one request only, is not used again. Nothing is started before it is needed.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,10 @@ use tokio::time::timeout;
 
 use crate::Error;
 use crate::request::{Answer, Outcome, Request};
-use crate::worker::Worker;
+use crate::worker::{Asked, Worker};
+
+/// How long a worker may take until it is ready; it takes a moment where nothing is wrong.
+const START: Duration = Duration::from_secs(60);
 
 /// How workers are run.
 #[derive(Debug, Clone)]
@@ -40,6 +44,8 @@ pub struct Pool {
     options: Options,
     turns: Semaphore,
     idle: Mutex<Vec<Worker>>,
+    /// What a worker says of its sandbox is logged once.
+    complained: AtomicBool,
 }
 
 impl Pool {
@@ -49,6 +55,7 @@ impl Pool {
         Self {
             turns: Semaphore::new(options.workers.max(1)),
             idle: Mutex::new(Vec::new()),
+            complained: AtomicBool::new(false),
             options,
         }
     }
@@ -70,25 +77,65 @@ impl Pool {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
+        let patience = self.options.patience;
         let mut worker = match idle {
             Some(worker) => worker,
-            None => Worker::start(&self.options).await?,
+            None => self.start().await?,
         };
-        let answer = timeout(self.options.patience, worker.ask(job, &line))
-            .await
-            .map_err(|_| Error::TimedOut {
-                job: job.to_owned(),
-                after: self.options.patience,
-            })??;
+        let asked = timeout(patience, worker.ask(&line)).await;
+        let template = || {
+            let at = worker.rendering?;
+            Some(request.templates.get(at)?.name.to_owned())
+        };
+        let job = job.to_owned();
+        let answer = match asked {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(Asked::Ended(said))) => {
+                return Err(Error::Ended {
+                    template: template(),
+                    job,
+                    said,
+                });
+            }
+            Ok(Err(Asked::TooMuch)) => {
+                return Err(Error::TooMuch {
+                    template: template(),
+                    job,
+                });
+            }
+            Err(_elapsed) => {
+                return Err(Error::TimedOut {
+                    template: template(),
+                    job,
+                    after: patience,
+                });
+            }
+        };
         let parsed: Answer = serde_json::from_slice(&answer).map_err(|_| wrong(&answer))?;
         if parsed.files.len() != request.templates.len() {
             return Err(wrong(&answer));
         }
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(worker);
+        if worker.serves_more() {
+            self.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(worker);
+        }
         Ok(parsed.files)
+    }
+
+    async fn start(&self) -> Result<Worker, Error> {
+        let worker = timeout(START, Worker::start(&self.options))
+            .await
+            .map_err(|_elapsed| Error::NotStarted {
+                program: self.options.command.join(" "),
+                after: START,
+            })??;
+        let complaint = worker.complaint();
+        if !complaint.is_empty() && !self.complained.swap(true, Ordering::Relaxed) {
+            eprintln!("template worker: {complaint}");
+        }
+        Ok(worker)
     }
 }
 

@@ -12,6 +12,7 @@ pub mod exec;
 pub mod fork;
 pub mod idmap;
 pub mod init;
+pub mod landlock;
 pub mod lifecycle;
 pub mod mapped_namespace;
 pub mod namespaces;

@@ -15,6 +15,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use warren_lib_yaml::{TooDeep, check_open};
 
 use crate::lenient;
 
@@ -156,6 +157,9 @@ pub enum ParseError {
     /// It is too long.
     #[error("the file is longer than {LONGEST} bytes")]
     TooLong,
+    /// Nested more deeply than any such file.
+    #[error(transparent)]
+    TooDeep(#[from] TooDeep),
     /// It is not YAML, or something in it has the wrong type.
     #[error("{0}")]
     Yaml(String),
@@ -171,6 +175,9 @@ impl Config {
         if bytes.len() > LONGEST {
             return Err(ParseError::TooLong);
         }
+        check_open(bytes)?;
+        // Editors of some systems begin with it; it would become a part of the first key.
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let said = |error: yaml_serde::Error| ParseError::Yaml(error.to_string());
         if has_merge_key(bytes) {
             let mut value = first::<yaml_serde::Value>(bytes).map_err(said)?;

@@ -23,7 +23,8 @@ async fn one_that_ends_the_process_is_named() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, Error::Ended { job, said } if job == "web" && said == "bye"),
+        matches!(&error, Error::Ended { job, said, template }
+            if job == "web" && said == "bye" && template.as_deref() == Some("f.erb")),
         "{error}"
     );
     // An orderly exit is an exception like others.
