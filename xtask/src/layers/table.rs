@@ -71,7 +71,7 @@ const NOT_FOR_DIRECTORS: &[&str] = &["anyhow", "async-std", "clap", "eyre", "lib
 const fn wire(folder: &'static str) -> Row {
     Row {
         folder,
-        uses: Uses::Only(&["lib/errchain", "lib/gojson"]),
+        uses: Uses::Only(&["lib/errchain", "lib/gojson", "lib/yaml"]),
         must_not_know: "files, sockets or async",
         bans: NOT_FOR_WIRES,
     }
@@ -96,9 +96,27 @@ pub(super) const TABLE: &[Row] = &[
         bans: NOT_FOR_KERNEL_CODE,
     },
     Row {
+        folder: "lib/telemetry",
+        uses: Uses::Only(&[]),
+        must_not_know: "what is logged or counted",
+        bans: NOT_FOR_DIRECTORS,
+    },
+    Row {
         folder: "lib/tar",
         uses: Uses::Only(&[]),
         must_not_know: "files, containers or anything above it",
+        bans: NOT_FOR_KERNEL_CODE,
+    },
+    Row {
+        folder: "lib/dns",
+        uses: Uses::Only(&[]),
+        must_not_know: "files, sockets, BOSH or anything above it",
+        bans: NOT_FOR_WIRES,
+    },
+    Row {
+        folder: "lib/yaml",
+        uses: Uses::Only(&[]),
+        must_not_know: "anything above it",
         bans: NOT_FOR_KERNEL_CODE,
     },
     Row {
@@ -220,6 +238,17 @@ pub(super) const TABLE: &[Row] = &[
         bans: NOT_FOR_KERNEL_CODE,
     },
     Row {
+        folder: "container/sandbox",
+        uses: Uses::Only(&[
+            "lib/errchain",
+            "container/runtime",
+            "sys/mount",
+            "sys/process",
+        ]),
+        must_not_know: "HTTP, wire formats, what runs in it, or anything above it",
+        bans: NOT_FOR_KERNEL_CODE,
+    },
+    Row {
         folder: "bpm",
         uses: Uses::Only(&[
             "lib/errchain",
@@ -259,9 +288,22 @@ pub(super) const TABLE: &[Row] = &[
         bans: NOT_FOR_KERNEL_CODE,
     },
     Row {
+        folder: "dns",
+        uses: Uses::Only(&[
+            "lib/dns",
+            "lib/errchain",
+            "sys/netlink",
+            "sys/process",
+            "wire/agent",
+        ]),
+        must_not_know: "directors, buses, or what else is in a VM",
+        bans: NOT_FOR_KERNEL_CODE,
+    },
+    Row {
         folder: "agent",
         uses: Uses::Only(&[
             "container/stream",
+            "dns",
             "firewall",
             "lib/errchain",
             "lib/gojson",
@@ -283,7 +325,7 @@ pub(super) const TABLE: &[Row] = &[
     },
     Row {
         folder: "director/store",
-        uses: Uses::Only(&["lib/errchain"]),
+        uses: Uses::Only(&["lib/errchain", "lib/telemetry"]),
         must_not_know: "HTTP, manifests, CPIs or agents",
         bans: NOT_FOR_DIRECTORS,
     },
@@ -317,7 +359,8 @@ pub(super) const TABLE: &[Row] = &[
             "director/blobstore",
             "director/plan",
             "director/store",
-            "lib/errchain",
+            "director/variables",
+            "lib/errchain", "lib/telemetry",
             "lib/https",
             "wire/manifest",
             "wire/release",
@@ -327,7 +370,7 @@ pub(super) const TABLE: &[Row] = &[
     },
     Row {
         folder: "director/bus",
-        uses: Uses::Only(&["lib/errchain", "lib/gojson", "lib/nats", "wire/agent"]),
+        uses: Uses::Only(&["lib/errchain", "lib/telemetry", "lib/gojson", "lib/nats", "wire/agent"]),
         must_not_know: "databases, CPIs or what agents run in",
         bans: NOT_FOR_DIRECTORS,
     },
@@ -339,7 +382,7 @@ pub(super) const TABLE: &[Row] = &[
     },
     Row {
         folder: "director/cpi",
-        uses: Uses::Only(&["lib/errchain", "wire/cpi"]),
+        uses: Uses::Only(&["lib/errchain", "lib/telemetry", "wire/cpi"]),
         must_not_know: "databases, agents or what is behind a CPI",
         bans: NOT_FOR_DIRECTORS,
     },
@@ -367,7 +410,7 @@ pub(super) const TABLE: &[Row] = &[
             "director/store",
             "director/templates",
             "director/variables",
-            "lib/errchain",
+            "lib/errchain", "lib/telemetry",
             "lib/nats",
             "lib/tar",
             "release",
@@ -390,12 +433,29 @@ pub(super) const TABLE: &[Row] = &[
             "director/store",
             "director/templates",
             "director/variables",
-            "lib/errchain",
+            "lib/errchain", "lib/telemetry",
             "lib/https",
+            "lib/nats",
             "wire/manifest",
         ]),
         must_not_know: "what machines run in",
         bans: NOT_FOR_DIRECTORS,
+    },
+    Row {
+        folder: "environment",
+        uses: Uses::Only(&[
+            "container/network",
+            "director/client",
+            "garden/client",
+            "lib/errchain",
+            "lib/nats",
+            "lib/tar",
+            "release",
+            "sys/process",
+            "wire/garden",
+        ]),
+        must_not_know: "how containers are made, or how a director works",
+        bans: NOT_FOR_KERNEL_CODE,
     },
     Row {
         folder: "cli",
