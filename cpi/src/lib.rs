@@ -16,6 +16,7 @@ mod answer;
 pub mod config;
 mod disk;
 mod error;
+mod forgotten;
 mod garden;
 mod mounts;
 mod name;

@@ -47,6 +47,21 @@ impl Mark {
         Ok(Self { path, _lock: lock })
     }
 
+    /// Takes the mark of a machine that was made, or that nobody makes any more; `None` while its maker
+    /// is at work.
+    pub(crate) fn take(places: &Places, cid: &str) -> Result<Option<Self>, Error> {
+        let directory = places.making();
+        std::fs::create_dir_all(&directory)
+            .map_err(Error::host("make the directory", &directory))?;
+        let _turn = turn(&directory)?;
+        let path = directory.join(cid);
+        let lock = open(&path).map_err(Error::host("make the mark", &path))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self { path, _lock: lock })),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// The machine is made, or all of it is gone.
     pub(crate) fn remove(self) -> Result<(), Error> {
         missing_is_fine(std::fs::remove_file(&self.path))

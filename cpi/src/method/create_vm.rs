@@ -13,14 +13,14 @@ use warren_wire_garden::container::{
 
 use crate::networks::{self, add_name_servers, wired};
 use crate::place::Places;
-use crate::{Cpi, Error, name, properties, settings, start, stemcell, vm};
+use crate::{Cpi, Error, forgotten, name, properties, settings, start, stemcell, vm};
 
 /// Where servers stand that a local stub asks.
 const RESOLV_CONF: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
 /// The host's control groups, for machines that are to see them.
 const CGROUPS: &str = "/sys/fs/cgroup";
 /// The property that tells a machine's agent.
-const AGENT: &str = "bosh.agent_id";
+pub(crate) const AGENT: &str = "bosh.agent_id";
 
 /// The step that Garden first hears of.
 const CREATING: &str = "Creating container";
@@ -147,9 +147,7 @@ impl Cpi {
 
     fn make(&self, places: &Places, cid: &str, plan: Plan) -> Result<Networks, Error> {
         vm::make_directories(places, cid)?;
-        self.garden
-            .create(&plan.spec)
-            .map_err(Error::garden(CREATING, cid))?;
+        self.create_container(places, cid, &plan.spec)?;
         let mut networks = plan.networks;
         if let Some(network) = plan
             .asks_for_address
@@ -171,6 +169,38 @@ impl Cpi {
             .map_err(Error::garden("Writing the agent's settings", cid))?;
         start::services(&self.garden, cid, self.config.start_containers_with_systemd)?;
         Ok(networks)
+    }
+}
+
+impl Cpi {
+    /// Makes the container, also if its address has to be freed first.
+    fn create_container(
+        &self,
+        places: &Places,
+        cid: &str,
+        spec: &ContainerSpec,
+    ) -> Result<(), Error> {
+        let failed = Error::garden(CREATING, cid);
+        let Err(error) = self.garden.create(spec) else {
+            return Ok(());
+        };
+        let ip = spec.network.split('/').next().unwrap_or_default();
+        let said = error.refusal().map(ToString::to_string).unwrap_or_default();
+        if ip.is_empty() || !said.contains(&format!("{ip} is already in use")) {
+            return Err(failed(error));
+        }
+        match forgotten::free(places, &self.garden, ip)? {
+            None => Err(failed(error)),
+            Some(gone) => {
+                self.note(format!(
+                    "removed VM {gone}, which had the address {ip} and which no director had heard of"
+                ));
+                self.garden
+                    .create(spec)
+                    .map(drop)
+                    .map_err(Error::garden(CREATING, cid))
+            }
+        }
     }
 }
 

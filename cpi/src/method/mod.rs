@@ -17,6 +17,7 @@ mod set_disk_metadata;
 mod set_vm_metadata;
 mod snapshot_disk;
 
+pub(crate) use create_vm::AGENT;
 use serde_json::{Value, json};
 use warren_wire_cpi::{Call, Version};
 

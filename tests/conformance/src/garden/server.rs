@@ -2,17 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use warren_garden_client::{Client, Target, Tls};
-use warren_sys_cgroup::locate::Process;
-use warren_sys_cgroup::{GroupSet, V1Group};
-use warren_tests_harness::{Actor, NetNs, Ns, RootfsTar, Sandbox, programs, veth};
+use warren_tests_harness::{Actor, NetNs, RootfsTar, programs};
 use warren_wire_garden::container::{ContainerSpec, ImageRef};
 
 use super::Container;
+use crate::machine::{Machine, NEIGHBOUR};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -51,13 +49,6 @@ impl ServerBuilder {
     #[must_use]
     #[track_caller]
     pub fn start(self) -> Server {
-        let sandbox = Sandbox::new("garden");
-        let neighbour = NetNs::new();
-        veth(
-            (sandbox.net(), "up0", Some("192.0.2.1/24")),
-            (&neighbour, "down0", Some("192.0.2.2/24")),
-        );
-        sandbox.net().route("default", "192.0.2.2");
         let directory = match tempfile::tempdir() {
             Ok(directory) => directory,
             Err(error) => panic!("cannot make a directory: {error}"),
@@ -68,15 +59,12 @@ impl ServerBuilder {
             panic!("cannot open {}: {error}", directory.path().display());
         }
         let mut server = Server {
-            actor: Some(sandbox.actor().unshare(&[Ns::Mount]).spawn()),
-            sandbox,
-            neighbour,
+            machine: Machine::new("garden"),
             rootfs: RootfsTar::new(),
             directory,
             arguments: self.arguments,
             tls: self.tls,
             pid: None,
-            groups: v1_groups(),
         };
         server.start();
         server
@@ -85,18 +73,13 @@ impl ServerBuilder {
 
 /// A running server; it and its containers go with the value.
 pub struct Server {
-    actor: Option<Actor>,
-    sandbox: Sandbox,
-    /// The machine beside the server's.
-    pub neighbour: NetNs,
+    machine: Machine,
     /// The image that containers get.
     pub rootfs: RootfsTar,
     directory: TempDir,
     arguments: Vec<String>,
     tls: Option<Tls>,
     pid: Option<String>,
-    /// Its control groups in the hierarchies of cgroup v1, where there are any.
-    groups: Vec<V1Group>,
 }
 
 impl Server {
@@ -122,17 +105,20 @@ impl Server {
     /// Its network.
     #[must_use]
     pub fn net(&self) -> &NetNs {
-        self.sandbox.net()
+        self.machine.net()
+    }
+
+    /// The machine beside the server's.
+    #[must_use]
+    pub fn neighbour(&self) -> &NetNs {
+        &self.machine.neighbour
     }
 
     /// A process beside it.
     #[must_use]
     #[track_caller]
     pub fn actor(&self) -> &Actor {
-        match &self.actor {
-            Some(actor) => actor,
-            None => panic!("the server's surroundings are gone"),
-        }
+        self.machine.actor()
     }
 
     /// Its socket.
@@ -221,7 +207,7 @@ impl Server {
             ("--state", at("state")),
             ("--store", at("store")),
             ("--default-rootfs", self.rootfs.path().display().to_string()),
-            ("--dns-server", "192.0.2.2".to_owned()),
+            ("--dns-server", NEIGHBOUR.to_owned()),
         ]) {
             argv.extend([flag.to_owned(), value]);
         }
@@ -234,11 +220,7 @@ impl Server {
             .map(|each| format!("'{each}'"))
             .collect::<Vec<_>>();
         let log = at("log");
-        let enter: String = self
-            .groups
-            .iter()
-            .map(|group| format!("echo $$ >{}/cgroup.procs\n", group.path().display()))
-            .collect();
+        let enter = self.machine.enter();
         let script = format!(
             "{enter}{} >>{log} 2>&1 </dev/null & echo $!",
             command.join(" ")
@@ -261,8 +243,7 @@ impl Server {
     #[track_caller]
     pub fn group_file(&self, handle: &str, v1: &str, v2: &str) -> String {
         let controller = v1.split('.').next().unwrap_or_default();
-        let has = |group: &&V1Group| group.has_controller(controller);
-        let file = if self.groups.iter().any(|group| has(&group)) {
+        let file = if self.machine.has_v1(controller) {
             v1
         } else {
             v2
@@ -276,11 +257,7 @@ impl Server {
     /// A file of a container's group with that controller, if it is there.
     #[must_use]
     pub fn try_group_file(&self, handle: &str, controller: &str, file: &str) -> Option<String> {
-        let v1 = self
-            .groups
-            .iter()
-            .find(|group| group.has_controller(controller));
-        let base = v1.map_or(self.sandbox.cgroup(), |group| group.path());
+        let base = self.machine.group(controller);
         fs::read_to_string(base.join("garden").join(handle).join(file)).ok()
     }
 
@@ -377,30 +354,5 @@ impl Drop for Server {
             eprintln!("the server said:\n{}", self.log());
         }
         self.end("-TERM");
-        // Before the sandbox, whose cgroup it is in.
-        self.actor = None;
-        for group in self.groups.drain(..) {
-            let path = group.path().to_owned();
-            if let Err(error) = group.kill(PATIENCE).and_then(|()| group.remove(PATIENCE)) {
-                eprintln!("cannot remove {}: {error}", path.display());
-            }
-        }
-    }
-}
-
-/// One group of the test's own in every hierarchy of cgroup v1; the sandbox has that of v2.
-#[track_caller]
-fn v1_groups() -> Vec<V1Group> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("warren-test-{}-{count}-garden", std::process::id());
-    let own = match GroupSet::of(Process::Myself) {
-        Ok(own) => own,
-        Err(error) => panic!("cannot find the test's own groups: {error}"),
-    };
-    let made = own.v1.iter().map(|group| group.create_or_open(&name));
-    match made.collect() {
-        Ok(made) => made,
-        Err(error) => panic!("cannot make groups for the server: {error}"),
     }
 }

@@ -143,3 +143,33 @@ fn what_a_dead_maker_left_goes_with_the_next_machine() {
     scene.call("delete_vm", json!([answer["result"][0]]));
     scene.assert_no_machines();
 }
+
+#[test]
+fn a_machine_that_no_director_has_heard_of_gives_its_address_back() {
+    let leaks = Leaks::snapshot();
+    let scene = Scene::new("auto");
+    let stemcell = scene.stemcell(true);
+    // The director died before it read the answer; the next one gives the address away again.
+    let forgotten = scene.vm(&stemcell, "10.244.0.2");
+    let request = request("create_vm", create_vm(&stemcell, "10.244.0.2", json!({})));
+    let answer = scene.raw(&request);
+    assert!(answer["error"].is_null(), "{answer}");
+    assert!(
+        answer["log"].as_str().unwrap().contains(&forgotten),
+        "{answer}"
+    );
+    assert_eq!(scene.call("has_vm", json!([forgotten])), json!(false));
+    // This one is known.
+    let known = answer["result"][0].as_str().unwrap().to_owned();
+    scene.call("set_vm_metadata", json!([known, {"director": "d"}]));
+    let answer = scene.raw(&request);
+    assert_eq!(
+        answer["error"]["type"], "Bosh::Clouds::VMCreationFailed",
+        "{answer}"
+    );
+    assert_eq!(scene.call("has_vm", json!([known])), json!(true));
+    scene.call("delete_vm", json!([known]));
+    scene.assert_no_machines();
+    drop(scene);
+    leaks.assert_same();
+}

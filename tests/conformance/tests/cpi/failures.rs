@@ -14,6 +14,10 @@ fn a_machine_that_cannot_be_made_leaves_nothing() {
     let port = json!({"ports": [{"host": 7070}]});
     let second = scene.call("create_vm", create_vm(&good, "10.244.0.3", port.clone()));
     let second = second[0].as_str().unwrap().to_owned();
+    // They have been told who they are: their addresses are theirs.
+    for cid in [&first, &second] {
+        scene.call("set_vm_metadata", json!([cid, {"director": "d"}]));
+    }
     let udp = json!({"ports": [{"host": 53, "protocol": "udp"}]});
     let missing = "9e53905a-4b45-4b55-9d58-3e6e9bb92794";
     for (what, arguments, kind, words) in [
@@ -107,7 +111,7 @@ fn a_machine_that_cannot_be_made_leaves_nothing() {
         let (error, said, again) = scene.refused(method, json!([first]));
         assert_eq!(
             (error.as_str(), again),
-            ("CloudError", false),
+            ("CloudError", true),
             "{method}: {said}"
         );
     }
@@ -191,4 +195,38 @@ fn a_disk_that_does_not_fit_is_told_so_and_leaves_nothing() {
     assert_eq!(error, "NoDiskSpace", "{said}");
     assert_eq!(names(&scene.at("disks")), Vec::<String>::new());
     assert_eq!(names(&scene.at("disks/.info")), Vec::<String>::new());
+}
+
+#[test]
+fn a_machine_whose_container_has_died_is_none() {
+    let leaks = Leaks::snapshot();
+    let scene = Scene::new("auto");
+    let cid = scene.vm(&scene.stemcell(true), "10.244.0.2");
+    let disk = scene.call("create_disk", json!([16, {}, cid]));
+    scene.call("attach_disk", json!([cid, disk]));
+    // Its processes were told to end, as `reboot_vm` does: it is still one.
+    scene.server.client().stop(&cid, true).unwrap();
+    assert_eq!(scene.call("has_vm", json!([cid])), json!(true));
+    let state = scene
+        .server
+        .directory()
+        .join("depot")
+        .join(&cid)
+        .join("shim.json");
+    let state: serde_json::Value = serde_json::from_slice(&std::fs::read(state).unwrap()).unwrap();
+    let kill = format!("kill -9 {}", state["init"]["pid"]);
+    scene.server.actor().run(&["sh", "-c", &kill]).success();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while scene.call("has_vm", json!([cid])) != json!(false) {
+        assert!(std::time::Instant::now() < end);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let (error, said, _) = scene.refused("detach_disk", json!([cid, disk]));
+    assert_eq!(error, "VMNotFound", "{said}");
+    // All of it goes, and the disk is free.
+    scene.call("delete_vm", json!([cid]));
+    scene.call("delete_disk", json!([disk]));
+    scene.assert_no_machines();
+    drop(scene);
+    leaks.assert_same();
 }

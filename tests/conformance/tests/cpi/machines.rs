@@ -185,7 +185,10 @@ fn a_port_of_the_host_leads_to_the_machine() {
     let deadline = Instant::now() + Duration::from_secs(30);
     let script = "nc -w 5 192.0.2.1 7070 </dev/null";
     loop {
-        let heard = scene.server.neighbour.run(&["busybox", "sh", "-c", script]);
+        let heard = scene
+            .server
+            .neighbour()
+            .run(&["busybox", "sh", "-c", script]);
         if heard.stdout.contains("hello") {
             break;
         }

@@ -7,9 +7,22 @@
 //! | nothing is done where nothing changed; what changed is updated, and nothing else | `life` |
 //! | a canary that fails stops a deploy | `failures` |
 //! | a director that is killed in the middle goes on with its work | `failures` |
+//! | Garden or the bus killed, a task cancelled in the middle: the next deploy makes it good | `killed` |
+//! | stemcells, properties, states: changed where they must be, one after the other, disks stay | `update` |
+//! | processes and machines that end come back; only agents reach monit and the bus | `machines` |
+//! | each of several CPIs makes the machines of its zones | `cpis` |
+//! | what one director has compiled, another deploys; snapshots hold what disks held | `export` |
+//! | names of instances are found inside machines; killed agents and name servers come back | `dns` |
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cpis;
+mod dns;
+mod export;
 mod failures;
+mod killed;
 mod life;
-mod release;
+mod machines;
 mod scene;
+mod update;
+
+use warren_tests_conformance::release;

@@ -1,5 +1,6 @@
 //! A director with everything that it needs, in namespaces of its own.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use warren_tests_harness::programs;
 use crate::release;
 
 /// The address of the sandbox, which machines reach.
-const ADDRESS: &str = "192.0.2.1";
+pub const ADDRESS: &str = "192.0.2.1";
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(240);
 
@@ -43,13 +44,9 @@ impl Scene {
             programs::warren().display(),
             home.display()
         ));
-        scene.nats = scene.spawn(&format!(
-            "{} -c {}/nats/nats.cfg",
-            program("nats-server"),
-            home.display()
-        ));
+        scene.start_nats();
         scene.start_director();
-        let stemcell = scene.stemcell();
+        let stemcell = scene.stemcell("1.1");
         scene.bosh(&["upload-stemcell", stemcell.to_str().unwrap()]);
         release::write(&scene.at("release"));
         let tarball = scene.at("small.tgz");
@@ -99,6 +96,20 @@ impl Scene {
             ),
         );
         fs::set_permissions(cpi, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Starts the bus.
+    pub fn start_nats(&mut self) {
+        self.nats = self.spawn(&format!(
+            "{} -c {}/nats/nats.cfg",
+            program("nats-server"),
+            self.at("home").display()
+        ));
+    }
+
+    /// Kills the bus as the kernel would.
+    pub fn kill_nats(&mut self) {
+        self.shell(&format!("kill -9 {}", self.nats));
     }
 
     /// Starts the director and waits until it answers.
@@ -197,11 +208,98 @@ impl Scene {
     /// Begins to deploy and does not wait.
     pub fn begin_deploy(&self, manifest: &str) {
         let file = self.file("manifest.yml", manifest);
-        let command = self.bosh_command(&["deploy", file.to_str().unwrap()]);
+        self.begin(&["deploy", file.to_str().unwrap()]);
+    }
+
+    /// Begins a verb and does not wait; what it says is in `begun.log`.
+    pub fn begin(&self, arguments: &[&str]) {
+        let command = self.bosh_command(arguments);
         self.shell(&format!(
             "setsid sh -c '{command}' >{} 2>&1 </dev/null & echo $!",
-            self.at("deploy.log").display()
+            self.at("begun.log").display()
         ));
+    }
+
+    /// Waits for something that becomes so; `what` is for who reads that it did not.
+    #[track_caller]
+    pub fn wait(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !is_so() {
+            let begun = fs::read_to_string(self.at("begun.log")).unwrap_or_default();
+            assert!(Instant::now() < end, "{what}\n{begun}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until no task is going on or about to.
+    #[track_caller]
+    pub fn settle(&self) {
+        self.wait("tasks go on for ever", || {
+            let tasks = self.bosh(&["tasks"]);
+            !["queued", "processing", "cancelling"]
+                .iter()
+                .any(|state| tasks.contains(state))
+        });
+    }
+
+    /// Waits until the deploy that was begun does something.
+    #[track_caller]
+    pub fn wait_until_begun(&self, what: &str) {
+        self.wait(what, || {
+            fs::read_to_string(self.at("begun.log")).is_ok_and(|text| text.contains(what))
+        });
+    }
+
+    /// The rows of a verb's first table.
+    #[track_caller]
+    pub fn rows(&self, arguments: &[&str]) -> Vec<Value> {
+        let arguments = [arguments, &["--json"]].concat();
+        let document: Value = serde_json::from_str(&self.bosh(&arguments)).unwrap();
+        document["Tables"][0]["Rows"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Machines by the name of their instance.
+    pub fn by_instance(&self) -> BTreeMap<String, String> {
+        let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        let rows = self.rows(&["vms"]);
+        rows.iter()
+            .map(|row| (text(row, "instance"), text(row, "vm_cid")))
+            .collect()
+    }
+
+    /// Every machine runs, and there are so many.
+    #[track_caller]
+    pub fn assert_running(&self, count: usize) {
+        let rows = self.rows(&["vms"]);
+        assert_eq!(rows.len(), count, "{rows:?}");
+        for row in rows {
+            assert_eq!(row["process_state"], "running", "{row}");
+        }
+    }
+
+    /// Waits until every machine runs, and there are so many.
+    #[track_caller]
+    pub fn wait_until_running(&self, count: usize) {
+        self.wait("machines do not run", || {
+            let rows = self.rows(&["vms"]);
+            rows.len() == count && rows.iter().all(|row| row["process_state"] == "running")
+        });
+    }
+
+    /// The machine of the instance with this number in group `web`.
+    #[track_caller]
+    pub fn web(&self, index: usize) -> String {
+        let rows = self.rows(&["instances", "--details"]);
+        let index = index.to_string();
+        let found = rows.iter().find(|row| {
+            row["index"].as_str() == Some(&index)
+                && row["instance"].as_str().unwrap().starts_with("web/")
+        });
+        let row = found.unwrap_or_else(|| panic!("no web/{index} in {rows:?}"));
+        row["vm_cid"].as_str().unwrap().to_owned()
     }
 
     /// Runs a command in a machine, as root.
@@ -238,8 +336,8 @@ impl Scene {
             .unwrap_or_default()
     }
 
-    /// A stemcell of busybox and this executable.
-    fn stemcell(&self) -> PathBuf {
+    /// A stemcell of busybox and this executable, of a version.
+    pub fn stemcell(&self, version: &str) -> PathBuf {
         let root = self.server.rootfs.root();
         // Scripts of releases ask for bash; what they use of it here, busybox has.
         let bash = root.join("bin/bash");
@@ -247,15 +345,12 @@ impl Scene {
             fs::write(&bash, "#!/bin/sh\nexec /bin/busybox sh \"$@\"\n").unwrap();
             fs::set_permissions(&bash, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        let small = self.at("warren-small");
-        let stripped = Command::new("strip")
-            .arg("-o")
-            .arg(&small)
-            .arg(programs::warren())
-            .status()
-            .unwrap();
-        assert!(stripped.success());
-        let stemcell = self.at("stemcell.tgz");
+        // The first one is `stemcell.tgz`.
+        let name = match version {
+            "1.1" => "stemcell.tgz".to_owned(),
+            other => format!("stemcell-{other}.tgz"),
+        };
+        let stemcell = self.at(&name);
         let built = Command::new(programs::warren())
             .args(["stemcell", "build", "--directory"])
             .arg(root)
@@ -265,10 +360,10 @@ impl Scene {
                 "--os",
                 "tiny",
                 "--version",
-                "1.1",
+                version,
                 "--executable",
             ])
-            .arg(&small)
+            .arg(programs::small_warren())
             .arg("--output")
             .arg(&stemcell)
             .output()

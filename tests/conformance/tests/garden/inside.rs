@@ -238,7 +238,9 @@ fn the_number_of_a_users_processes_is_limited() {
 
 /// Answers every question with the address 192.0.2.2.
 fn name_server(server: &Server) {
-    let socket = server.neighbour.inside(|| UdpSocket::bind("192.0.2.2:53"));
+    let socket = server
+        .neighbour()
+        .inside(|| UdpSocket::bind("192.0.2.2:53"));
     let socket = socket.unwrap();
     std::thread::spawn(move || {
         let mut buffer = [0; 512];

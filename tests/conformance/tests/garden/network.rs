@@ -11,7 +11,7 @@ use warren_tests_conformance::garden::{Server, shell};
 fn ask(server: &Server, port: u16) -> String {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let answer = server.neighbour.inside(|| -> std::io::Result<String> {
+        let answer = server.neighbour().inside(|| -> std::io::Result<String> {
             let mut stream = TcpStream::connect(("192.0.2.1", port))?;
             let mut text = String::new();
             stream.read_to_string(&mut text)?;
@@ -51,7 +51,7 @@ fn it_reaches_what_it_may() {
         .start();
     let container = server.container();
     let listener = server
-        .neighbour
+        .neighbour()
         .inside(|| TcpListener::bind("192.0.2.2:7000"))
         .unwrap();
     std::thread::spawn(move || {

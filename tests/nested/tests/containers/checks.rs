@@ -94,7 +94,7 @@ fn a_port_is_mapped(tower: &Tower) {
     let ask = ["busybox", "nc", "-w", "5", "192.0.2.1", &PORT.to_string()];
     let deadline = std::time::Instant::now() + crate::tower::PATIENCE;
     loop {
-        let answer = tower.server.neighbour.run(&ask).stdout;
+        let answer = tower.server.neighbour().run(&ask).stdout;
         if answer.trim() == format!("level {level}") {
             return;
         }

@@ -16,7 +16,7 @@ struct Outside {
 impl Outside {
     #[track_caller]
     fn beside(server: &Server) -> Self {
-        let actor = ActorBuilder::new().join_net(&server.neighbour).spawn();
+        let actor = ActorBuilder::new().join_net(server.neighbour()).spawn();
         let listen = "busybox nc -ll -p 7000 -e /bin/echo neighbour >/dev/null 2>&1 & echo $!";
         let started = actor.run(&["sh", "-c", listen]).success();
         Self {

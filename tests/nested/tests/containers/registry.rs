@@ -46,7 +46,7 @@ impl Registry {
             at.display()
         );
         std::fs::write(at.join("config.yml"), config).unwrap();
-        let actor = ActorBuilder::new().join_net(&server.neighbour).spawn();
+        let actor = ActorBuilder::new().join_net(server.neighbour()).spawn();
         let serve = format!(
             "command -v docker-registry skopeo >/dev/null || {{ echo 'apt-get install docker-registry \
              skopeo' >&2; exit 1; }}\n\

@@ -57,6 +57,8 @@ pub enum Driver {
 #[derive(Debug)]
 pub struct Base {
     place: Place,
+    /// The group above it.
+    above: Place,
     /// What has the place, and where shims go, if it is not the server's own group.
     unit: Option<systemd::Unit>,
 }
@@ -75,6 +77,7 @@ impl Base {
                 let group = unit.ensure(log)?;
                 let base = Self {
                     place: group.child(name),
+                    above: group.clone(),
                     unit: Some(unit),
                 };
                 base.fill(&group, name, log)?;
@@ -110,17 +113,22 @@ impl Base {
         }
     }
 
-    /// Makes sure that containers can be made: somebody may have stopped the unit.
+    /// Makes sure that containers can be made: somebody may have stopped the unit, or removed a group
+    /// with nothing in it. systemd does so everywhere below a service whose main process ends, also
+    /// where it has delegated the group.
     ///
     /// # Errors
     /// What keeps the groups from being made.
     pub fn ensure(&self, name: &str, log: &Log) -> Result<(), Error> {
+        if self.place.open().is_ok() {
+            return Ok(());
+        }
         match &self.unit {
-            Some(unit) if self.place.open().is_err() => {
+            Some(unit) => {
                 let group = unit.ensure(log)?;
                 self.fill(&group, name, log)
             }
-            _ => Ok(()),
+            None => Self::make_in(&self.above, name, log),
         }
     }
 
@@ -151,6 +159,16 @@ impl Base {
     fn open_below_own(name: &str, log: &Log) -> Result<Self, Error> {
         let own = Place::own().map_err(error::step("find the server's control group"))?;
         let place = base_of(&own, name).unwrap_or(own);
+        Self::make_in(&place, name, log)?;
+        Ok(Self {
+            place: place.child(name),
+            above: place,
+            unit: None,
+        })
+    }
+
+    /// Empties a group where need be, and makes that for containers in it.
+    fn make_in(place: &Place, name: &str, log: &Log) -> Result<(), Error> {
         let base = place
             .open()
             .map_err(error::step("open the server's control group"))?;
@@ -160,13 +178,10 @@ impl Base {
         let made = base
             .create(name)
             .map_err(error::step("make the containers' control group"))?;
-        if let Some(v2) = &made.v2 {
-            enable(v2, log).map_err(error::step("hand control group controllers down"))?;
+        match &made.v2 {
+            Some(v2) => enable(v2, log).map_err(error::step("hand control group controllers down")),
+            None => Ok(()),
         }
-        Ok(Self {
-            place: place.child(name),
-            unit: None,
-        })
     }
 
     /// The containers' parent.

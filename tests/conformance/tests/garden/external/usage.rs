@@ -60,7 +60,7 @@ fn the_network_is_there_when_init_begins(runtime: &str) {
     let _listening = container.start(&listen, Streams::default()).unwrap();
     let port = u16::try_from(mapped.host_port).unwrap();
     eventually("an answer", || {
-        server.neighbour.inside(|| {
+        server.neighbour().inside(|| {
             let stream = std::net::TcpStream::connect(("192.0.2.1", port));
             let mut text = String::new();
             let read = stream.and_then(|mut stream| stream.read_to_string(&mut text));

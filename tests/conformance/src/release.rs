@@ -59,11 +59,18 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// Writes the release's directory.
+///
+/// # Panics
+/// If that fails.
+#[track_caller]
 pub fn write(directory: &Path) {
     for (path, text) in FILES {
         let path = directory.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        let folder = path.parent().unwrap_or(directory);
+        let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, text));
+        if let Err(error) = written {
+            panic!("cannot write {}: {error}", path.display());
+        }
     }
 }
 
