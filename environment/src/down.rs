@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::lock::Lock;
 use crate::step::step;
-use crate::{Error, Level, Progress, Record, files, garden};
+use crate::{Error, Level, Progress, Record, files, garden, mounts};
 
 /// Removes an environment with its director and all of its machines; images, also as this machine's
 /// Garden has unpacked them, stay unless they are to go as well. One that is half made, or half
@@ -67,6 +67,7 @@ pub(crate) fn halt(home: &Path, record: &Record, progress: &dyn Progress) -> Res
     step(progress, "Garden at level 0", || {
         garden::stop(&machine, &executable)?;
         files::remove(&machine.here("garden.sock"))?;
+        mounts::let_go(home)?;
         Ok::<_, Error>(("stopped".to_owned(), ()))
     })
 }

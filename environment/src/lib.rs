@@ -38,6 +38,7 @@ mod jobs;
 mod level;
 mod lock;
 mod machines;
+mod mounts;
 mod network;
 mod prepare;
 mod record;

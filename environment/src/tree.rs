@@ -139,7 +139,7 @@ fn facts(level: &Level, handle: &str, groups: &Groups) -> Vec<String> {
         Err(error) => return vec![said(&error)],
     }
     let ask = |script: &str| run(level, handle, script, Streams::default());
-    match ask("stat -c %i /sys/fs/cgroup") {
+    match ask("stat -c %i /sys/fs/cgroup/unified 2>/dev/null || stat -c %i /sys/fs/cgroup") {
         Ok(id) => about.push(groups.name(id.trim())),
         Err(error) => about.push(format!("cgroup unknown: {}", said(&error))),
     }

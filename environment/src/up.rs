@@ -52,8 +52,8 @@ pub struct Ready {
     pub access: Access,
 }
 
-/// The greatest depth for which there are addresses.
-const DEEPEST: usize = 16;
+/// The greatest depth: the path of a socket has room for so many levels.
+const DEEPEST: usize = 15;
 
 /// See the module.
 ///

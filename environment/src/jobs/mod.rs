@@ -91,7 +91,8 @@ pub(crate) fn director(record: &Record, address: Ipv4Addr) -> Vec<Job> {
         ]),
         variables: Vec::new(),
         waits_for: None,
-        may_be_in_bpm: true,
+        // The director sends it signals, to the number that it has written itself.
+        may_be_in_bpm: false,
     });
     for (name, role) in [
         ("director", "api"),

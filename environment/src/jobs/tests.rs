@@ -40,15 +40,15 @@ fn a_process_that_runs_as_it_is_has_a_script_and_a_service() {
 }
 
 #[test]
-fn what_mounts_for_others_is_never_in_bpm() {
+fn what_mounts_for_others_or_is_signalled_is_never_in_bpm() {
     let jobs = director(&record(), Ipv4Addr::LOCALHOST);
     let files = files(&jobs, true);
     let with = |end: &str| -> Vec<&str> {
         let all = files.iter().map(|file| file.path.as_str());
         all.filter(|path| path.ends_with(end)).collect()
     };
-    assert_eq!(with("ctl"), ["jobs/worker/bin/ctl"]);
-    assert_eq!(with("bpm.yml").len(), jobs.len() - 1);
+    assert_eq!(with("ctl"), ["jobs/nats/bin/ctl", "jobs/worker/bin/ctl"]);
+    assert_eq!(with("bpm.yml").len(), jobs.len() - 2);
 }
 
 #[test]

@@ -42,35 +42,35 @@ pub(super) fn open(
     user: String,
     program: String,
 ) -> Result<u8, Failure> {
-        let step = format!("open a shell in container {container}");
-        let window_size = size();
-        let process = ProcessSpec {
-            path: program,
-            args: vec!["-l".to_owned()],
-            env: vec![format!(
-                "TERM={}",
-                std::env::var("TERM").unwrap_or_default()
-            )],
-            user,
-            tty: Some(TtySpec { window_size }),
-            ..ProcessSpec::default()
-        };
-        let streams = Streams {
-            stdin: Some(Box::new(standard_input()?)),
-            stdout: Some(Box::new(standard_output()?)),
-            stderr: None,
-        };
-        // Before the shell starts, so that nothing it prints meets a terminal in the wrong mode.
-        let raw = Raw::set()?;
-        let process = client.run(container, &process, streams);
-        let process = process.map_err(failed(&step))?;
-        let handle = process.handle();
-        follow_size(move |size| {
-            // It may have ended; whoever waits for it will tell.
-            let _ = handle.resize(size);
-        })?;
-        let ended = process.wait();
-        // Before anything is said about it.
-        drop(raw);
-        Ok(status(ended.map_err(failed(step))?))
-    }
+    let step = format!("open a shell in container {container}");
+    let window_size = size();
+    let process = ProcessSpec {
+        path: program,
+        args: vec!["-l".to_owned()],
+        env: vec![format!(
+            "TERM={}",
+            std::env::var("TERM").unwrap_or_default()
+        )],
+        user,
+        tty: Some(TtySpec { window_size }),
+        ..ProcessSpec::default()
+    };
+    let streams = Streams {
+        stdin: Some(Box::new(standard_input()?)),
+        stdout: Some(Box::new(standard_output()?)),
+        stderr: None,
+    };
+    // Before the shell starts, so that nothing it prints meets a terminal in the wrong mode.
+    let raw = Raw::set()?;
+    let process = client.run(container, &process, streams);
+    let process = process.map_err(failed(&step))?;
+    let handle = process.handle();
+    follow_size(move |size| {
+        // It may have ended; whoever waits for it will tell.
+        let _ = handle.resize(size);
+    })?;
+    let ended = process.wait();
+    // Before anything is said about it.
+    drop(raw);
+    Ok(status(ended.map_err(failed(step))?))
+}

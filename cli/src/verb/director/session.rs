@@ -52,7 +52,18 @@ impl<'a> Session<'a> {
     pub fn environment(&self, given: Option<&str>) -> Result<Environment, Problem> {
         let name = given.map(str::to_owned);
         let name = name.or_else(|| self.common.environment.clone());
-        let name = name.or_else(|| set("ENVIRONMENT")).ok_or_else(|| {
+        let name = name.or_else(|| set("ENVIRONMENT"));
+        // This machine's own, if nobody named one.
+        if let (None, Some(access)) = (&name, nested::local()) {
+            return Ok(Environment {
+                url: access.url,
+                ca_cert: Some(access.authority),
+                username: Some(access.user),
+                password: Some(access.password),
+                ..Environment::default()
+            });
+        }
+        let name = name.ok_or_else(|| {
             Problem::text("Expected non-empty Director URL").step(
                 "Name the director with --environment, WARREN_ENVIRONMENT or BOSH_ENVIRONMENT",
             )

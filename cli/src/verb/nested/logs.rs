@@ -22,7 +22,8 @@ pub fn run(home: &Path, name: &str, follow: bool, lines: u64) -> Result<u8, Fail
         0 => LINES.to_string(),
         lines => lines.to_string(),
     };
-    let script = "cd /var/vcap/sys/log && set -- ${1:-*}/*.log && exec tail -n \"$0\" $FOLLOW -- \"$@\"";
+    let script =
+        "cd /var/vcap/sys/log && set -- ${1:-*}/*.log && exec tail -n \"$0\" $FOLLOW -- \"$@\"";
     let process = ProcessSpec {
         path: "/bin/sh".to_owned(),
         args: vec![

@@ -58,7 +58,9 @@ impl Progress for Steps {
     fn done(&self, step: &str, outcome: &str, took: Duration) {
         let clear = if self.is_terminal { "\r\x1b[K" } else { "" };
         let seconds = took.as_secs_f64();
-        self.line(&format!("{clear}{step:<20} {outcome:<60} {seconds:>7.2} s\n"));
+        self.line(&format!(
+            "{clear}{step:<20} {outcome:<60} {seconds:>7.2} s\n"
+        ));
         self.done.borrow_mut().push(Step {
             step: step.to_owned(),
             outcome: outcome.to_owned(),

@@ -41,9 +41,11 @@ impl Report for Status {
             }
             table.row([
                 row.component.to_owned(),
-                row.level.map_or_else(|| "-".to_owned(), |level| level.to_string()),
+                row.level
+                    .map_or_else(|| "-".to_owned(), |level| level.to_string()),
                 state.to_owned(),
-                row.milliseconds.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.1} ms")),
+                row.milliseconds
+                    .map_or_else(|| "-".to_owned(), |ms| format!("{ms:.1} ms")),
                 note,
             ]);
         }

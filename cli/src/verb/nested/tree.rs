@@ -29,7 +29,12 @@ impl Report for Tree {
 }
 
 fn line(to: &mut dyn Write, node: &Node, before: &str, branch: &str) -> io::Result<()> {
-    writeln!(to, "{before}{branch}{}  {}", node.name, node.about.join(", "))
+    writeln!(
+        to,
+        "{before}{branch}{}  {}",
+        node.name,
+        node.about.join(", ")
+    )
 }
 
 fn below(to: &mut dyn Write, node: &Node, before: &str) -> io::Result<()> {

@@ -140,5 +140,8 @@ impl Arguments {
 fn pair(text: &str) -> Result<[u8; 2], String> {
     let wrong = || format!("'{text}' is no pair of numbers like 10.244");
     let (a, b) = text.split_once('.').ok_or_else(wrong)?;
-    Ok([a.parse().map_err(|_| wrong())?, b.parse().map_err(|_| wrong())?])
+    Ok([
+        a.parse().map_err(|_| wrong())?,
+        b.parse().map_err(|_| wrong())?,
+    ])
 }
