@@ -7,7 +7,7 @@ use crate::{Error, Level, Record, files};
 /// The first process of the containers of a level, and what the supervisor in there begins with.
 pub(crate) fn next(level: &Level, record: &Record) -> Result<(), Error> {
     let init = format!(
-        "#!/bin/sh\nexec {EXECUTABLE} init --no-agent --no-sshd --logs /var/vcap/sys/log/init\n"
+        "#!/bin/sh\nexec {EXECUTABLE} init --no-agent --no-sshd --no-dns --logs /var/vcap/sys/log/init\n"
     );
     files::write(&level.here("init"), init.as_bytes(), 0o755)?;
     let inside = level.next();

@@ -125,8 +125,14 @@ mod tests {
     #[test]
     fn what_differs_has_other_names() {
         let essential = key("bookworm", Variant::Essential, &["bash", "ruby"]);
-        assert_eq!(essential, key("bookworm", Variant::Essential, &["bash", "ruby"]));
-        assert_ne!(essential, key("bookworm", Variant::Extract, &["bash", "ruby"]));
+        assert_eq!(
+            essential,
+            key("bookworm", Variant::Essential, &["bash", "ruby"])
+        );
+        assert_ne!(
+            essential,
+            key("bookworm", Variant::Extract, &["bash", "ruby"])
+        );
         assert_ne!(essential, key("bookworm", Variant::Essential, &["bash"]));
         assert!(essential.starts_with("bookworm-"));
     }

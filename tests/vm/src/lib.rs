@@ -3,7 +3,7 @@
 //! ```text
 //! test ── pipe ──► warren-test-actor tether ──► QEMU (software emulation)
 //!   │                                            ├ /dev/vda  root disk, changes thrown away
-//!   │                                            ├ /dev/vdb  /host: warren, warren-test-actor, tests
+//!   │                                            ├ /dev/vdb  /host: warren, warren-test-actor, tests, a director's root
 //!   └── socket ── virtio port ───────────────────┴► warren-agent.service, an actor
 //! ```
 //!
@@ -15,6 +15,7 @@
 //! Whatever way the test ends, the pipe and the socket close, and the machine
 //! goes with them.
 
+mod director;
 mod machine;
 
 use std::panic::catch_unwind;

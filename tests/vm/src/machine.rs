@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use warren_tests_harness::{Actor, programs};
 
+use crate::director;
+
 /// Longest time from power-on to the agent's first word.
 const BOOT: Duration = Duration::from_secs(240);
 /// Lines of the console shown when a machine does not come up.
@@ -113,7 +115,7 @@ fn image() -> PathBuf {
     }
 }
 
-/// A disk with the executables under test.
+/// A disk with the executables under test, and a root file system for directors.
 #[track_caller]
 fn host_disk(files: &Files) {
     let folder = files.folder.path().join("host");
@@ -126,15 +128,16 @@ fn host_disk(files: &Files) {
     }
     let copied = fs::create_dir(&folder).and_then(|()| {
         let copy = |(from, to): &(PathBuf, String)| strip(from, &folder.join(to));
-        executables.iter().try_for_each(copy)
+        executables.iter().try_for_each(copy)?;
+        director::root(&folder.join("director"))
     });
     if let Err(error) = copied {
-        panic!("cannot gather the executables: {error}");
+        panic!("cannot gather what machines need: {error}");
     }
     let output = Command::new("mkfs.ext4")
         .args(["-q", "-O", "^has_journal", "-d"])
         .args([&folder, &files.disk()])
-        .arg("512M")
+        .arg("768M")
         .env("PATH", path_with_sbin())
         .output();
     match output {

@@ -5,6 +5,7 @@ mod apparmor;
 mod crates;
 mod doctor;
 mod driver;
+mod environment;
 mod firewall;
 mod garden;
 mod machine;

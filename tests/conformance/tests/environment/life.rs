@@ -1,0 +1,126 @@
+//! From nothing to a deployment and back to nothing.
+
+use std::time::Duration;
+
+use warren_tests_harness::{Connected, Leaks};
+
+use crate::scene::Scene;
+
+/// Words for what was done, in the lines of steps.
+const DONE: [&str; 4] = [", made", "started", "given", "uploaded"];
+
+#[test]
+fn from_nothing_and_back() {
+    let leaks = Leaks::snapshot();
+    let scene = Scene::new();
+    let said = scene.up(&[]);
+    for done in DONE {
+        assert!(said.contains(done), "{done}: {said}");
+    }
+    let again = scene.up(&[]);
+    for done in DONE {
+        assert!(!again.contains(done), "{done}: {again}");
+    }
+    scene.assert_good();
+
+    scene.upload_release();
+    let said = scene.deploy(2, "hello");
+    assert!(said.contains("Creating missing vms: web/"), "{said}");
+    scene.assert_good();
+    let machines = scene.machines("vm_cid");
+    assert_eq!(machines.len(), 2);
+    let again = scene.deploy(2, "hello");
+    assert!(!again.contains("Updating instance"), "{again}");
+    let tree = scene.warren(&["tree"]);
+    for line in [
+        "director",
+        "small/web/0",
+        "small/web/1",
+        "nats",
+        "scheduler",
+    ] {
+        assert!(tree.contains(line), "{tree}");
+    }
+
+    // It rests, and comes back with what it had.
+    scene.warren(&["stop"]);
+    assert!(!scene.level(0).join("garden.sock").exists());
+    scene.warren(&["start"]);
+    scene.assert_good();
+    let again = scene.deploy(2, "hello");
+    assert!(!again.contains("Compiling packages"), "{again}");
+    for cid in scene.machines("vm_cid") {
+        assert!(!machines.contains(&cid), "{cid} cannot have lived on");
+        let started = scene.inside(1, &cid, "wc -l </var/vcap/store/started");
+        assert!(started.trim().parse::<u32>().unwrap() >= 2, "{started}");
+    }
+
+    scene.warren(&["down"]);
+    assert!(scene.level(0).join("images").exists());
+    assert!(!scene.level(1).exists());
+    // There is nothing to remove any more, and that is good.
+    scene.warren(&["down", "--all"]);
+    assert!(!scene.home().exists());
+    scene.warren(&["down"]);
+    drop(scene);
+    leaks.assert_same();
+}
+
+#[test]
+fn a_machine_two_containers_deep() {
+    let leaks = Leaks::snapshot();
+    let scene = Scene::new();
+    let said = scene.up(&["--depth", "2"]);
+    for step in [
+        "Garden at level 1",
+        "Container level1",
+        "Container director",
+    ] {
+        assert!(said.contains(step), "{said}");
+    }
+    let again = scene.up(&["--depth", "2"]);
+    for done in DONE {
+        assert!(!again.contains(done), "{done}: {again}");
+    }
+    scene.upload_release();
+    scene.deploy(1, "deep");
+    scene.assert_good();
+    let [cid] = scene.machines("vm_cid").try_into().unwrap();
+    let [address] = scene.machines("ips").try_into().unwrap();
+    let config = scene.inside(2, &cid, "cat /var/vcap/jobs/web/config/config");
+    assert!(config.starts_with("deep from web/0"), "{config}");
+    // Its sshd answers this machine, past two others.
+    let sshd = (address.parse::<std::net::Ipv4Addr>().unwrap(), 22);
+    let connected = scene.machine.actor().connect(sshd, Duration::from_secs(10));
+    assert_eq!(connected, Connected::Connected);
+    scene.warren(&["down", "--all"]);
+    assert!(!scene.home().exists());
+    drop(scene);
+    leaks.assert_same();
+}
+
+#[test]
+fn rows_in_postgresql_and_processes_in_containers_of_their_own() {
+    let scene = Scene::with("postgresql");
+    let wanted = ["--database", "postgres", "--bpm"];
+    scene.up(&wanted);
+    let again = scene.up(&wanted);
+    for done in DONE {
+        assert!(!again.contains(done), "{done}: {again}");
+    }
+    scene.upload_release();
+    scene.deploy(1, "rows");
+    scene.assert_good();
+    let asked = scene.inside(0, "director", "ps -C postgres -o args= | head -1");
+    assert!(asked.contains("/var/vcap/store/postgres"), "{asked}");
+    let contained = scene.inside(0, "director", "/var/vcap/bosh/bin/bpm list");
+    for name in ["director", "blobstore", "scheduler"] {
+        assert!(contained.contains(name), "{contained}");
+    }
+    // It rests, and its rows are there again.
+    scene.warren(&["stop"]);
+    scene.warren(&["start"]);
+    scene.assert_good();
+    let again = scene.deploy(1, "rows");
+    assert!(!again.contains("Compiling packages"), "{again}");
+}

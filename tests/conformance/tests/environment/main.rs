@@ -1,0 +1,19 @@
+//! `warren up` and what belongs to it, with everything real: Debian packages, Garden servers in
+//! containers of Garden servers, a director in processes of its own, and machines in the end.
+//!
+//! | what is promised | tests |
+//! |---|---|
+//! | one command makes a director in a container from nothing; again changes nothing; another leaves nothing | `life` |
+//! | it rests and comes back, with the disks of its machines | `life` |
+//! | a machine two containers deep is reached from this one | `life` |
+//! | rows in PostgreSQL, processes in bpm's containers | `life` |
+//! | the command may be broken off anywhere | `failures` |
+//! | whatever is killed comes back, by itself or by the same command | `failures` |
+//! | each part that does not work has a row of `status` that says so, and why | `failures` |
+//! | what cannot be is refused with words that say what to do | `refused` |
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod failures;
+mod life;
+mod refused;
+mod scene;

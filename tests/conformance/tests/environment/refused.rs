@@ -1,0 +1,108 @@
+//! What cannot be, and what is said then.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use warren_tests_harness::{RootfsTar, programs};
+
+use crate::scene::{Scene, command};
+
+#[test]
+fn a_depth_that_cannot_be() {
+    let scene = Scene::new();
+    for depth in ["0", "17"] {
+        let said = scene.refused(&["up", "--depth", depth]);
+        assert!(said.contains("a depth is from 1 to"), "{said}");
+    }
+    assert!(!scene.home().join("environment.json").exists());
+    // What was made once keeps what cannot be changed.
+    let nowhere = scene.at("nowhere");
+    let nowhere = nowhere.to_str().unwrap();
+    let said = scene.refused(&["up", "--depth", "2", "--directory", nowhere]);
+    assert!(said.contains(nowhere), "{said}");
+    let said = scene.refused(&["up", "--depth", "3", "--directory", nowhere]);
+    assert!(
+        said.contains("depth 2, not 3") && said.contains("warren down"),
+        "{said}"
+    );
+    let said = scene.refused(&["up", "--database", "postgres", "--directory", nowhere]);
+    assert!(said.contains("database"), "{said}");
+}
+
+#[test]
+fn a_home_that_cannot_be_written_or_is_being_changed() {
+    let scene = Scene::new();
+    let home = scene.home();
+    let home = home.display();
+    scene.shell(&format!("mkdir {home} && mount -t tmpfs -o ro none {home}"));
+    let said = scene.refused(&["up"]);
+    assert!(
+        said.contains("Read-only file system") && said.contains(&home.to_string()),
+        "{said}"
+    );
+    scene.shell(&format!("umount {home}"));
+    // Not a directory at all.
+    let file = scene.file("file", "");
+    let said = scene.refused(&["up", "--home", file.to_str().unwrap()]);
+    assert!(
+        said.contains("Not a directory") || said.contains("File exists"),
+        "{said}"
+    );
+
+    let locked = format!("flock {home}/lock sleep 1000 </dev/null >/dev/null 2>&1 & echo $!");
+    let holder = scene.shell(&locked);
+    scene.until("the lock is taken", || {
+        let taken = scene.try_shell(&format!("flock -n {home}/lock true"));
+        taken.code != 0
+    });
+    for verb in ["up", "down"] {
+        let said = scene.refused(&[verb]);
+        assert!(said.contains("another command changes"), "{said}");
+    }
+    scene.shell(&format!("pkill -P {holder}", holder = holder.trim()));
+    fs::remove_dir_all(scene.home()).unwrap();
+}
+
+#[test]
+fn a_program_that_is_missing() {
+    let scene = Scene::new();
+    let up = command(&["up"]);
+    let done = scene.try_shell(&format!("PATH=/nowhere {up}"));
+    assert!(done.code != 0);
+    assert!(done.stderr.contains("mmdebstrap"), "{}", done.stderr);
+
+    // A system without bus and Ruby.
+    let rootfs = RootfsTar::new();
+    let root = rootfs.root();
+    let refused = || {
+        let executable = programs::small_warren().to_str().unwrap();
+        let directory = root.to_str().unwrap();
+        scene.refused(&["up", "--directory", directory, "--executable", executable])
+    };
+    fs::write(root.join("etc/os-release"), "ID=tiny\nVERSION_ID=1\n").unwrap();
+    let said = refused();
+    assert!(said.contains("install nats-server"), "{said}");
+    program(
+        &root.join("usr/sbin/nats-server"),
+        "#!/bin/sh\necho no bus today\nexit 1\n",
+    );
+    let said = refused();
+    assert!(said.contains("install ruby"), "{said}");
+    // They are there, but one of them does not run: which, and what it says.
+    program(&root.join("usr/bin/ruby"), "#!/bin/sh\nexec sleep 1000\n");
+    let said = refused();
+    assert!(said.contains("do not run: nats\n"), "{said}");
+    assert!(
+        said.contains("sys/log/nats/nats.log:\nno bus today"),
+        "{said}"
+    );
+    // It can be removed all the same.
+    scene.warren(&["down", "--all"]);
+    assert!(!scene.home().exists());
+}
+
+fn program(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}

@@ -1,0 +1,159 @@
+//! `warren up` as a unit of systemd's, where there is nothing but cgroup v2: a director in a
+//! container, a machine of its, and nothing of it in the end.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use warren_tests_conformance::release;
+use warren_tests_harness::programs;
+use warren_tests_harness::protocol::Program;
+use warren_tests_vm::Vm;
+
+use crate::turn;
+
+/// All of it is emulated.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// Far less than what the harness waits for an answer.
+const LIMIT_MS: u64 = 200_000;
+const HOME: &str = "/var/tmp/warren-test-environment/home";
+/// Files of the test's own.
+const FOLDER: &str = "/var/tmp/warren-test-environment";
+/// What may be left behind, as text that is the same before and after.
+const STOCK: &str = "ip -o link | cut -d: -f2; ip route; nft list tables
+    grep environment /proc/self/mounts; find /sys/fs/cgroup -type d -path '*environment*'
+    ps -e -o args= | grep -e environment -e vcap | grep -v grep";
+
+/// Checks that call a program inside which the small root file system does not have.
+const NOT_THERE: [(&str, &str); 2] = [("BPM process start", "pgrep"), ("Blobstore", "curl")];
+
+fn try_shell(script: &str, stdin: &str) -> warren_tests_harness::Output {
+    Vm::shared().actor().run_program(Program {
+        argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
+        env: [
+            ("WARREN_HOME", HOME),
+            ("HOME", FOLDER),
+            ("BOSH_NON_INTERACTIVE", "true"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec(),
+        stdin: stdin.to_owned(),
+        timeout_ms: LIMIT_MS,
+    })
+}
+
+#[track_caller]
+fn shell(script: &str) -> String {
+    shell_with(script, "")
+}
+
+#[track_caller]
+fn shell_with(script: &str, stdin: &str) -> String {
+    let output = try_shell(&format!("set -e\n{script}"), stdin);
+    assert_eq!(output.code, 0, "{script}: {output:?}\n{}", logs());
+    output.stdout
+}
+
+/// What everything has said last.
+fn logs() -> String {
+    let script = format!(
+        "journalctl -u environment --no-pager | tail -n 40
+        find {HOME} -name '*.log' -path '*log*' -not -path '*/garden/*/*' -size +0 \
+            -exec tail -n 12 -v {{}} +"
+    );
+    try_shell(&script, "").stdout
+}
+
+#[track_caller]
+fn bosh(arguments: &str) -> String {
+    shell(&format!(
+        "eval \"$(/warren env)\"; export BOSH_DEPLOYMENT=small; /warren {arguments}"
+    ))
+}
+
+/// The small release as an archive, in base64.
+fn archive() -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("release");
+    release::write(&source);
+    let archive = directory.path().join("small.tgz");
+    let made = Command::new(programs::warren())
+        .args(["release", "create", "--force", "--tarball"])
+        .arg(&archive)
+        .current_dir(&source)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let encoded = Command::new("base64").arg(&archive).output().unwrap();
+    String::from_utf8(encoded.stdout).unwrap()
+}
+
+#[test]
+fn a_director_in_a_container() {
+    let vm = Vm::shared();
+    let _turn = turn::take();
+    let began = Instant::now();
+    let took = |what: &str| println!("{:6.1} s {what}", began.elapsed().as_secs_f64());
+    let before = vm.shell(STOCK).stdout;
+    shell(
+        "systemd-run --quiet --no-block --unit=environment.service -p Type=oneshot \
+         -p RemainAfterExit=yes -p Delegate=yes -p TimeoutStartSec=infinity -E WARREN_HOME \
+         /warren up --directory /host/director",
+    );
+    let state = || {
+        let show = "systemctl show --value -p ActiveState environment.service";
+        vm.shell(show).stdout.trim().to_owned()
+    };
+    while state() == "activating" {
+        assert!(began.elapsed() < PATIENCE, "{}", logs());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(state(), "active", "{}", logs());
+    took("up");
+    println!("{}", shell("journalctl -u environment -o cat --no-pager"));
+    let again = shell("/warren up --directory /host/director");
+    assert!(
+        !again.contains("made") && !again.contains("started"),
+        "{again}"
+    );
+    took("again");
+
+    shell_with(&format!("base64 -d >{FOLDER}/small.tgz"), &archive());
+    bosh(&format!("upload-release {FOLDER}/small.tgz"));
+    took("release");
+    let system = shell(&format!("cat {HOME}/images/*.json"));
+    let system: Value = serde_json::from_str(&system).unwrap();
+    let system = system["operating_system"].as_str().unwrap();
+    let manifest =
+        release::manifest(1, "hello", false).replace("os: tiny", &format!("os: {system}"));
+    shell_with(&format!("cat >{FOLDER}/small.yml"), &manifest);
+    bosh(&format!("deploy {FOLDER}/small.yml"));
+    took("deploy");
+    let rows = try_shell("/warren status --json", "").stdout;
+    let rows: Value = serde_json::from_str(&rows).unwrap();
+    let failing = rows.as_array().unwrap().iter().filter(|row| {
+        let is_without = NOT_THERE.iter().any(|(component, program)| {
+            let note = row["note"].as_str().unwrap();
+            row["component"] == *component && note.contains(&format!("{program}: not found"))
+        });
+        row["state"] == "failing" && !is_without
+    });
+    let failing: Vec<&Value> = failing.collect();
+    assert!(failing.is_empty(), "{failing:?}\n{}", logs());
+    took("status");
+
+    shell("/warren down --all");
+    shell(&format!(
+        "systemctl stop environment.service; rm -r {FOLDER}"
+    ));
+    took("down");
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let after = vm.shell(STOCK).stdout;
+        if after == before {
+            break;
+        }
+        assert!(Instant::now() < end, "{before}\nis now\n{after}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
