@@ -8,9 +8,12 @@ use std::time::Duration;
 use warren_director_client::{Credentials, Director, Settings, Target};
 use warren_garden_client::Streams;
 
-use crate::container::{EXECUTABLE, run, until};
-use crate::{Error, Level, Record, files, jobs, prepare, services};
+use crate::container::{EXECUTABLE, PATIENCE, run, until, until_within};
+use crate::{Database, Error, Level, Record, files, jobs, prepare, services};
 
+/// How long a director may take to answer that waits for a new PostgreSQL: making one writes some
+/// fifty megabytes and has all of them on the disk.
+const WITH_CLUSTER: Duration = Duration::from_secs(180);
 /// Lines of a log that are told.
 const TAIL: usize = 8;
 /// How long new processes have to run.
@@ -116,7 +119,11 @@ pub(crate) fn answers(
     let director = access.director()?;
     let jobs = jobs::director(record, Ipv4Addr::UNSPECIFIED);
     let names: Vec<&'static str> = jobs.iter().map(|job| job.name).collect();
-    until(|| director.info().map(drop)).map_err(|error| Error::Silent {
+    let patience = match record.database {
+        Database::Sqlite => PATIENCE,
+        Database::Postgres => WITH_CLUSTER,
+    };
+    until_within(patience, || director.info().map(drop)).map_err(|error| Error::Silent {
         address: access.url.clone(),
         why: warren_lib_errchain::chain(&error) + &tails(level, &names),
     })?;

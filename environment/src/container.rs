@@ -27,7 +27,7 @@ pub(crate) const VCAP: [(&str, u32); 6] = [
 /// Characters of a script that are told.
 const HEADLINE: usize = 60;
 /// How long what is inside may take to answer to being started.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a server may take to unpack an image and make a container of it.
 const MAKING: Duration = Duration::from_secs(300);
 
@@ -179,8 +179,16 @@ fn headline(script: &str) -> String {
 }
 
 /// Asks until the answer is good, or for too long; the last answer then.
-pub(crate) fn until<T, E>(mut ask: impl FnMut() -> Result<T, E>) -> Result<T, E> {
-    let end = Instant::now() + PATIENCE;
+pub(crate) fn until<T, E>(ask: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    until_within(PATIENCE, ask)
+}
+
+/// The same with another patience.
+pub(crate) fn until_within<T, E>(
+    patience: Duration,
+    mut ask: impl FnMut() -> Result<T, E>,
+) -> Result<T, E> {
+    let end = Instant::now() + patience;
     let mut pause = Duration::from_millis(2);
     loop {
         match ask() {
