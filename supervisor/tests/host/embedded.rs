@@ -176,7 +176,9 @@ fn a_start_that_hangs_holds_up_nobody_else() {
     let programs = || {
         let entries = std::fs::read_dir("/proc").unwrap().flatten();
         let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
-        lines.filter(|line| line == b"/bin/sleep\x001717\x00").count()
+        lines
+            .filter(|line| line == b"/bin/sleep\x001717\x00")
+            .count()
     };
     assert_eq!(programs(), 1);
     std::thread::sleep(Duration::from_secs(3));
