@@ -6,10 +6,12 @@
 //! - `requests`, `uploads`: what the director is sent.
 //! - `tokens`: a director with a token server.
 //! - `local`: verbs that ask no director.
+//! - `own`: which director is meant where nobody names one.
 //! - `remote`, `scene`: SSH to a real `sshd`, in namespaces of its own.
 #![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
 mod local;
+mod own;
 mod remote;
 mod requests;
 mod scene;

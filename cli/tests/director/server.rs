@@ -252,6 +252,8 @@ impl Server {
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", self.home.path())
+            // Whatever environment the machine has is not meant.
+            .env("WARREN_HOME", self.home.path().join("none"))
             .env(
                 "BOSH_ENVIRONMENT",
                 format!("http://127.0.0.1:{}", self.port),

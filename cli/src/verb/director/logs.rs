@@ -165,7 +165,7 @@ impl Arguments {
 
     /// Runs the verb.
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
-        if !self.slug.is_empty() && session.deployment_name().is_none() && nested::local().is_some() {
+        if !self.slug.is_empty() && session.deployment_name().is_none() && session.own().is_some() {
             let (name, follow, lines) = (self.slug, self.follow, self.num);
             return session
                 .environment_verb(|home, _| nested::show_logs(home, &name, follow, lines));

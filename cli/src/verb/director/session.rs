@@ -10,6 +10,7 @@ use warren_director_client::reporter::{Piece, Reporter};
 use warren_director_client::tasks::{Output, Task};
 use warren_director_client::uaa::Claims;
 use warren_director_client::{Credentials, Director, Keep, Settings, Target};
+use warren_environment::Access;
 
 use super::common::{Common, set};
 use super::console::{Console, Mode};
@@ -164,6 +165,13 @@ impl<'a> Session<'a> {
                 let _ = writeln!(std::io::stderr(), "The new token is not kept: {text}");
             }
         })
+    }
+
+    /// This machine's own environment, unless another director is named.
+    pub fn own(&self) -> Option<Access> {
+        let named = self.common.environment.clone();
+        let named = named.or_else(|| set("ENVIRONMENT"));
+        nested::local().filter(|own| named.is_none_or(|name| name == own.url))
     }
 
     /// A verb of this machine's own environment instead.

@@ -1,0 +1,103 @@
+//! Which director is meant: this machine's own, where nobody names another.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::server::WARREN;
+
+const OWN: &str = "https://127.0.0.77:25555";
+
+/// An environment as `up` leaves it, with nobody behind it.
+fn environment() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let record = r#"{"name":"warren","depth":1,"database":"sqlite","database_password":"","bpm":false,
+        "tag":"u","machines":[10,244],"levels":[10,255],"image":"i","addresses":["127.0.0.77"]}"#;
+    let director = home.path().join("next/vcap/store/director");
+    fs::create_dir_all(director.join("certs")).unwrap();
+    fs::write(home.path().join("environment.json"), record).unwrap();
+    fs::write(
+        director.join("secrets.json"),
+        r#"{"admin_password":"it's"}"#,
+    )
+    .unwrap();
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+        ])
+        .args([
+            "-nodes",
+            "-subj",
+            "/CN=own",
+            "-days",
+            "1",
+            "-keyout",
+            "/dev/null",
+            "-out",
+        ])
+        .arg(director.join("certs/ca.crt"))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    home
+}
+
+fn run(home: &Path, named: Option<&str>, words: &[&str]) -> (i32, String) {
+    let mut command = Command::new(WARREN);
+    command
+        .args(words)
+        .env_clear()
+        .env("HOME", home)
+        .env("WARREN_HOME", home)
+        .env("BOSH_NON_INTERACTIVE", "true");
+    command.envs(named.map(|url| ("BOSH_ENVIRONMENT", url)));
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    let text = String::from_utf8([stdout, stderr].concat()).unwrap();
+    (status.code().unwrap(), text)
+}
+
+#[test]
+fn it_is_this_machines_own_unless_another_is_named() {
+    let home = environment();
+    let (code, text) = run(home.path(), None, &["stemcells"]);
+    assert_eq!(code, 1);
+    assert!(text.contains(&format!("'{OWN}/info'")), "{text}");
+    let other = "https://127.0.0.78:25555";
+    let (_, text) = run(home.path(), Some(other), &["stemcells"]);
+    assert!(text.contains(other) && !text.contains(OWN), "{text}");
+    // Where there is none, somebody has to say.
+    let nothing = tempfile::tempdir().unwrap();
+    let (_, text) = run(nothing.path(), None, &["stemcells"]);
+    assert!(text.contains("Expected non-empty Director URL"), "{text}");
+}
+
+#[test]
+fn a_shell_can_evaluate_what_it_has_to_export() {
+    let home = environment();
+    let (code, text) = run(home.path(), Some("https://127.0.0.78:25555"), &["env"]);
+    assert_eq!(code, 0, "{text}");
+    let script = format!("{text}\necho \"$BOSH_ENVIRONMENT $BOSH_CLIENT $BOSH_CLIENT_SECRET\"");
+    let said = Command::new("sh").args(["-ec", &script]).output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert_eq!(said, format!("{OWN} admin it's\n"));
+}
+
+#[test]
+fn nothing_of_this_machine_stops_when_another_director_is_named() {
+    let home = environment();
+    let (_, text) = run(home.path(), Some("https://127.0.0.78:25555"), &["stop"]);
+    assert!(
+        text.contains("Expected non-empty deployment name"),
+        "{text}"
+    );
+    assert!(home.path().join("environment.json").exists());
+}
