@@ -89,6 +89,13 @@ impl Machine {
             .any(|group| group.has_controller(controller))
     }
 
+    /// The directories of all its groups.
+    #[must_use]
+    pub fn groups(&self) -> Vec<&std::path::Path> {
+        let v1 = self.groups.iter().map(V1Group::path);
+        v1.chain([self.sandbox.cgroup()]).collect()
+    }
+
     /// The directory of its group with that controller.
     #[must_use]
     pub fn group(&self, controller: &str) -> &std::path::Path {

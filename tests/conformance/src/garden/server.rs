@@ -114,6 +114,12 @@ impl Server {
         &self.machine.neighbour
     }
 
+    /// The control groups that it and its containers are in, in every hierarchy.
+    #[must_use]
+    pub fn groups(&self) -> Vec<&Path> {
+        self.machine.groups()
+    }
+
     /// A process beside it.
     #[must_use]
     #[track_caller]
