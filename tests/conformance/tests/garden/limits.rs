@@ -25,8 +25,10 @@ fn memory_is_limited_counted_and_told() {
     let metrics = client.metrics(container.handle()).unwrap();
     assert!(metrics.memory_stat.total_usage_toward_limit > 0);
     assert!(metrics.pid_stat.current > 0 && metrics.age.0 > 0);
+    // More than one, if the first that was killed took its time to die.
     let info = client.info(container.handle()).unwrap();
-    assert_eq!(info.events, ["oom"]);
+    assert!(!info.events.is_empty());
+    assert!(info.events.iter().all(|event| event == "oom"), "{info:?}");
 }
 
 #[test]
