@@ -135,7 +135,7 @@ fn cpu_in_both_versions() {
     let now = Now::default();
     assert_eq!(
         lines(&limits, "cpu", Version::V2, now),
-        ["cpu.weight 50", "cpu.max 50000 100000"]
+        ["cpu.weight 59", "cpu.max 50000 100000"]
     );
     assert_eq!(
         lines(&limits, "cpu", Version::V1, now),
@@ -257,15 +257,24 @@ fn reading_back_tells_rounding_from_loss() {
 
 #[test]
 fn known_points_of_the_conversions() {
-    assert_eq!(weight_from_shares(1024), 100);
-    assert_eq!(weight_from_shares(2), 1);
-    assert_eq!(weight_from_shares(262_144), 10_000);
+    // As runc and crun compute them.
+    let weights = [
+        (2, 1),
+        (10, 4),
+        (50, 10),
+        (512, 59),
+        (1000, 99),
+        (1024, 100),
+        (2048, 174),
+        (10_000, 627),
+        (262_144, 10_000),
+    ];
+    for (shares, weight) in weights {
+        assert_eq!(weight_from_shares(shares), weight, "{shares}");
+    }
     assert_eq!(shares_from_weight(100), 1024);
-    assert_eq!(weight_from_shares_oci(1024), 39);
-    assert_eq!(
-        (weight_from_shares_oci(2), weight_from_shares_oci(262_144)),
-        (1, 10_000)
-    );
+    assert_eq!(shares_from_weight(1), 2);
+    assert_eq!(shares_from_weight(10_000), 262_144);
 }
 
 proptest! {
@@ -278,7 +287,6 @@ proptest! {
     fn conversions_stay_in_range(n in any::<u64>()) {
         prop_assert!((1..=10_000).contains(&weight_from_shares(n)));
         prop_assert!((2..=262_144).contains(&shares_from_weight(n)));
-        prop_assert!((1..=10_000).contains(&weight_from_shares_oci(n)));
         prop_assert!((1..=1000).contains(&bfq_weight(n)));
     }
 

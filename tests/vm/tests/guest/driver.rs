@@ -52,7 +52,7 @@ fn containers_are_below_a_unit_and_outlive_the_server() {
         "memory.max 67108864\n",
         "memory.swap.max 0\n",
         "pids.max 100\n",
-        "cpu.weight 200\n",
+        "cpu.weight 174\n",
         "cpu.max 40960 100000\n",
     ] {
         assert!(before.contains(expected), "{before}");

@@ -16,7 +16,7 @@ use warren_sys_cgroup::limits::{Cpu, CpuShare, Limits};
 
 use super::state::{file_name, pea_name};
 use super::{Gardener, metrics as told};
-use plan::Candidate;
+use plan::{Candidate, Unit};
 
 /// What was seen at the last look, by the group's name.
 #[derive(Debug, Default)]
@@ -34,6 +34,14 @@ struct Subject {
     shares: u64,
     created: u64,
     groups: GroupSet,
+}
+
+impl Subject {
+    /// Whether its share is one of cgroup v1's.
+    fn is_v1(&self) -> bool {
+        let mut v1 = self.groups.v1.iter();
+        v1.any(|group| group.has_controller("cpu"))
+    }
 }
 
 impl Gardener {
@@ -58,14 +66,24 @@ impl Gardener {
             });
             subjects.push(subject);
         }
-        let shares = plan::plan(&candidates);
+        let unit = match subjects.iter().any(Subject::is_v1) {
+            true => Unit::Shares,
+            false => Unit::Weight,
+        };
+        let due = plan::plan(&candidates, unit);
         let mut now = BTreeMap::new();
-        for ((subject, candidate), shares) in subjects.iter().zip(&candidates).zip(shares) {
+        for ((subject, candidate), due) in subjects.iter().zip(&candidates).zip(due) {
             let is_bad = candidate.is_bad();
             let was_bad = seen.get(&subject.name).is_some_and(|entry| entry.is_bad);
             // Whoever was not held back and is not to be is left alone.
             if is_bad || was_bad {
-                self.give(subject, shares);
+                self.give(
+                    subject,
+                    match unit {
+                        Unit::Shares => CpuShare::Shares(due),
+                        Unit::Weight => CpuShare::Weight(due),
+                    },
+                );
             }
             if is_bad != was_bad {
                 let (used, entitled) = (candidate.used.to_string(), candidate.entitled.to_string());
@@ -101,7 +119,7 @@ impl Gardener {
     pub(super) fn release_all(&self) {
         for subject in self.subjects() {
             if subject.shares > 0 {
-                self.give(&subject, subject.shares);
+                self.give(&subject, CpuShare::Shares(subject.shares));
             }
         }
     }
@@ -130,10 +148,10 @@ impl Gardener {
         subjects
     }
 
-    fn give(&self, subject: &Subject, shares: u64) {
+    fn give(&self, subject: &Subject, share: CpuShare) {
         let limits = Limits {
             cpu: Cpu {
-                share: Some(CpuShare::Shares(shares)),
+                share: Some(share),
                 quota: None,
             },
             ..Limits::default()
