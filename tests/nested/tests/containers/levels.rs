@@ -45,11 +45,7 @@ fn four_levels_that_pull_from_a_registry() {
     std::fs::copy(registry.certificate(), certificate).unwrap();
     for level in 1..=4 {
         let files = tower.seen_files();
-        // The deepest two do without the registry.
-        let image = match level {
-            1 | 2 => format!("--rootfs {IMAGE}"),
-            _ => LOCAL_IMAGE.to_owned(),
-        };
+        let image = format!("--rootfs {IMAGE}");
         let trust = format!("-m {files}/ca.pem:{CERTIFICATES}:ro");
         tower.nest(&format!(
             "{image} {trust} --limit-memory 536870912 --limit-pids 512"

@@ -26,6 +26,11 @@ pub const FILES: &str = "/files";
 /// Flags of a container of the outermost kind of image, at any level but the first.
 pub const LOCAL_IMAGE: &str = "--rootfs /files/rootfs.tar";
 
+/// Tells what is mounted.
+const MOUNTS: &str = "cut -d ' ' -f 5 /proc/self/mountinfo | sort";
+/// What was, before there was a server.
+const BEFORE: &str = "/var/mounts.before";
+
 /// Mapped into the innermost container, through all levels.
 pub const PORT: u16 = 7001;
 
@@ -119,6 +124,8 @@ impl Tower {
     #[track_caller]
     pub fn serve_with(&self, level: usize, flags: &str) {
         assert!(level > 0, "the machine has a server");
+        // Once: one that was killed is started again.
+        self.says(level, &format!("test -e {BEFORE} || {MOUNTS} >{BEFORE}"));
         let serve = format!(
             "warren serve garden {flags} >>/var/garden.log 2>&1 </dev/null & echo $! >/var/garden.pid"
         );
@@ -183,7 +190,8 @@ impl Tower {
         self.says(self.depth(), &format!("warren container destroy {handle}"));
     }
 
-    /// Ends the server at the innermost level and checks that it leaves nothing.
+    /// Ends the server at the innermost level and checks that it leaves nothing: containers, files, links,
+    /// groups, mounts, rules. Device programs go with their groups.
     #[track_caller]
     pub fn leave(&self) {
         let level = self.depth();
@@ -204,6 +212,23 @@ impl Tower {
             ! ls -d $C/garden $C/../garden 2>/dev/null"
         );
         self.says(level, &end);
+        let mounts = format!("{MOUNTS} >/var/mounts.after && diff {BEFORE} /var/mounts.after");
+        self.says(level, &mounts);
+        assert_eq!(self.rules(level), "", "L{level}");
+    }
+
+    /// The firewall's rules in a level's network. Its image has no program that tells them.
+    #[track_caller]
+    fn rules(&self, level: usize) -> String {
+        let network = self.says(level, "readlink /proc/self/ns/net");
+        let rules = format!(
+            "for process in /proc/[0-9]*; do
+                [ \"$(readlink $process/ns/net)\" = '{network}' ] || continue
+                exec nsenter --net=$process/ns/net nft list ruleset
+            done
+            exit 1"
+        );
+        self.says(0, &rules)
     }
 
     /// Waits until a script succeeds.
