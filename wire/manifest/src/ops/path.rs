@@ -202,11 +202,13 @@ impl Display for Path {
 fn show(tokens: &[Token]) -> String {
     let mut text = String::new();
     let mut asked = false;
-    // Only the first optional token is marked: it makes the others so.
-    let mut mark = |optional: bool| {
+    // Only the first optional token is marked: it makes the others so. But one mark is always read, so
+    // a name that ends in one gets another, where the stock client's text would read as another name.
+    let mut mark = |optional: bool, name: &str| {
         let first = optional && !asked;
         asked |= optional;
-        if first { "?" } else { "" }
+        let ends_in_one = optional && name.ends_with('?');
+        if first || ends_in_one { "?" } else { "" }
     };
     for token in tokens {
         text.push('/');
@@ -229,12 +231,12 @@ fn show(tokens: &[Token]) -> String {
                     "{}={}{}",
                     encode(key),
                     encode(value),
-                    mark(*optional)
+                    mark(*optional, value)
                 ));
                 modifiers
             }
             Token::Key { key, optional } => {
-                text.push_str(&format!("{}{}", encode(key), mark(*optional)));
+                text.push_str(&format!("{}{}", encode(key), mark(*optional, key)));
                 &[]
             }
         };
