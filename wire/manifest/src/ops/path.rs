@@ -199,16 +199,23 @@ impl Display for Path {
     }
 }
 
+/// Whether a name is read as itself only if a mark follows it.
+fn needs_mark(name: &str) -> bool {
+    name.ends_with('?') || name == "-" || name.parse::<i64>().is_ok()
+}
+
 fn show(tokens: &[Token]) -> String {
     let mut text = String::new();
     let mut asked = false;
-    // Only the first optional token is marked: it makes the others so. But one mark is always read, so
-    // a name that ends in one gets another, where the stock client's text would read as another name.
+    // Only the first optional token is marked: it makes the others so. But some names would read as
+    // something else without a mark, or lose one of their own; the stock client's text does.
     let mut mark = |optional: bool, name: &str| {
         let first = optional && !asked;
         asked |= optional;
-        let ends_in_one = optional && name.ends_with('?');
-        if first || ends_in_one { "?" } else { "" }
+        match first || optional && needs_mark(name) {
+            true => "?",
+            false => "",
+        }
     };
     for token in tokens {
         text.push('/');
