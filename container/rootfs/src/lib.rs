@@ -32,3 +32,5 @@ pub mod source;
 pub mod store;
 mod tree;
 mod unique;
+
+pub use tree::remove_all;

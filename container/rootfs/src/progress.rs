@@ -44,8 +44,8 @@ impl<'a> Watched<'a> {
     /// A source that is to be brought into this store.
     pub fn new(source: &'a dyn Source, store: &Store) -> Self {
         let lacks = |name: &LayerName| match name {
-            LayerName::Content { diff_id, .. } => !store.layer_path(diff_id).exists(),
-            LayerName::Source(name) => !store.source_path(name).exists(),
+            LayerName::Content { diff_id, .. } => !store.has(diff_id),
+            LayerName::Source(name) => !store.has_source(name),
         };
         let count = |name| lacks(name).then(Count::default);
         Self {

@@ -14,47 +14,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use common::life::{base, layer, life, nothing_left, open, request, top};
 use common::{Archive, in_private_mounts, mount};
 use warren_container_rootfs::driver::{Outcome, Report, Rung, probe};
 use warren_container_rootfs::image::{Ids, Quota, Request};
 use warren_container_rootfs::layer::Digest;
 use warren_container_rootfs::store::{Error, Lease, Options, Store};
 use warren_sys_process::user_namespace::{Map, scratch};
-
-fn base() -> Vec<u8> {
-    let archive = Archive::new()
-        .dir("etc")
-        .file("etc/motd", b"base")
-        .file("gone", b"g");
-    archive
-        .dir("covered")
-        .file("covered/low", b"l")
-        .file("big", &[1; 100_000])
-        .end()
-}
-
-fn top() -> Vec<u8> {
-    let archive = Archive::new()
-        .file(".wh.gone", b"")
-        .file("covered/.wh..wh..opq", b"");
-    archive
-        .file("covered/high", b"h")
-        .file("etc/issue", b"top")
-        .end()
-}
-
-fn layer(store: &Store, bytes: &[u8]) -> Lease {
-    let open = || Ok(Cursor::new(bytes.to_vec()));
-    store.layer(Digest::of(bytes), None, open).unwrap()
-}
-
-fn open(root: &Path, rung: Option<Rung>) -> Store {
-    let options = Options {
-        rung,
-        ..Options::default()
-    };
-    Store::open(root, &options).unwrap()
-}
 
 #[test]
 fn an_owner_sees_and_removes_only_what_is_his() {
@@ -90,69 +56,6 @@ fn works(report: &Report, rung: &Rung) -> bool {
         .find(|tried| tried.rung == *rung)
         .unwrap();
     tried.outcome.works()
-}
-
-fn request<'a>(id: &'a str, layers: &'a [Lease]) -> Request<'a> {
-    Request {
-        id,
-        layers,
-        quota: None,
-        ids: None,
-    }
-}
-
-/// A whole life on one rung.
-fn life(root: &Path, rung: Option<Rung>) -> Rung {
-    let store = open(root, rung);
-    let layers = [layer(&store, &base()), layer(&store, &top())];
-    let image = store.create(request("one", &layers)).unwrap();
-    let at = |name: &str| image.rootfs.join(name);
-    assert_eq!(fs::read(at("etc/motd")).unwrap(), b"base");
-    assert_eq!(fs::read(at("etc/issue")).unwrap(), b"top");
-    assert!(!at("gone").exists() && !at("covered/low").exists());
-    assert!(at("covered/high").exists());
-    fs::write(at("etc/motd"), vec![2; 50_000]).unwrap();
-    std::os::unix::fs::chown(at("etc/issue"), Some(7), Some(8)).unwrap();
-    fs::remove_file(at("covered/high")).unwrap();
-    let other = store.create(request("two", &layers)).unwrap();
-    assert_eq!(fs::read(other.rootfs.join("etc/motd")).unwrap(), b"base");
-    assert!(other.rootfs.join("covered/high").exists());
-    let error = store.create(request("one", &layers)).unwrap_err();
-    assert!(matches!(error, Error::AlreadyExists { .. }));
-    let stats = store.stats("one").unwrap();
-    assert!(
-        stats.exclusive >= 50_000 && stats.total >= stats.exclusive,
-        "{stats:?}"
-    );
-    assert_eq!(store.list().unwrap(), ["one", "two"]);
-
-    let (first, second) = (layers[0].layer(), layers[1].layer());
-    drop(layers);
-    let collected = store.collect().unwrap();
-    assert_eq!((collected.used, collected.removed.len()), (2, 0));
-    assert!(store.destroy("one").unwrap() && store.destroy("two").unwrap());
-    assert!(!store.destroy("one").unwrap() && !store.destroy("unheard-of").unwrap());
-    assert!(matches!(store.stats("one"), Err(Error::NotFound { .. })));
-    let lease = store.lease(first).unwrap().unwrap();
-    let collected = store.collect().unwrap();
-    assert_eq!(
-        (collected.removed, collected.leased),
-        (vec![second], vec![first])
-    );
-    drop(lease);
-    assert_eq!(store.collect().unwrap().removed, [first]);
-    nothing_left(root);
-    image.rung
-}
-
-fn nothing_left(root: &Path) {
-    for folder in ["layers", "images", "tmp", "trash"] {
-        let left: Vec<_> = fs::read_dir(root.join(folder)).unwrap().collect();
-        assert!(left.is_empty(), "{folder}: {left:?}");
-    }
-    let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
-    let inside = |line: &&str| line.contains(&format!("{}/images", root.display()));
-    assert_eq!(mounts.lines().find(inside), None);
 }
 
 #[test]
@@ -245,7 +148,7 @@ fn the_report_of_all_rungs_leaves_nothing() {
 }
 
 #[test]
-fn a_tmpfs_quota_is_enforced_and_others_are_counted() {
+fn a_limit_is_kept_in_memory_and_elsewhere_as_the_probe_says() {
     let top = tempfile::tempdir().unwrap();
     in_private_mounts(|| {
         let store = open(&top.path().join("store"), Some(Rung::OverlayTmpfs));
@@ -261,7 +164,16 @@ fn a_tmpfs_quota_is_enforced_and_others_are_counted() {
         store.destroy("a").unwrap();
         let store = open(&top.path().join("store"), None);
         let image = store.create(limited("b")).unwrap();
-        assert_eq!(image.quota, Quota::Accounting { bytes: 1 << 20 });
+        // Whether the kernel has project quotas, and the disk was mounted with them.
+        let expected = match &store.report().limits {
+            Outcome::Works { .. } => Quota::Project { bytes: 1 << 20 },
+            Outcome::Fails { message, .. } => {
+                assert!(message.contains("project quotas"), "{message}");
+                Quota::Accounting { bytes: 1 << 20 }
+            }
+            Outcome::NotTried => panic!("not tried"),
+        };
+        assert_eq!(image.quota, expected);
         store.destroy("b").unwrap();
     });
 }
@@ -406,17 +318,54 @@ fn worker() {
     };
     let store = open(Path::new(&root), None);
     let id = format!("w{}", std::process::id());
+    wait_for_the_others();
     loop {
-        let layers = [layer(&store, &many()), layer(&store, &top())];
+        let layers = [
+            counted_layer(&store, &many()),
+            counted_layer(&store, &top()),
+        ];
         let image = store.create(request(&id, &layers)).unwrap();
         assert!(image.rootfs.join("f7").exists());
         drop(layers);
-        if std::env::var("WARREN_TEST_ONCE").is_ok() {
+        if std::env::var("WARREN_TEST_COUNT").is_ok() {
             return;
         }
         store.destroy(&id).unwrap();
         store.collect().unwrap();
     }
+}
+
+/// With others at the same time, this goes on when all have their store open.
+fn wait_for_the_others() {
+    let Ok(count) = std::env::var("WARREN_TEST_COUNT") else {
+        return;
+    };
+    note(&count, "ready");
+    let go = Path::new(&count).with_extension("go");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !go.exists() {
+        assert!(std::time::Instant::now() < deadline, "nobody says go");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+/// Notes every time that the archive is opened to be unpacked.
+fn counted_layer(store: &Store, bytes: &[u8]) -> Lease {
+    let open = || {
+        if let Ok(count) = std::env::var("WARREN_TEST_COUNT") {
+            note(&count, "unpacked");
+        }
+        Ok(Cursor::new(bytes.to_vec()))
+    };
+    store.layer(Digest::of(bytes), None, open).unwrap()
+}
+
+/// Adds a line to a file of several processes.
+fn note(path: &str, word: &str) {
+    use std::io::Write;
+    let mut options = fs::File::options();
+    let mut file = options.append(true).create(true).open(path).unwrap();
+    file.write_all(format!("{word}\n").as_bytes()).unwrap();
 }
 
 fn many() -> Vec<u8> {
@@ -427,13 +376,14 @@ fn many() -> Vec<u8> {
     archive.end()
 }
 
-fn start_worker(root: &Path, once: bool) -> Child {
+/// With `count` it makes one image, beside others, and notes there what it does.
+fn start_worker(root: &Path, count: Option<&Path>) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--ignored", "--exact", "worker"])
         .env("WARREN_TEST_STORE", root);
-    if once {
-        command.env("WARREN_TEST_ONCE", "1");
+    if let Some(count) = count {
+        command.env("WARREN_TEST_COUNT", count);
     }
     command.stdout(Stdio::null()).spawn().unwrap()
 }
@@ -443,15 +393,27 @@ fn eight_processes_unpack_a_layer_once() {
     let top = tempfile::tempdir().unwrap();
     in_private_mounts(|| {
         let root = top.path().join("store");
-        let workers: Vec<_> = (0..8).map(|_| start_worker(&root, true)).collect();
+        let count = top.path().join("count");
+        let workers: Vec<_> = (0..8).map(|_| start_worker(&root, Some(&count))).collect();
+        let noted = |word: &str| {
+            let text = fs::read_to_string(&count).unwrap_or_default();
+            text.lines().filter(|line| *line == word).count()
+        };
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while noted("ready") < workers.len() {
+            assert!(std::time::Instant::now() < deadline, "a worker is missing");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        fs::write(count.with_extension("go"), "").unwrap();
         for mut worker in workers {
             assert!(worker.wait().unwrap().success());
         }
+        // Each of the two layers.
+        assert_eq!(noted("unpacked"), 2);
         let store = open(&root, None);
         assert_eq!(store.layers().unwrap().len(), 2);
         let images = store.list().unwrap();
         assert_eq!(images.len(), 8);
-        // Had another process unpacked it again, the time would be that of the last.
         let made = fs::read_dir(root.join("tmp")).unwrap().count();
         assert_eq!(made, 0);
         for id in images {
@@ -469,7 +431,7 @@ fn kill_at_any_point_leaves_a_store_that_is_whole() {
         let root = top.path().join("store");
         let mut swept = 0;
         for round in 0..50u64 {
-            let mut workers = [start_worker(&root, false), start_worker(&root, false)];
+            let mut workers = [start_worker(&root, None), start_worker(&root, None)];
             // Spread over some rounds of the workers' work, never the same.
             std::thread::sleep(std::time::Duration::from_millis(20 + round * 37 % 211));
             for worker in &mut workers {

@@ -6,12 +6,14 @@
 //!   table and nothing can be left behind: the mount lives as long as its descriptor.
 //! - [`detached_cgroup2`]: the same for cgroup v2, without disturbing the machine's own mount.
 //! - [`loop_device`]: a file as a block device.
+//! - [`project_quota`]: limits on what a directory tree takes.
 //! - [`kernfs`]: a directory of a cgroup (or sysfs) tree by its 64-bit id, without its path.
 
 mod attributes;
 mod detached;
 pub mod kernfs;
 pub mod loop_device;
+pub mod project_quota;
 mod scratch;
 mod table;
 

@@ -20,7 +20,9 @@ const TAIL: usize = 60;
 /// Memory of the machine, in MiB.
 const MEMORY: &str = "2048";
 /// Other crates' tests that are run in machines as well: `/host/PACKAGE-NAME` there.
-const GUEST_TESTS: [(&str, &str); 6] = [
+const GUEST_TESTS: [(&str, &str); 8] = [
+    ("warren-container-rootfs", "quota"),
+    ("warren-container-rootfs", "rungs"),
     ("warren-sys-cgroup", "controllers"),
     ("warren-sys-cgroup", "groups"),
     ("warren-sys-cgroup", "identity"),

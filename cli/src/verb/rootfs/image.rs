@@ -81,7 +81,8 @@ impl Report for Created {
 fn quota_text(quota: Quota) -> String {
     match quota {
         Quota::None => "none".to_owned(),
-        Quota::Tmpfs { bytes } => format!("{bytes} bytes, kept by the kernel"),
+        Quota::Tmpfs { bytes } => format!("{bytes} bytes, kept by the size of the tmpfs"),
+        Quota::Project { bytes } => format!("{bytes} bytes, kept by a project quota"),
         Quota::Accounting { bytes } => format!("{bytes} bytes, counted only"),
     }
 }

@@ -77,6 +77,12 @@ impl Report for Probe {
         facts.row(["Taken".to_owned(), rung_name(&report.chosen)]);
         facts.row(["Option userxattr".to_owned(), yes(report.userxattr)]);
         facts.row(["Option redirect_dir".to_owned(), yes(report.redirect_dir)]);
+        let (limits, how) = outcome(&report.limits);
+        let limits = match limits.as_str() {
+            "works" => how,
+            _ => format!("counted, not kept by the kernel\n{how}"),
+        };
+        facts.row(["Disk limits".to_owned(), limits]);
         facts.row([
             "Mapped owners".to_owned(),
             [mapped, why].join("\n").trim().to_owned(),

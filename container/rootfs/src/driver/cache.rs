@@ -18,6 +18,8 @@ struct Circumstances {
     user_namespace: u64,
     alternatives: Vec<PathBuf>,
     path: Option<String>,
+    /// What the file system does with project quotas, which a remount may change.
+    quota: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -53,7 +55,8 @@ pub(crate) fn cached_probe(
             report
         }
     };
-    if let Some(rung) = rung {
+    if let Some(rung) = rung.filter(|rung| **rung != report.chosen) {
+        report.limits = super::probe::probe_limits(&root.join("tmp"), &report, rung)?;
         report.chosen = rung.clone();
     }
     Ok(report)
@@ -79,5 +82,10 @@ fn circumstances(root: &Path, alternatives: &[PathBuf]) -> Result<Circumstances,
         user_namespace: user,
         alternatives: alternatives.to_vec(),
         path: std::env::var("PATH").ok(),
+        quota: [root]
+            .into_iter()
+            .chain(alternatives.iter().map(PathBuf::as_path))
+            .map(|place| format!("{:?};", super::quota_state(place)))
+            .collect(),
     })
 }

@@ -41,6 +41,14 @@ pub enum Step {
     Copy,
     /// Unmounting.
     Unmount,
+    /// Asking the file system for project quotas.
+    Quota,
+    /// Making directories part of a project.
+    Project,
+    /// Setting a limit.
+    Limit,
+    /// Writing more than the limit.
+    Exceed,
 }
 
 impl fmt::Display for Step {
@@ -62,6 +70,10 @@ impl fmt::Display for Step {
             Step::Reflink => "sharing blocks between files",
             Step::Copy => "copying the layers",
             Step::Unmount => "unmounting",
+            Step::Quota => "asking for project quotas",
+            Step::Project => "giving directories a project id",
+            Step::Limit => "setting a limit",
+            Step::Exceed => "writing more than the limit",
         })
     }
 }

@@ -29,54 +29,100 @@ pub fn probe(root: &Path, alternatives: &[PathBuf], all: bool) -> Result<Report,
     let directory = fs::File::open(root).map_err(|error| errno(&error))?;
     let stat = rustix::fs::fstatfs(&directory)?;
     let markers = Markers::probe(directory.as_fd())?;
-    let mut probe = Probe {
-        work: work.path(),
-        markers,
-        userxattr: markers.xattrs == Some(XattrNamespace::User),
-        redirect_dir: false,
-        mapped_ids: Outcome::NotTried,
-    };
-    let mut ladder = vec![Rung::Overlay];
-    ladder.extend(alternatives.iter().cloned().map(Rung::OverlayElsewhere));
-    let rest = [
-        Rung::OverlayTmpfs,
-        Rung::FuseOverlay,
-        Rung::Reflink,
-        Rung::Copy,
-    ];
-    ladder.extend(rest);
-    let mut rungs: Vec<Tried> = Vec::new();
-    for rung in ladder {
-        let has_one = rungs.iter().any(|tried| tried.outcome.works());
-        let outcome = match has_one && !all {
-            true => Outcome::NotTried,
-            false => probe.rung(&rung, !has_one).into(),
+    let mut probe = Probe::new(work.path(), markers);
+    let mut rungs = probe.ladder(alternatives, all);
+    if probe.is_blind(&rungs) {
+        // Before Linux 6.7 overlayfs does not know the form of marks that an overlay can hold, as the
+        // root of a container is one. Layers are merged then.
+        probe.markers = Markers {
+            xattrs: None,
+            devices: false,
         };
-        rungs.push(Tried { rung, outcome });
+        rungs = probe.ladder(alternatives, all);
     }
     let chosen = rungs.iter().find(|tried| tried.outcome.works());
     // A copy is the last resort; if even that fails, making an image will say why.
     let chosen = chosen.map_or(Rung::Copy, |tried| tried.rung.clone());
     Ok(Report {
         filesystem: name_of(stat.f_type),
-        markers,
+        markers: probe.markers,
         userxattr: probe.userxattr,
         redirect_dir: probe.redirect_dir,
+        limits: probe.limits(&chosen).into(),
         mapped_ids: probe.mapped_ids,
         rungs,
         chosen,
     })
 }
 
-struct Probe<'a> {
-    work: &'a Path,
+pub(super) struct Probe<'a> {
+    pub(super) work: &'a Path,
     markers: Markers,
     userxattr: bool,
-    redirect_dir: bool,
+    pub(super) redirect_dir: bool,
     mapped_ids: Outcome,
 }
 
-impl Probe<'_> {
+/// Whether the kernel keeps limits on another rung than the one that was found.
+pub(super) fn probe_limits(root: &Path, report: &Report, rung: &Rung) -> Result<Outcome, Errno> {
+    let work = Work::new(root).map_err(|error| errno(&error))?;
+    let probe = Probe {
+        redirect_dir: report.redirect_dir,
+        userxattr: report.userxattr,
+        ..Probe::new(work.path(), report.markers)
+    };
+    Ok(probe.limits(rung).into())
+}
+
+impl<'a> Probe<'a> {
+    fn new(work: &'a Path, markers: Markers) -> Self {
+        Self {
+            work,
+            markers,
+            userxattr: markers.xattrs == Some(XattrNamespace::User),
+            redirect_dir: false,
+            mapped_ids: Outcome::NotTried,
+        }
+    }
+
+    /// Tries one after the other; with `all`, also those below the first that works.
+    fn ladder(&mut self, alternatives: &[PathBuf], all: bool) -> Vec<Tried> {
+        let mut ladder = vec![Rung::Overlay];
+        ladder.extend(alternatives.iter().cloned().map(Rung::OverlayElsewhere));
+        let rest = [
+            Rung::OverlayTmpfs,
+            Rung::FuseOverlay,
+            Rung::Reflink,
+            Rung::Copy,
+        ];
+        ladder.extend(rest);
+        let mut rungs: Vec<Tried> = Vec::new();
+        for rung in ladder {
+            let has_one = rungs.iter().any(|tried| tried.outcome.works());
+            let outcome = match has_one && !all {
+                true => Outcome::NotTried,
+                false => self.rung(&rung, !has_one).into(),
+            };
+            rungs.push(Tried { rung, outcome });
+        }
+        rungs
+    }
+
+    /// Whether layers could be seen through, but for marks that nothing heeds.
+    fn is_blind(&self, rungs: &[Tried]) -> bool {
+        let unheeded = |tried: &Tried| {
+            matches!(
+                tried.outcome,
+                Outcome::Fails {
+                    step: Step::Hidden,
+                    ..
+                }
+            )
+        };
+        let layered = |tried: &Tried| tried.rung.is_layered() && tried.outcome.works();
+        self.markers.is_complete() && rungs.iter().any(unheeded) && !rungs.iter().any(layered)
+    }
+
     /// `is_highest`: what else is worth knowing is found out on this one.
     fn rung(&mut self, rung: &Rung, is_highest: bool) -> Result<Vec<String>, Error> {
         let scratch = Work::new(self.work).map_err(Error::io(Step::Prepare))?;
@@ -110,7 +156,12 @@ impl Probe<'_> {
         outcome.and_then(|inner| inner)
     }
 
-    fn prepare(&self, rung: &Rung, at: &Path, upper_in: &Path) -> Result<Overlay, Error> {
+    pub(super) fn prepare(
+        &self,
+        rung: &Rung,
+        at: &Path,
+        upper_in: &Path,
+    ) -> Result<Overlay, Error> {
         let make = |path: PathBuf| {
             let made = fs::create_dir(&path).map_err(Error::io(Step::Prepare));
             made.map(|()| path)
@@ -224,7 +275,7 @@ fn mapped(overlay: &Overlay, root: &Path) -> Result<Vec<String>, Error> {
 }
 
 /// Runs on a thread whose mounts nobody else sees.
-fn in_private_mounts<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Error> {
+pub(super) fn in_private_mounts<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Error> {
     let inside = namespaces::in_new(&[Kind::Mount], || {
         let flags = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         mount_change("/", flags)

@@ -97,6 +97,8 @@ pub struct Report {
     pub redirect_dir: bool,
     /// Whether layers can show other owners (idmapped mounts under the chosen rung).
     pub mapped_ids: Outcome,
+    /// Whether the kernel keeps limits on what is written, on the chosen rung.
+    pub limits: Outcome,
     /// The ladder, highest rung first.
     pub rungs: Vec<Tried>,
     /// The rung that is taken.

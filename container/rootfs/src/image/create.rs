@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::merge::shift_owners;
+use super::project::give_project;
 use super::state::Kept;
 use super::{Ids, Image, Quota, checked_id};
 use crate::driver::{self, Overlay, Rung, Step, mount_fuse, mount_overlay, mount_tmpfs};
@@ -69,10 +70,15 @@ impl Store {
             return Err(Error::AlreadyExists { id: id.to_owned() });
         }
         self.destroy_locked(id)?;
-        let kept = self.plan(&request)?;
-        self.place(id, &kept)?;
-        let made = assemble(&kept).and_then(|made| self.mark_ready(id).map(|()| made));
-        let made = match made {
+        let make = || {
+            let kept = self.plan(&request)?;
+            self.place(id, &kept)?;
+            let made = assemble(&kept)?;
+            self.limit(id, &kept)?;
+            self.mark_ready(id)?;
+            Ok((kept, made))
+        };
+        let (kept, made) = match make() {
             Ok(made) => made,
             Err(error) => {
                 // The first failure is the one to tell; what is left, opening the store removes.
@@ -153,13 +159,16 @@ impl Store {
         for lease in request.layers {
             base_bytes = base_bytes.saturating_add(lease.info()?.bytes);
         }
+        let project = self.claim_project(request.id, &rung)?;
         Ok(Kept {
             layers: request.layers.iter().map(Lease::layer).collect(),
-            quota: match (request.quota, &rung) {
-                (None, _) => Quota::None,
-                (Some(bytes), Rung::OverlayTmpfs) => Quota::Tmpfs { bytes },
-                (Some(bytes), _) => Quota::Accounting { bytes },
+            quota: match (request.quota, &rung, project) {
+                (None, _, _) => Quota::None,
+                (Some(bytes), Rung::OverlayTmpfs, _) => Quota::Tmpfs { bytes },
+                (Some(bytes), _, Some(_)) => Quota::Project { bytes },
+                (Some(bytes), _, None) => Quota::Accounting { bytes },
             },
+            project,
             rung,
             base_bytes,
             is_mapped: request.ids.is_some(),
@@ -206,6 +215,7 @@ impl Store {
                     .with("a copied root file system keeps the owners of its layers");
                 return Err(failed(source));
             }
+            give_project(kept, &rootfs)?;
             self.merge(id, kept, layers, &rootfs)?;
             return match shifted {
                 Some(ids) => shift_owners(&rootfs, ids).map_err(failed),
@@ -283,6 +293,10 @@ impl Store {
             crate::store::work::remove(&overlay.work).map_err(io("remove", &overlay.work))?;
         }
         make(&overlay.work, 0o700)?;
+        // Overlayfs makes files in one and moves them to the other.
+        for directory in [&overlay.upper, &overlay.work] {
+            give_project(kept, directory)?;
+        }
         Ok(overlay)
     }
 

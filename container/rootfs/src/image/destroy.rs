@@ -75,13 +75,24 @@ impl Store {
         }
         let path = self.images().join(id).join("image.json");
         let bytes = std::fs::read(&path).map_err(io("read", &path))?;
-        serde_json::from_slice(&bytes).map_err(|source| Error::Damaged {
+        let kept = serde_json::from_slice::<Kept>(&bytes).map_err(|source| Error::Damaged {
             path,
             source: source.into(),
-        })
+        })?;
+        match kept.project {
+            Some(project) if !self.has_project(project)? => Ok(kept.without_project()),
+            _ => Ok(kept),
+        }
     }
 
     pub(super) fn destroy_locked(&self, id: &str) -> Result<bool, Error> {
+        let was_there = self.remove_image(id)?;
+        // Last: as long as something of it is there, its project is nobody else's.
+        self.release_projects_of(id)?;
+        Ok(was_there)
+    }
+
+    fn remove_image(&self, id: &str) -> Result<bool, Error> {
         let directory = self.images().join(id);
         let failed = self.driver_error(id);
         // From here on it is half gone, and opening the store finishes it.

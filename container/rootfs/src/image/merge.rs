@@ -34,7 +34,7 @@ impl Store {
     }
 
     /// One directory with the content of these layers, made once for all images of them with these
-    /// owners. Kept beside the topmost layer, so that it goes with that.
+    /// owners. Kept with the topmost layer, so that it goes with that.
     pub(super) fn merged(&self, layers: &[Lease], ids: Option<&Ids>) -> Result<PathBuf, Error> {
         let mut chain: String = layers.iter().map(|lease| lease.layer().hex()).collect();
         if let Some(ids) = ids {
@@ -45,7 +45,7 @@ impl Store {
             crate::layer::Digest::of(chain.as_bytes()).hex()
         );
         let top = layers.last().ok_or(Error::NoLayers)?;
-        let target = self.layer_path(&top.layer()).join(&name);
+        let target = top.own().join(&name);
         let path = self.lock_path("merged", &name);
         let _lock = Lock::wait(&path, Hold::Exclusive).map_err(io("lock", &path))?;
         if target.exists() {
@@ -64,6 +64,7 @@ impl Store {
         }
         let directory = fs::File::open(&made).map_err(io("open", &made))?;
         rustix::fs::syncfs(&directory).map_err(io("sync", &made))?;
+        fs::create_dir_all(top.own()).map_err(io("make", top.own()))?;
         fs::rename(&made, &target).map_err(io("put into place", &target))?;
         Ok(target)
     }

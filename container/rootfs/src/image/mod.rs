@@ -2,18 +2,20 @@
 //!
 //! ```text
 //! images/ID/
-//!   image.json     its layers, rung and quota
+//!   image.json     its layers, rung, quota and project id
 //!   rootfs/        the root file system
 //!   upper/ work/   what was written to it (rungs overlay and fuse-overlayfs)
 //!   scratch/       a tmpfs that holds upper/ and work/ (rung overlay tmpfs)
 //!   lower/N        a layer with mapped owners, only while mounting
 //!   ready          made last
 //! ELSEWHERE/warren-rootfs-STORE/ID/   upper/ and work/ on another file system
+//! projects/START/N ─► images/ID or ELSEWHERE/.../ID: the project id N is that image's, see `project`
 //! ```
 //!
 //! ```text
-//! create   lock ─► images/ID with image.json (renamed into place) ─► mounts ─► ready ─► answer
-//! destroy  lock ─► no ready ─► unmount ─► rename into trash ─► remove
+//! create   lock ─► project id ─► images/ID with image.json (renamed into place) ─► mounts ─► limit
+//!          ─► ready ─► answer
+//! destroy  lock ─► no ready ─► unmount ─► rename into trash ─► remove ─► no limit ─► no project id
 //! ```
 //!
 //! From `image.json` on the layers are in use. What has no `ready` and no lock was left by a crash
@@ -24,6 +26,7 @@ mod create;
 mod destroy;
 mod ids;
 mod merge;
+mod project;
 mod state;
 mod stats;
 

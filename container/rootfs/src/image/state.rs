@@ -18,6 +18,11 @@ pub enum Quota {
         /// Bytes.
         bytes: u64,
     },
+    /// The file system refuses more than that, by a project quota: `EDQUOT` (ext4) or `ENOSPC` (XFS).
+    Project {
+        /// Bytes, beside the directories themselves and, in a copy, what was copied.
+        bytes: u64,
+    },
     /// Nothing stops a writer: the store only counts, the caller compares and acts.
     Accounting {
         /// Bytes.
@@ -30,7 +35,9 @@ impl Quota {
     pub fn bytes(self) -> Option<u64> {
         match self {
             Quota::None => None,
-            Quota::Tmpfs { bytes } | Quota::Accounting { bytes } => Some(bytes),
+            Quota::Tmpfs { bytes } | Quota::Project { bytes } | Quota::Accounting { bytes } => {
+                Some(bytes)
+            }
         }
     }
 }
@@ -41,6 +48,9 @@ pub(super) struct Kept {
     pub layers: Vec<Digest>,
     pub rung: Rung,
     pub quota: Quota,
+    /// What is written to it counts as this project, where the file system has project quotas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<u32>,
     /// Bytes of data in the layers.
     pub base_bytes: u64,
     /// Whether the owners in its layers are mapped, which mounting it again needs to know.
@@ -48,6 +58,17 @@ pub(super) struct Kept {
     /// Whose it is.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub owner: String,
+}
+
+impl Kept {
+    /// As it is when the project is another store's, of which this one is a copy.
+    pub(super) fn without_project(mut self) -> Self {
+        self.project = None;
+        if let Quota::Project { bytes } = self.quota {
+            self.quota = Quota::Accounting { bytes };
+        }
+        self
+    }
 }
 
 /// A root file system.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
+use super::project::taken;
 use super::{Quota, checked_id};
 use crate::driver::Rung;
 use crate::store::{Error, Store, io};
@@ -21,7 +22,8 @@ pub struct Stats {
 }
 
 impl Store {
-    /// Counts what an image takes. The time depends on the number of files written to it.
+    /// Counts what an image takes: the file system knows, where it has project quotas; else the time
+    /// depends on the number of files written to it.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Io`].
@@ -35,7 +37,11 @@ impl Store {
             Rung::Reflink | Rung::Copy => directory.join("rootfs"),
         };
         let opened = File::open(&path).map_err(io("open", &path))?;
-        let exclusive = usage(opened.as_fd()).map_err(io("count", &path))?;
+        // Quotas may have been turned off since.
+        let exclusive = match kept.project.map(|project| taken(opened.as_fd(), project)) {
+            Some(Ok(bytes)) => bytes,
+            _ => usage(opened.as_fd()).map_err(io("count", &path))?,
+        };
         let base = match kept.rung.is_layered() {
             true => kept.base_bytes,
             false => 0,

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +9,8 @@ use super::{LayerName, Source};
 use crate::layer::Digest;
 use crate::store::SourceError;
 
-/// One layer from a file; it is known by path, size and time of last change, so that an unchanged
-/// file is never read twice.
+/// One layer from a file; it is known by device, inode, size and times of change, so that an unchanged
+/// file is never read twice, whatever path it is seen at: a container may see it at another one.
 #[derive(Debug)]
 pub struct LocalTar {
     path: PathBuf,
@@ -29,12 +28,13 @@ impl LocalTar {
         if !meta.is_file() {
             return Err(std::io::ErrorKind::IsADirectory.into());
         }
-        let mut name = path.as_os_str().as_bytes().to_vec();
-        let change = (meta.mtime(), meta.mtime_nsec(), meta.len(), meta.ino());
-        name.extend_from_slice(format!("\0{change:?}").as_bytes());
+        let file = (meta.dev(), meta.ino(), meta.len());
+        let changed = (meta.mtime(), meta.mtime_nsec());
+        let touched = (meta.ctime(), meta.ctime_nsec());
+        let name = format!("file {:?}", (file, changed, touched));
         Ok(Self {
             path,
-            layers: [LayerName::Source(Digest::of(&name))],
+            layers: [LayerName::Source(Digest::of(name.as_bytes()))],
         })
     }
 }

@@ -25,7 +25,12 @@ impl Store {
     pub fn collect(&self) -> Result<Collected, Error> {
         let mut collected = Collected::default();
         let used = self.used()?;
-        for layer in self.layers()? {
+        // What is made of others' layers goes as these would.
+        let mut all = self.layers()?;
+        all.extend(self.listed("merged")?);
+        all.sort();
+        all.dedup();
+        for layer in all {
             if used.contains(&layer) {
                 collected.used += 1;
                 continue;
@@ -48,6 +53,7 @@ impl Store {
                 continue;
             }
             self.discard(&self.layer_path(&layer))?;
+            self.discard(&self.root.join("merged").join(layer.hex()))?;
             lock.retire().map_err(io("remove", &path))?;
             making.retire().map_err(io("remove", &making_path))?;
             collected.removed.push(layer);
@@ -60,9 +66,17 @@ impl Store {
     /// # Errors
     /// [`Error::Io`].
     pub fn layers(&self) -> Result<Vec<Digest>, Error> {
-        let path = self.root.join("layers");
+        self.listed("layers")
+    }
+
+    fn listed(&self, name: &str) -> Result<Vec<Digest>, Error> {
+        let path = self.root.join(name);
         let mut layers = Vec::new();
-        for entry in std::fs::read_dir(&path).map_err(io("list", &path))? {
+        let entries = match std::fs::read_dir(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(layers),
+            entries => entries.map_err(io("list", &path))?,
+        };
+        for entry in entries {
             let name = entry.map_err(io("list", &path))?.file_name();
             layers.extend(name.to_str().and_then(|name| Digest::from_hex(name).ok()));
         }

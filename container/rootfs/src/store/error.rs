@@ -33,6 +33,30 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Another store, whose layers are to be used, is not where it is said to be.
+    #[error(
+        "cannot share the layers of {}: is the other store there, and seen from here?",
+        path.display()
+    )]
+    Shared {
+        /// The directory that was given.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Another store promised to keep a layer.
+    #[error(
+        "layer {layer} is pinned in {}, and not there: that store is damaged or half seen from here",
+        path.display()
+    )]
+    SharedGone {
+        /// The layer.
+        layer: Digest,
+        /// The other store.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The source of a layer.
     #[error("cannot open the source of layer {layer}")]
     Source {
@@ -74,10 +98,22 @@ pub enum Error {
     #[error("an image needs at least one layer")]
     NoLayers,
     /// A layer that should be there is not.
-    #[error("there is no layer {layer}")]
+    #[error("there is no layer {layer}, here or in a store that shares its layers")]
     NoLayer {
         /// Its id.
         layer: Digest,
+    },
+    /// The file system was to count or limit what is written to an image.
+    #[error("cannot {step} for {id:?}, on the file system of {}", path.display())]
+    Quota {
+        /// What was done, as a verb.
+        step: &'static str,
+        /// The image.
+        id: String,
+        /// A directory of that file system.
+        path: PathBuf,
+        /// Why not.
+        source: rustix::io::Errno,
     },
     /// The root file system could not be assembled.
     #[error("cannot make the root file system of {id:?}")]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::base::Base;
 use super::lock::{Hold, Lock};
+use super::shared::known_in;
 use super::work::Work;
 use super::{Error, Store, io, sync_directory, write_whole};
 use crate::layer::{Compression, Digest, Dropped, Expected, Hidden, Unpacked, unpack};
@@ -37,6 +38,8 @@ pub struct LayerInfo {
 pub struct Lease {
     layer: Digest,
     directory: PathBuf,
+    /// Where what is made of it goes.
+    own: PathBuf,
     _lock: Lock,
 }
 
@@ -49,6 +52,11 @@ impl Lease {
     /// Its content.
     pub fn diff(&self) -> PathBuf {
         self.directory.join("diff")
+    }
+
+    /// Where what this store makes of it goes; need not be there.
+    pub(crate) fn own(&self) -> &Path {
+        &self.own
     }
 
     /// What is known of it.
@@ -190,7 +198,7 @@ impl Store {
         }
         let (work, layer) = make()?;
         let making = self.making(&layer)?;
-        if !self.layer_path(&layer).exists() {
+        if !self.has(&layer) {
             self.commit(&work, &layer)?;
         }
         let lease = self.lease(layer)?;
@@ -209,15 +217,30 @@ impl Store {
         let directory = self.layer_path(&layer);
         // Asking for what is not there should not leave a lock's file.
         if !directory.exists() {
-            return Ok(None);
+            return self.lease_shared(layer);
         }
+        let lease = self.leased(layer, directory.clone(), directory.clone())?;
+        match directory.exists() {
+            true => Ok(Some(lease)),
+            false => self.lease_shared(layer),
+        }
+    }
+
+    /// A lease on a layer in that directory.
+    pub(super) fn leased(
+        &self,
+        layer: Digest,
+        directory: PathBuf,
+        own: PathBuf,
+    ) -> Result<Lease, Error> {
         let path = self.lock_path("layer", &layer.hex());
         let lock = Lock::wait(&path, Hold::Shared).map_err(io("lock", &path))?;
-        Ok(directory.exists().then_some(Lease {
+        Ok(Lease {
             layer,
             directory,
+            own,
             _lock: lock,
-        }))
+        })
     }
 
     pub(crate) fn source_path(&self, source: &Digest) -> PathBuf {
@@ -225,16 +248,14 @@ impl Store {
     }
 
     fn known_source(&self, source: &Digest) -> Result<Option<Lease>, Error> {
-        let path = self.source_path(source);
-        let digits = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            read => read.map_err(io("read", &path))?,
+        let here = match known_in(&self.source_path(source))? {
+            Some(layer) => self.lease(layer)?,
+            None => None,
         };
-        let damaged = |source: crate::layer::InvalidDigest| Error::Damaged {
-            path,
-            source: source.into(),
-        };
-        self.lease(Digest::from_hex(&digits).map_err(damaged)?)
+        match here {
+            Some(lease) => Ok(Some(lease)),
+            None => self.source_shared(source),
+        }
     }
 
     fn unpack_into_work<R: Read + Send>(

@@ -12,8 +12,10 @@
 //!     layer.json             its size and origin
 //!   sources/DIGITS           a local source's id ─► digits of its layer
 //!   pins/NAME                layers to be kept, one a line
+//!   merged/DIGITS/           what is made of a layer that is another store's, see `shared`
 //!   preloaded/DIGITS         what the name of a registry's image stands for, see `preloaded`
 //!   images/ID/               see the module `image`
+//!   projects/START/N         a project id that is an image's, see `image`
 //!   locks/                   store-marks, layer-, making-, source-DIGITS, image-ID: flock(2)
 //!   tmp/                     in the making; each locked by its maker
 //!   trash/                   in the unmaking
@@ -37,6 +39,7 @@ pub(crate) mod lock;
 mod pins;
 mod preloaded;
 mod remark;
+mod shared;
 mod usage;
 pub(crate) mod work;
 
@@ -70,6 +73,9 @@ pub struct Options {
     /// Directories on other file systems where writable layers may go if the store's own cannot
     /// hold them.
     pub alternatives: Vec<PathBuf>,
+    /// Other stores whose pinned layers are used where they are, see the module `shared`; of each
+    /// only `layers/`, `pins/` and `sources/` are read.
+    pub shared: Vec<PathBuf>,
     /// Use this rung of the ladder whatever the probe says.
     pub rung: Option<driver::Rung>,
     /// Bounds of every layer.
@@ -105,6 +111,7 @@ pub struct Store {
     pub(crate) volatile: bool,
     pub(crate) owner: String,
     swept: Swept,
+    shared: Vec<shared::Shared>,
 }
 
 impl Store {
@@ -112,7 +119,8 @@ impl Store {
     /// left.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Version`] for a directory that is something else, [`Error::Probe`].
+    /// [`Error::Io`], [`Error::Version`] for a directory that is something else, [`Error::Probe`],
+    /// [`Error::Shared`].
     pub fn open(root: &Path, options: &Options) -> Result<Self, Error> {
         DirBuilder::new()
             .recursive(true)
@@ -120,6 +128,11 @@ impl Store {
             .create(root)
             .map_err(io("make", root))?;
         let root = root.canonicalize().map_err(io("find", root))?;
+        let shared = options
+            .shared
+            .iter()
+            .map(|other| shared::Shared::open(other));
+        let shared = shared.collect::<Result<Vec<_>, _>>()?;
         let id = Self::initialise(&root)?;
         let report = driver::cached_probe(&root, &options.alternatives, options.rung.as_ref())
             .map_err(Error::Probe)?;
@@ -131,6 +144,7 @@ impl Store {
             volatile: options.volatile,
             owner: options.owner.clone(),
             swept: Swept::default(),
+            shared,
         };
         store.swept = store.sweep()?;
         store.remark()?;
@@ -209,6 +223,7 @@ impl Store {
             }
             trash += 1;
         }
+        self.sweep_projects()?;
         Ok(Swept {
             unfinished,
             trash,
@@ -249,10 +264,11 @@ impl Store {
 
 /// A directory that holds things of others does not become a store: sweeping it would be no service.
 fn refuse_foreign(root: &Path) -> Result<(), Error> {
-    const OWN: [&str; 10] = [
+    const OWN: [&str; 11] = [
         "layers",
         "sources",
         "pins",
+        "merged",
         "preloaded",
         "tmp",
         "trash",

@@ -1,6 +1,7 @@
 //! Layers that are kept without an image, such as preloaded ones.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::{Error, Lease, Store, io, write_whole};
 use crate::layer::Digest;
@@ -31,16 +32,20 @@ impl Store {
 
     /// All layers that pins name. What is no digest is left alone: it can be no layer.
     pub(super) fn pinned(&self) -> Result<HashSet<Digest>, Error> {
-        let pins = self.root.join("pins");
-        let mut all = HashSet::new();
-        for entry in std::fs::read_dir(&pins).map_err(io("list", &pins))? {
-            let path = entry.map_err(io("list", &pins))?.path();
-            let text = match std::fs::read_to_string(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                text => text.map_err(io("read", &path))?,
-            };
-            all.extend(text.lines().filter_map(|line| Digest::from_hex(line).ok()));
-        }
-        Ok(all)
+        pinned_in(&self.root.join("pins"))
     }
+}
+
+/// The same of any store, by its directory of pins.
+pub(super) fn pinned_in(pins: &Path) -> Result<HashSet<Digest>, Error> {
+    let mut all = HashSet::new();
+    for entry in std::fs::read_dir(pins).map_err(io("list", pins))? {
+        let path = entry.map_err(io("list", pins))?.path();
+        let text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            text => text.map_err(io("read", &path))?,
+        };
+        all.extend(text.lines().filter_map(|line| Digest::from_hex(line).ok()));
+    }
+    Ok(all)
 }

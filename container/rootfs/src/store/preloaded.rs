@@ -68,7 +68,7 @@ impl Store {
             path: path.clone(),
             source: source.into(),
         })?;
-        let is_here = |layer: &PreloadedLayer| self.layer_path(&layer.diff_id).exists();
+        let is_here = |layer: &PreloadedLayer| self.has(&layer.diff_id);
         let is_it = image.name == name && image.platform == platform;
         Ok(Some(image).filter(|image| is_it && image.layers.iter().all(is_here)))
     }

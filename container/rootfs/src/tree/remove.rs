@@ -1,6 +1,10 @@
 //! Removing a tree, never following a symbolic link nor entering a mount.
 
+use std::ffi::OsStr;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, renameat, unlinkat};
 use rustix::io::Errno;
@@ -39,6 +43,21 @@ pub(crate) fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
             Err(Errno::NOTEMPTY) if moved => {}
             Err(errno) => return Err(errno),
         }
+    }
+}
+
+/// Removes `name` in `parent` with all below it, never following a symbolic link nor entering a mount.
+/// Nothing there is success.
+///
+/// # Errors
+/// Those of the kernel. [`io::ErrorKind::CrossesDevices`]: something is mounted there; what is not
+/// below that may be gone.
+pub fn remove_all(parent: &Path, name: &OsStr) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    match rustix::fs::open(parent, flags, Mode::empty()) {
+        Ok(parent) => Ok(remove(parent.as_fd(), name.as_bytes())?),
+        Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno.into()),
     }
 }
 

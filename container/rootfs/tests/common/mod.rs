@@ -1,5 +1,8 @@
-//! Archives built byte by byte, and mount namespaces for tests.
+//! Archives built byte by byte, stores and file systems made for tests, and mount namespaces.
 #![expect(dead_code, reason = "each test program uses some of it")]
+
+pub mod disk;
+pub mod life;
 
 use std::path::Path;
 

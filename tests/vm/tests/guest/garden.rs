@@ -63,8 +63,12 @@ fn nothing_is_left() {
 }
 
 #[test]
-fn levels_with_groups_of_their_own() {
-    pass(NESTED, &["levels::four_levels_with_groups_of_their_own"], 1);
+fn levels_with_groups_of_their_own_that_pull_from_a_registry() {
+    pass(
+        NESTED,
+        &["levels::four_levels_that_pull_from_a_registry"],
+        1,
+    );
 }
 
 #[test]

@@ -3,12 +3,14 @@
 
 mod apparmor;
 mod crates;
+mod disk_limits;
 mod doctor;
 mod driver;
 mod environment;
 mod firewall;
 mod garden;
 mod machine;
+mod rungs;
 mod scene;
 mod systemd;
 mod turn;

@@ -76,6 +76,7 @@ pub const ALL: &[Check] = &[
     check("container-ids", "the ids of unprivileged containers can be mapped", container_namespaces::ids_of_unprivileged),
     check("container-mounts", "containers can mount proc, sysfs, devpts and the like", container_namespaces::mounts),
     check("container-rootfs", "how root filesystems are made in the store", rootfs::ladder),
+    check("disk-limits", "disk limits of containers are kept by the kernel", rootfs::limits),
     check("container-seccomp", "the system call filter of unprivileged containers loads", container_confinement::seccomp),
     check("container-capabilities", "what root of a privileged container can do", container_confinement::privileged),
     check("container-links", "bridges and veth pairs can be made", container_network::links),
