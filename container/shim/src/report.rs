@@ -27,6 +27,9 @@ pub(crate) enum Report {
     Created {
         /// Init's pid in the shim's pid namespace.
         init: i32,
+        /// What could not be done as it was asked for.
+        #[serde(default)]
+        remarks: Vec<String>,
     },
     /// It could not be made.
     Failed(Failure),
@@ -95,13 +98,13 @@ mod tests {
     fn a_report_comes_with_its_descriptor() {
         let (one, other) = UnixDatagram::pair().unwrap();
         let null = std::fs::File::open("/dev/null").unwrap();
-        send(
-            one.as_fd(),
-            &Report::Created { init: 7 },
-            Some(null.as_fd()),
-        );
+        let created = Report::Created {
+            init: 7,
+            remarks: vec!["swap is not limited".to_owned()],
+        };
+        send(one.as_fd(), &created, Some(null.as_fd()));
         let (report, descriptor) = receive(&other, Duration::from_secs(9)).unwrap().unwrap();
-        assert_eq!(report, Report::Created { init: 7 });
+        assert_eq!(report, created);
         assert!(descriptor.is_some());
         assert_eq!(
             receive(&other, Duration::ZERO).unwrap_err(),

@@ -9,7 +9,7 @@ use crate::spec::ProcessSpec;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case")]
 pub enum Request {
-    /// Execute the init program. `Ok` is empty.
+    /// Execute the init program. `Ok` is a list of what could not be done as it was asked for.
     Start,
     /// Execute a program; `Ok` is a [`Started`], then a session.
     Run {

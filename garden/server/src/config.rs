@@ -1,11 +1,12 @@
 //! What a server is told.
 
-use std::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use warren_container_network::address::{AddressRange, Subnet};
+use warren_container_network::address::{AddressRange, Ipv6Prefix, Subnet};
 use warren_container_network::port::PortRange;
 use warren_container_network::settings::{BadTag, Tag};
 use warren_sys_devicefilter::DeviceRule;
@@ -16,6 +17,9 @@ use crate::gardener::image::{LocalOnly, Sources};
 use crate::http::listen::Bind;
 use crate::log::Log;
 use crate::without_effect::{self, WithoutEffect};
+
+#[cfg(test)]
+mod tests;
 
 /// Mode of a unix socket, as the stock server's.
 pub const SOCKET_MODE: u32 = 0o777;
@@ -40,6 +44,9 @@ pub struct Config {
     /// Directories on other file systems where writable layers may go if the store's cannot hold
     /// them.
     pub store_alternatives: Vec<PathBuf>,
+    /// Other stores whose pinned layers are used where they are, instead of unpacking them again; of
+    /// each only `layers/`, `pins/` and `sources/` need be there, read-only.
+    pub shared_layers: Vec<PathBuf>,
     /// The executable that is run as `PROGRAM shim DIR`.
     pub program: PathBuf,
     /// The executable that is pid 1 in containers.
@@ -91,6 +98,8 @@ pub struct Config {
     pub io_weight: Option<u16>,
     /// The AppArmor profile of unprivileged containers.
     pub apparmor: Option<String>,
+    /// Kernel parameters of containers in place of the host's, by name.
+    pub sysctls: BTreeMap<String, String>,
 }
 
 /// Settings that make no server.
@@ -99,6 +108,11 @@ pub enum ConfigError {
     /// The tag.
     #[error("tag")]
     Tag(#[from] BadTag),
+    /// The network of IPv6 addresses.
+    #[error(
+        "network-ipv6 {0:?} is no IPv6 network of 96 bits for machines, such as fd00:77:1::/96"
+    )]
+    Ipv6(String),
     /// The pool is not a network of IPv4 with room.
     #[error("network-pool {0} is not an IPv4 network of 1 to 30 bits")]
     Pool(String),
@@ -194,6 +208,7 @@ impl Config {
             store: PathBuf::from("/var/lib/warren").join(&name).join("store"),
             group: name,
             store_alternatives: Vec::new(),
+            shared_layers: Vec::new(),
             init: settings
                 .text("init-bin")
                 .map_or_else(|| program.clone(), PathBuf::from),
@@ -232,9 +247,34 @@ impl Config {
             cpu_quota_per_share: settings.number("cpu-quota-per-share").unwrap_or(0),
             io_weight,
             apparmor: settings.text("apparmor").filter(|text| !text.is_empty()),
+            sysctls: sysctls(settings),
             tag,
             depot,
         })
+    }
+
+    /// Gives containers an IPv6 address beside the other, out of a network of 96 bits: their IPv4
+    /// address is its last 32 bits.
+    ///
+    /// # Errors
+    /// [`ConfigError::Ipv6`].
+    pub fn set_ipv6(&mut self, network: &str) -> Result<(), ConfigError> {
+        let bad = || ConfigError::Ipv6(network.to_owned());
+        let (address, "96") = network.split_once('/').ok_or_else(bad)? else {
+            return Err(bad());
+        };
+        let address: Ipv6Addr = address.parse().map_err(|_| bad())?;
+        let prefix = Ipv6Prefix::new(address);
+        let first = prefix.address(Ipv4Addr::UNSPECIFIED);
+        // Unspecified, loopback and IPv4 in another dress are below ::/32.
+        let is_special = first.segments()[..2] == [0, 0]
+            || first.is_multicast()
+            || first.is_unicast_link_local();
+        if first != address || is_special {
+            return Err(bad());
+        }
+        self.network.ipv6 = Some(prefix);
+        Ok(())
     }
 
     /// Microseconds of CPU time in each tenth of a second that so many shares may use at most.
@@ -250,6 +290,22 @@ impl Config {
 const LEAST_QUOTA: u64 = 1000;
 /// Nor more: `max_cfs_runtime` is 2^44 nanoseconds.
 const MOST_QUOTA: u64 = (1 << 44) / 1000;
+
+/// The stock server's flags for kernel parameters; 0 is as good as none.
+fn sysctls(settings: &Settings) -> BTreeMap<String, String> {
+    let flags = [
+        ("tcp-keepalive-time", "net.ipv4.tcp_keepalive_time"),
+        ("tcp-keepalive-interval", "net.ipv4.tcp_keepalive_intvl"),
+        ("tcp-keepalive-probes", "net.ipv4.tcp_keepalive_probes"),
+        ("tcp-retries1", "net.ipv4.tcp_retries1"),
+        ("tcp-retries2", "net.ipv4.tcp_retries2"),
+    ];
+    let given = flags.into_iter().filter_map(|(flag, name)| {
+        let value = settings.number(flag).filter(|value| *value > 0)?;
+        Some((name.to_owned(), value.to_string()))
+    });
+    given.collect()
+}
 
 /// A path as it is, a name by its place in `PATH`.
 fn runtime(text: String) -> Result<PathBuf, ConfigError> {
@@ -308,107 +364,4 @@ fn range(network: &Cidr) -> Result<AddressRange, ConfigError> {
         }
     };
     AddressRange::new(network.network, last).map_err(|_| ConfigError::Deny(network.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(flags: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let mut settings = Settings::default();
-        for (name, value) in flags {
-            settings.set(name, value).unwrap();
-        }
-        Config::from_settings(&settings)
-    }
-
-    #[test]
-    fn defaults_are_the_stock_servers() {
-        let config = config(&[]).unwrap();
-        assert_eq!(
-            config.binds,
-            [Bind::Unix {
-                path: "/tmp/garden.sock".into(),
-                mode: 0o777
-            }]
-        );
-        assert_eq!(config.network.pool.to_string(), "10.254.0.0/22");
-        assert_eq!(config.network.ports.first, 61001);
-        assert_eq!((config.max_containers, config.default_grace_time), (0, 0));
-        assert!(config.debug.is_none() && config.without_effect.is_empty());
-    }
-
-    #[test]
-    fn flags_are_taken() {
-        let config = config(&[
-            ("bind-ip", "127.0.0.1"),
-            ("bind-port", "7777"),
-            ("debug-bind-ip", "127.0.0.1"),
-            ("tag", "x"),
-            ("depot", "/d"),
-            ("deny-network", "10.0.0.0/8"),
-            ("deny-network", "1.2.3.4/32"),
-            ("default-grace-time", "5m"),
-            ("device-cgroup-rule", "c 10:* rwm"),
-            ("apparmor", "profile"),
-            ("cpu-quota-per-share", "7"),
-            ("default-container-blockio-weight", "500"),
-        ])
-        .unwrap();
-        assert_eq!(config.debug.unwrap().port(), 17013);
-        assert_eq!(config.state, PathBuf::from("/d-state"));
-        assert_eq!(config.network.deny.len(), 2);
-        assert_eq!(config.network.deny[0].end().to_string(), "10.255.255.255");
-        assert_eq!(config.default_grace_time, 300_000_000_000);
-        assert_eq!(config.devices.len(), 1);
-        assert_eq!(config.apparmor.as_deref(), Some("profile"));
-        assert_eq!((config.io_weight, config.throttling), (Some(500), None));
-        assert_eq!(config.cpu_quota(0), None);
-        assert_eq!(config.cpu_quota(1), Some(1000));
-        assert_eq!(config.cpu_quota(1000), Some(7000));
-        assert_eq!(config.cpu_quota(u64::MAX), Some(17_592_186_044));
-        assert!(config.without_effect.is_empty());
-    }
-
-    #[test]
-    fn throttling_is_on_if_it_is_asked_for() {
-        let on = ("enable-cpu-throttling", "true");
-        let interval = |value| config(&[on, ("cpu-throttling-check-interval", value)]);
-        assert_eq!(
-            config(&[on]).unwrap().throttling,
-            Some(Duration::from_secs(15))
-        );
-        assert_eq!(
-            interval("3").unwrap().throttling,
-            Some(Duration::from_secs(3))
-        );
-        assert!(matches!(interval("0"), Err(ConfigError::Interval)));
-    }
-
-    #[test]
-    fn a_runtime_is_external_only_if_asked_for_by_our_own_name() {
-        assert_eq!(
-            config(&[("runtime-plugin", "/bin/runc")]).unwrap().runtime,
-            None
-        );
-        let given = config(&[("runtime", "/opt/runc")]).unwrap().runtime;
-        assert_eq!(given, Some(PathBuf::from("/opt/runc")));
-        let found = config(&[("runtime", "sh")]).unwrap().runtime.unwrap();
-        assert!(found.is_absolute() && found.ends_with("sh"));
-        let wrong = config(&[("runtime", "no-such-runtime")]);
-        assert!(matches!(wrong, Err(ConfigError::Runtime { .. })));
-    }
-
-    #[test]
-    fn what_makes_no_server_is_named() {
-        assert!(matches!(config(&[("tag", "xy")]), Err(ConfigError::Tag(_))));
-        let wrong = config(&[("device-cgroup-rule", "x")]);
-        assert!(matches!(wrong, Err(ConfigError::Device { .. })));
-        let wrong = config(&[("port-pool-start", "65000"), ("port-pool-size", "1000")]);
-        assert!(matches!(wrong, Err(ConfigError::Ports { .. })));
-        let wrong = config(&[("default-container-blockio-weight", "5")]);
-        assert!(matches!(wrong, Err(ConfigError::IoWeight(5))));
-        let wrong = config(&[("network-pool", "10.0.0.0/31")]);
-        assert!(matches!(wrong, Err(ConfigError::Pool(_))));
-    }
 }

@@ -9,7 +9,6 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::RwLock;
 use tokio::time::timeout;
-use warren_wire_garden::error::text;
 
 use crate::api::Api;
 use crate::config::Config;
@@ -179,17 +178,8 @@ async fn reap(gardener: Arc<Gardener>) {
         for handle in over {
             let gardener = Arc::clone(&gardener);
             let destroying = tokio::task::spawn_blocking(move || {
-                gardener
-                    .log()
-                    .info("grace time is over", &[("handle", &handle)]);
-                match gardener.destroy(&handle) {
-                    Err(error) if error.to_string() != text::BEING_DESTROYED => {
-                        let error = error.to_string();
-                        let values = [("handle", handle.as_str()), ("error", error.as_str())];
-                        gardener.log().error("container not destroyed", &values);
-                    }
-                    _ => {}
-                }
+                // A failure is in the log already.
+                let _removed = gardener.destroy_expired(&handle);
             });
             let _done = destroying.await;
         }

@@ -17,7 +17,6 @@ const fn without(flag: &'static str, because: &'static str) -> WithoutEffect {
 
 const IDS: &str = "root of unprivileged containers is always the greatest id there is";
 const NO_PLUGINS: &str = "images and networks are made by this program itself";
-const KERNEL: &str = "the kernel's settings for TCP are left as they are";
 
 /// All flags that somebody may count on and that change nothing.
 const WITHOUT_EFFECT: &[WithoutEffect] = &[
@@ -35,11 +34,6 @@ const WITHOUT_EFFECT: &[WithoutEffect] = &[
         "runtime-plugin",
         "every stock configuration has it; --runtime names another engine",
     ),
-    without("tcp-keepalive-interval", KERNEL),
-    without("tcp-keepalive-probes", KERNEL),
-    without("tcp-keepalive-time", KERNEL),
-    without("tcp-retries1", KERNEL),
-    without("tcp-retries2", KERNEL),
     without("uid-map-length", IDS),
     without("uid-map-start", IDS),
 ];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 use warren_garden_server::http::listen::{Bind, ListenError};
 use warren_garden_server::http::tls::Tls;
-use warren_garden_server::{Config, Driver, Error, Ready, SYSTEMD, serve};
+use warren_garden_server::{Config, ConfigError, Driver, Error, Ready, SYSTEMD, serve};
 use warren_lib_errchain::chain;
 use warren_wire_garden::config::Settings;
 use warren_wire_garden::config::ini::Ini;
@@ -37,6 +37,12 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     upper_dir: Vec<PathBuf>,
 
+    /// Layers of another store that are used where they are instead of unpacking them again: its
+    /// layers/, pins/ and sources/, which may be mounted read-only. Those count that are pinned there,
+    /// and they must stay pinned as long as this server has containers
+    #[arg(long, value_name = "DIR")]
+    shared_layers: Vec<PathBuf>,
+
     /// Where records are kept [default: beside the depot]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -55,6 +61,15 @@ pub struct Arguments {
     /// NAME.cert and NAME.key to show
     #[arg(long, value_name = "DIR", default_value = warren_registry::CERTIFICATES)]
     registry_certs: PathBuf,
+
+    /// Is asked for images before the registry that names without one mean; may be repeated
+    #[arg(long, value_name = "HOST[:PORT]")]
+    registry_mirror: Vec<String>,
+
+    /// Give containers an IPv6 address beside the other: in this network of 96 bits, which is theirs
+    /// alone, it ends with their IPv4 address. Without it they have none
+    #[arg(long, value_name = "NETWORK")]
+    network_ipv6: Option<String>,
 
     /// Speak TLS, with this certificate
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -107,13 +122,18 @@ impl Arguments {
                 }
             }
         }
-        let mut config = Config::from_settings(&settings).map_err(|error| {
+        let wrong = |error: ConfigError| {
             Failure::text(format!("cannot take the settings: {}", chain(&error)))
                 .code(exit::UNKNOWN)
-        })?;
+        };
+        let mut config = Config::from_settings(&settings).map_err(wrong)?;
+        if let Some(network) = &self.network_ipv6 {
+            config.set_ipv6(network).map_err(wrong)?;
+        }
         config.sources = Arc::new(Registries(warren_registry::Settings {
             default_registry: settings.text("docker-registry"),
             insecure: settings.texts("insecure-docker-registry"),
+            mirrors: self.registry_mirror,
             certificates: self.registry_certs,
             ..warren_registry::Settings::default()
         }));
@@ -133,6 +153,7 @@ impl Arguments {
             config.state = state;
         }
         config.store_alternatives = self.upper_dir;
+        config.shared_layers = self.shared_layers;
         if let Some((certificate, key)) = self.tls_certificate.zip(self.tls_key) {
             let wanted = Tls {
                 certificate,

@@ -65,7 +65,12 @@ pub fn build(spec: &ContainerSpec, host: &Host) -> Spec {
         linux: Linux {
             uid_mappings: mappings.clone(),
             gid_mappings: mappings,
-            sysctl: host.sysctls.clone(),
+            sysctl: host
+                .sysctls
+                .iter()
+                .chain(&spec.sysctls)
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
             resources: resources::of(spec, host),
             cgroups_path: spec.cgroup.name.clone(),
             namespaces: namespaces::list(spec),

@@ -2,8 +2,9 @@
 //! then the files that name and address the container.
 //!
 //! Options are those of runc's default where Garden says nothing. A bind keeps the flags of its
-//! source (`nodev`, `noexec`, ...), and says nothing about propagation: a bind of a shared mount in
-//! a privileged container stays its peer, so that what the host mounts below it later appears. A bind
+//! source (`nodev`, `noexec`, ...), and says nothing about propagation, unless it is to be private: a
+//! bind of a shared mount in a privileged container stays its peer, so that what the host mounts below
+//! it later appears. A bind
 //! shows one file system; only the host's groups come with all that is mounted below them, which on
 //! a hybrid host is every single hierarchy.
 
@@ -11,7 +12,7 @@ use std::path::Path;
 
 use super::{CGROUPS, binds_cgroups, is_same_path};
 use crate::oci::Mount;
-use crate::spec::{ContainerSpec, INIT_PATH};
+use crate::spec::{Bind, ContainerSpec, INIT_PATH};
 
 /// The mounts.
 #[must_use]
@@ -44,7 +45,7 @@ pub fn list(spec: &ContainerSpec) -> Vec<Mount> {
     }
     mounts.push(bind(&spec.init, Path::new(INIT_PATH), false));
     for each in &spec.binds {
-        mounts.push(bind(&each.source, &each.destination, each.writable));
+        mounts.push(wanted(each));
     }
     let files = [
         (&spec.hosts, "/etc/hosts"),
@@ -75,7 +76,16 @@ fn kernel(destination: &str, kind: &str, options: &[&str]) -> Mount {
     }
 }
 
-pub(super) fn bind(source: &Path, destination: &Path, writable: bool) -> Mount {
+/// A bind that the caller asks for.
+pub(super) fn wanted(wanted: &Bind) -> Mount {
+    let mut mount = bind(&wanted.source, &wanted.destination, wanted.writable);
+    if wanted.private {
+        mount.options.push("private".to_owned());
+    }
+    mount
+}
+
+fn bind(source: &Path, destination: &Path, writable: bool) -> Mount {
     let access = if writable { "rw" } else { "ro" };
     let depth = match is_same_path(destination, Path::new(CGROUPS)) {
         true => "rbind",

@@ -52,9 +52,7 @@ fn list(container: &Spec, own: &OwnRoot) -> Vec<Mount> {
     {
         list.push(mounts::cgroups(!container.linux.has_namespace("user")));
     }
-    for each in &own.binds {
-        list.push(mounts::bind(&each.source, &each.destination, each.writable));
-    }
+    list.extend(own.binds.iter().map(mounts::wanted));
     for file in FILES {
         // What a client has bound there comes before ours.
         let mut binds = container.mounts.iter().rev().filter(is_bind);
@@ -80,6 +78,7 @@ mod tests {
                 source: "/its/data".into(),
                 destination: "/data".into(),
                 writable: true,
+                private: false,
             }],
             limits: None,
             cgroup: "pea".to_owned(),

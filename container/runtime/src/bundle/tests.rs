@@ -44,6 +44,7 @@ fn bind(source: &str, destination: &str, writable: bool) -> Bind {
         source: source.into(),
         destination: destination.into(),
         writable,
+        private: false,
     }
 }
 
@@ -99,6 +100,10 @@ fn an_unprivileged_container() {
     let seccomp = bundle.linux.seccomp.unwrap();
     assert_eq!(seccomp.default_errno_ret, Some(1));
     assert_eq!(bundle.linux.sysctl["net.ipv4.tcp_retries2"], "15");
+    let mut configured = spec();
+    let wanted = ("net.ipv4.tcp_retries2".to_owned(), "8".to_owned());
+    configured.sysctls = [wanted.clone()].into();
+    assert_eq!(build(&configured, &host()).linux.sysctl, [wanted].into());
     assert_eq!(bundle.linux.cgroups_path, "handle");
 }
 

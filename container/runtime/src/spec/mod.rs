@@ -5,6 +5,7 @@
 
 mod process;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,10 @@ pub struct ContainerSpec {
     /// The AppArmor profile of an unprivileged container's programs, which must be loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apparmor: Option<String>,
+    /// Kernel parameters of its namespaces, by name, in place of those that it takes over from its
+    /// host ([`crate::host::SYSCTLS`]).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sysctls: BTreeMap<String, String>,
 }
 
 /// A file or directory of the host, seen in the container.
@@ -81,6 +86,10 @@ pub struct Bind {
     /// Whether the container may write.
     #[serde(default)]
     pub writable: bool,
+    /// Whether what is mounted below it on one side stays there. Else a bind of a shared mount in a
+    /// privileged container is its peer.
+    #[serde(default)]
+    pub private: bool,
 }
 
 /// What a container may use in all. `None` is no limit.
@@ -144,6 +153,7 @@ impl ContainerSpec {
             devices: Vec::new(),
             seccomp: true,
             apparmor: None,
+            sysctls: BTreeMap::new(),
             runtime: None,
         }
     }

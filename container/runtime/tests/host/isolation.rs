@@ -301,6 +301,7 @@ fn binds_are_read_only_or_not() {
             source,
             destination: format!("/in/{name}").into(),
             writable,
+            private: false,
         }
     };
     let file = world.directory.path().join("hosts");
@@ -332,6 +333,7 @@ fn a_bind_source_that_is_missing_is_named() {
             source: "/nonexistent/source".into(),
             destination: "/x".into(),
             writable: true,
+            private: false,
         }],
         ..world.spec("missing", false)
     };

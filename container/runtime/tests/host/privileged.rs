@@ -108,6 +108,7 @@ fn the_hosts_groups_are_bound_if_asked_for() {
             source: "/sys/fs/cgroup".into(),
             destination: "/sys/fs/cgroup".into(),
             writable: true,
+            private: false,
         }],
         ..world.spec("bound", true)
     };
@@ -187,6 +188,7 @@ fn with_shared_bind(work: impl FnOnce(&crate::world::Running, &std::path::Path))
             source: shared.clone(),
             destination: "/shared".into(),
             writable: true,
+            private: false,
         }],
         ..world.spec("shared", true)
     };
@@ -250,6 +252,7 @@ fn a_container_runs_inside_a_container() {
             source: root.clone(),
             destination: "/rootfs".into(),
             writable: true,
+            private: false,
         }],
         ..world.spec("outer", true)
     };

@@ -50,6 +50,8 @@ pub struct Created {
     pub pid: i32,
     /// Its network namespace.
     pub netns: File,
+    /// What could not be done as it was asked for, such as a limit that this kernel does not know.
+    pub remarks: Vec<String>,
 }
 
 impl Depot {
@@ -134,8 +136,8 @@ impl Depot {
             handle: spec.handle.clone(),
             message,
         };
-        let (init, netns) = match self.spawn(&directory)? {
-            Some((Report::Created { init }, Some(netns))) => (init, netns),
+        let (init, remarks, netns) = match self.spawn(&directory)? {
+            Some((Report::Created { init, remarks }, Some(netns))) => (init, remarks, netns),
             Some((Report::Created { .. }, None)) => {
                 return Err(failed("it has no network namespace of its own".into()));
             }
@@ -151,6 +153,7 @@ impl Depot {
         Ok(Created {
             pid: init,
             netns: File::from(netns),
+            remarks,
         })
     }
 

@@ -74,12 +74,12 @@ impl Depot {
         self.directory.join(crate::name::of(handle))
     }
 
-    /// Executes the init program.
+    /// Executes the init program; answers what could not be done as it was asked for.
     ///
     /// # Errors
     /// [`Error::ContainerNotFound`], [`Error::NotRunning`] if the container is dead,
     /// [`Error::Refused`] if the program cannot be executed or has been already.
-    pub fn start(&self, handle: &str) -> Result<(), Error> {
+    pub fn start(&self, handle: &str) -> Result<Vec<String>, Error> {
         self.ask(handle, "", &Request::Start)
     }
 

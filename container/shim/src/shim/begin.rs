@@ -24,6 +24,11 @@ use crate::report::{self, Report};
 use crate::spec::{ContainerSpec, Place};
 use crate::wire::Failure;
 
+/// How many remarks whoever started us is told, and how long each may be, in characters; all are in
+/// the log.
+const MOST_REMARKS: usize = 8;
+const LONGEST_REMARK: usize = 500;
+
 /// The verb `warren shim DIR`: makes the container that is described in `directory`, says so on
 /// standard output, and then keeps it, in a process that is nobody's child.
 ///
@@ -57,8 +62,9 @@ fn keep(directory: &Path) -> Result<(), Failure> {
     let (report, net, shim) = match made {
         Ok(shim) => {
             let init = shim.engine.init().as_raw_nonzero().get();
+            let remarks = few(shim.engine.remarks());
             (
-                Report::Created { init },
+                Report::Created { init, remarks },
                 shim.engine.net_namespace(),
                 Ok(shim),
             )
@@ -70,6 +76,12 @@ fn keep(directory: &Path) -> Result<(), Failure> {
     let mut shim = shim?;
     shim.serve()
         .map_err(|errno| other_text(format!("the shim's loop failed: {errno}")))
+}
+
+/// As many remarks as fit into a report for certain.
+fn few(remarks: &[String]) -> Vec<String> {
+    let short = |text: &String| text.chars().take(LONGEST_REMARK).collect();
+    remarks.iter().take(MOST_REMARKS).map(short).collect()
 }
 
 /// Leaves the session of whoever started us, and takes the line to them off standard output.

@@ -19,8 +19,8 @@ use crate::wire::{Failure, FailureKind};
 pub(crate) trait Engine {
     /// The first process.
     fn init(&self) -> Pid;
-    /// Has init execute its program.
-    fn start(&mut self) -> Result<(), Failure>;
+    /// Has init execute its program; answers what could not be done as it was asked for.
+    fn start(&mut self) -> Result<Vec<String>, Failure>;
     /// The container's network namespace.
     fn net_namespace(&self) -> Option<OwnedFd>;
     /// A terminal of the container's own: master and slave.
@@ -49,11 +49,12 @@ impl Engine for Container {
         self.init()
     }
 
-    fn start(&mut self) -> Result<(), Failure> {
+    fn start(&mut self) -> Result<Vec<String>, Failure> {
         let told = self.remarks().len();
         Container::start(self).map_err(|error| other(&error))?;
-        self.remarks().iter().skip(told).for_each(|text| log(text));
-        Ok(())
+        let new = self.remarks().get(told..).unwrap_or_default();
+        new.iter().for_each(|text| log(text));
+        Ok(new.to_vec())
     }
 
     fn net_namespace(&self) -> Option<OwnedFd> {

@@ -41,8 +41,8 @@ impl<E: Engine> Shim<E> {
         connection.role = Role::Leaving;
         match request {
             Request::Start => {
-                self.start()?;
-                connection.answer(&());
+                let remarks = self.start()?;
+                connection.answer(&remarks);
             }
             Request::Run { process } => self.run(key, connection, *process)?,
             Request::Attach { id } => self.attach(key, connection, id)?,
@@ -100,7 +100,7 @@ impl<E: Engine> Shim<E> {
         Ok(())
     }
 
-    fn start(&mut self) -> Result<(), Failure> {
+    fn start(&mut self) -> Result<Vec<String>, Failure> {
         self.refuse_if_dying()?;
         match self.phase {
             Phase::Created => {}
@@ -110,9 +110,9 @@ impl<E: Engine> Shim<E> {
             }
             Phase::Dead => return Err(not_running("its init has ended")),
         }
-        self.engine.start()?;
+        let remarks = self.engine.start()?;
         self.phase = Phase::Running;
-        Ok(())
+        Ok(remarks)
     }
 
     fn run(

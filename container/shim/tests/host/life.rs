@@ -96,6 +96,7 @@ fn a_container_that_cannot_be_made_says_why_and_leaves_nothing() {
         source: "/nonexistent/source".into(),
         destination: "/x".into(),
         writable: false,
+        private: false,
     });
     let error = world.depot.create(&spec, &[]).unwrap_err();
     assert!(matches!(error, Error::Create { .. }), "{error:?}");

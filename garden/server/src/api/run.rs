@@ -13,6 +13,7 @@ use crate::gardener::InUse;
 use crate::http::answer::Answer;
 use crate::http::body::Body;
 use crate::process::conversation::{Conversation, Signaller};
+use crate::process::losses::{Cause, Losses};
 
 pub(super) async fn answer(
     api: &Api,
@@ -54,21 +55,30 @@ pub(super) fn converse(
             }
         });
     });
+    let log = api.gardener.log().clone();
+    let of = Arc::clone(&attachment);
+    let losses = Losses::new(Box::new(move |cause, bytes| {
+        let message = match cause {
+            Cause::Late => "output was dropped: its client did not fetch it in time",
+            Cause::Unwanted => "output was dropped: nobody fetched it",
+        };
+        let bytes = bytes.to_string();
+        let values = [
+            ("handle", of.handle.as_str()),
+            ("process", &of.process_id),
+            ("bytes", &bytes),
+        ];
+        log.error(message, &values);
+    }));
     let conversation = Conversation {
         attachment,
         all: Arc::clone(&api.attachments),
         session: socket,
         signal,
+        losses,
     };
-    let log = api.gardener.log().clone();
     Ok(Answer::take_over(status, move |taken| async move {
-        let lost = conversation.hold(taken).await;
-        if lost > 0 {
-            let (handle, bytes) = (in_use.container.handle.as_str(), lost.to_string());
-            log.error(
-                "output was dropped: its client did not fetch it in time",
-                &[("handle", handle), ("bytes", &bytes)],
-            );
-        }
+        let _in_use = in_use;
+        conversation.hold(taken).await;
     }))
 }

@@ -50,14 +50,14 @@ fn init() -> ! {
     }
 }
 
-/// Keys are the stock server's flags, `group`, `state` and `store`.
+/// Keys are the stock server's flags, `group`, `state`, `store` and `shared-layers`.
 fn config(pairs: &[String]) -> Config {
     let mut settings = Settings::default();
     let mut paths: Vec<(&str, PathBuf)> = Vec::new();
     for pair in pairs {
         let (key, value) = pair.split_once('=').expect("KEY=VALUE");
         match key {
-            "group" | "state" | "store" => paths.push((key, value.into())),
+            "group" | "state" | "store" | "shared-layers" => paths.push((key, value.into())),
             flag => settings.set(flag, value).unwrap(),
         }
     }
@@ -66,6 +66,7 @@ fn config(pairs: &[String]) -> Config {
         match key {
             "group" => config.group = path.display().to_string(),
             "state" => config.state = path,
+            "shared-layers" => config.shared_layers.push(path),
             _ => config.store = path,
         }
     }

@@ -147,6 +147,21 @@ impl Container {
         (clients.count == 0).then_some(over)
     }
 
+    /// Begins to unmake it if its grace time is over at this moment; whether it was. Whoever comes
+    /// before that keeps it, and so does who changes the grace time.
+    pub(super) fn go_if_expired(&self) -> bool {
+        // In this order here alone; nobody else holds both.
+        let record = self.lock();
+        let clients = self.clients();
+        let grace = Duration::from_nanos(record.grace_time);
+        let over = clients.since.checked_add(grace);
+        let is_over = record.phase == Phase::Ready
+            && !grace.is_zero()
+            && clients.count == 0
+            && over.is_some_and(|over| over <= Instant::now());
+        is_over && !self.is_going.swap(true, Ordering::SeqCst)
+    }
+
     /// Begins the grace time anew.
     pub fn touch(&self) {
         self.clients().since = Instant::now();
@@ -209,6 +224,22 @@ mod tests {
         assert_eq!(container.expires(), None);
         drop(two);
         assert!(container.expires().unwrap() > first);
+    }
+
+    #[test]
+    fn it_goes_once_and_only_while_nobody_is_there() {
+        let forever = container(0);
+        assert!(!forever.go_if_expired());
+        let container = container(1);
+        while container.expires().unwrap() > Instant::now() {}
+        let grace = Arc::new(Notify::new());
+        let client = InUse::new(Arc::clone(&container), grace);
+        assert!(!container.go_if_expired());
+        drop(client);
+        while container.expires().unwrap() > Instant::now() {}
+        assert!(container.go_if_expired());
+        assert!(!container.go_if_expired());
+        assert_eq!(container.expires(), None);
     }
 
     #[test]

@@ -17,7 +17,8 @@ use super::state::{Phase, Record, file_name};
 use super::{Gardener, error, network, properties, unique};
 
 impl Gardener {
-    /// Makes a container; answers its handle.
+    /// Makes a container; answers its handle. As long as its image is being pulled it can be
+    /// destroyed: this then fails, when the pull has ended.
     ///
     /// # Errors
     /// What is wrong with the specification, or which part could not be made; nothing is left then,
@@ -33,11 +34,8 @@ impl Gardener {
             spec.handle = unique::uuid().map_err(error::step("make a handle"))?;
         }
         let container = Arc::new(Container::new(self.record_of(&spec)));
-        let _turn = container.turn();
         self.admit(&container)?;
         let Err(failure) = self.make(&container, &spec) else {
-            // A client may take its time to come back; the clock begins now.
-            container.touch();
             self.grace.notify_one();
             return Ok(spec.handle);
         };
@@ -46,6 +44,11 @@ impl Gardener {
             "container not created",
             &[("handle", &spec.handle), ("error", &text)],
         );
+        let _turn = container.turn();
+        if !self.has(&container) {
+            // The handle may be another container's by now.
+            return Err(failure);
+        }
         match self.remove_parts(&container) {
             Ok(()) => Err(failure),
             Err(remains) => Err(Error::Plain(format!(
@@ -60,6 +63,9 @@ impl Gardener {
             ..=0 => self.config.default_grace_time,
             given => given.unsigned_abs(),
         };
+        let mut properties = spec.properties.clone();
+        // Said by the server, when it is true.
+        properties.remove(properties::STATE);
         Record {
             handle: spec.handle.clone(),
             phase: Phase::Creating,
@@ -68,7 +74,7 @@ impl Gardener {
             }),
             grace_time,
             privileged: spec.privileged,
-            properties: spec.properties.clone(),
+            properties,
             cpu_shares: spec.limits.cpu.shares(),
             has_image: false,
             peas: std::collections::BTreeMap::new(),
@@ -91,11 +97,19 @@ impl Gardener {
         Ok(())
     }
 
-    fn make(&self, container: &Container, spec: &ContainerSpec) -> Result<(), Error> {
+    fn make(&self, container: &Arc<Container>, spec: &ContainerSpec) -> Result<(), Error> {
         let handle = spec.handle.as_str();
         let wanted_network = network::spec(spec)?;
+        let image = self.pull(spec)?;
+        // From here on nobody unmakes it.
+        let _turn = container.turn();
+        if !self.has(container) {
+            return Err(Error::plain(
+                "the container was destroyed while its image was being fetched",
+            ));
+        }
         self.groups.ensure(&self.config.group, &self.log)?;
-        let root = self.make_root(container, spec)?;
+        let root = self.make_root(container, spec, image)?;
         let owner = match spec.privileged {
             true => 0,
             false => self.owners.root(),
@@ -134,9 +148,15 @@ impl Gardener {
                 .write_file(handle, &file(name, text.as_bytes()))
                 .map_err(error::depot("write the container's files", ""))?;
         }
-        self.depot
-            .start(handle)
-            .map_err(error::depot("start container", ""))?;
+        let started = self.depot.start(handle);
+        let more = started.map_err(error::depot("start container", ""))?;
+        for remark in created.remarks.iter().chain(&more) {
+            let values = [("handle", handle), ("remark", remark.as_str())];
+            self.log
+                .error("the container is not all that was asked for", &values);
+        }
+        // A client may take its time to come back; the clock begins now.
+        container.touch();
         let settings = self.network.settings();
         let changed = container.update(&self.records, |record| {
             let grace_time = record.grace_time;
@@ -158,6 +178,7 @@ impl Gardener {
             source: bind.src_path.clone().into(),
             destination: bind.dst_path.clone().into(),
             writable: bind.mode == BindMountMode::READ_WRITE,
+            private: false,
         };
         let some = |value: u64| (value > 0).then_some(value);
         let limits = &spec.limits;
@@ -189,6 +210,7 @@ impl Gardener {
             pids: some(limits.pid.max),
         };
         wanted.apparmor.clone_from(&self.config.apparmor);
+        wanted.sysctls.clone_from(&self.config.sysctls);
         wanted
     }
 }

@@ -1,5 +1,6 @@
 //! Unmaking a container.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use warren_lib_errchain::chain;
@@ -20,19 +21,43 @@ impl Gardener {
     /// [`Error::ContainerNotFound`]; [`text::BEING_DESTROYED`] while another call is at it; what
     /// could not be removed: the container is then still listed, and this can be repeated.
     pub fn destroy(&self, handle: &str) -> Result<(), Error> {
-        let unknown = || Error::ContainerNotFound {
+        let container = self.all().get(handle).cloned();
+        let container = container.ok_or_else(|| Error::ContainerNotFound {
             handle: handle.to_owned(),
-        };
-        let container = self.all().get(handle).cloned().ok_or_else(unknown)?;
+        })?;
         if container.is_going.swap(true, Ordering::SeqCst) {
             return Err(Error::plain(text::BEING_DESTROYED));
         }
-        let _turn = container.turn();
-        if !self.all().contains_key(handle) {
-            // It could not be made, and is gone.
-            return Err(unknown());
+        self.unmake(&container)
+    }
+
+    /// Removes a container whose grace time is over; whether it still was. Somebody may have come
+    /// back to it since [`expired`](Self::expired) named it.
+    ///
+    /// # Errors
+    /// What could not be removed: it is tried again when the grace time is over once more.
+    pub fn destroy_expired(&self, handle: &str) -> Result<bool, Error> {
+        let Some(container) = self.all().get(handle).cloned() else {
+            return Ok(false);
+        };
+        if !container.go_if_expired() {
+            return Ok(false);
         }
-        let removed = self.remove_parts(&container);
+        self.log.info("grace time is over", &[("handle", handle)]);
+        self.unmake(&container).map(|()| true)
+    }
+
+    /// Removes a container that is going already.
+    fn unmake(&self, container: &Arc<Container>) -> Result<(), Error> {
+        let handle = container.handle.as_str();
+        let _turn = container.turn();
+        if !self.has(container) {
+            // It could not be made, and is gone.
+            return Err(Error::ContainerNotFound {
+                handle: handle.to_owned(),
+            });
+        }
+        let removed = self.remove_parts(container);
         if let Err(error) = &removed {
             container.is_going.store(false, Ordering::SeqCst);
             container.touch();

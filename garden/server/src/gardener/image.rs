@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use warren_container_rootfs::image::{Ids, Request};
+use warren_container_rootfs::driver::Outcome;
+use warren_container_rootfs::image::{Ids, Quota, Request};
 use warren_container_rootfs::progress::{Watched, telling};
 use warren_container_rootfs::source::{
     InvalidReference, LocalTar, OciLayout, Platform, Reference, Source,
@@ -124,101 +125,131 @@ pub(super) struct Root {
     pub(super) environment: Vec<String>,
 }
 
-/// An image that is to become a root directory.
-struct Wanted<'a> {
-    /// What the client calls it.
-    uri: &'a str,
-    credentials: Option<Credentials>,
-    /// Its id in the store.
-    id: &'a str,
-    is_privileged: bool,
+/// An image that is here: pulling may take for ever, and nothing else has to wait for it. Its layers
+/// stay as long as the value does.
+pub(super) enum Pulled {
+    /// A directory to use as it is.
+    Raw(PathBuf),
+    /// In the store.
+    Layers {
+        layers: Vec<Lease>,
+        environment: Vec<String>,
+    },
 }
 
 impl Gardener {
+    /// Brings the image of a container here.
+    pub(super) fn pull(&self, spec: &ContainerSpec) -> Result<Pulled, Error> {
+        let uri = [&spec.image.uri, &spec.rootfs, &self.config.default_rootfs]
+            .into_iter()
+            .find(|uri| !uri.is_empty());
+        let uri = uri.map_or("", String::as_str);
+        self.pull_named(uri, credentials(&spec.image).as_ref())
+    }
+
+    /// Brings the image of a process here.
+    pub(super) fn pull_of_process(&self, image: &ImageRef) -> Result<Pulled, Error> {
+        self.pull_named(&image.uri, credentials(image).as_ref())
+    }
+
+    fn pull_named(&self, uri: &str, credentials: Option<&Credentials>) -> Result<Pulled, Error> {
+        // Garden's clients write the tag behind a hash.
+        let reference: Reference = uri
+            .replacen('#', ":", 1)
+            .parse()
+            .map_err(|error: InvalidReference| error::step("read the image's name")(error))?;
+        if let Reference::Raw(path) = reference {
+            return Ok(Pulled::Raw(path));
+        }
+        let source = self.source(&reference, credentials)?;
+        Ok(Pulled::Layers {
+            layers: self.fetch(&reference, source.as_ref())?,
+            environment: source.environment().to_vec(),
+        })
+    }
+
     /// Makes the container's root directory.
     pub(super) fn make_root(
         &self,
         container: &Container,
         spec: &ContainerSpec,
+        image: Pulled,
     ) -> Result<Root, Error> {
-        let uri = [&spec.image.uri, &spec.rootfs, &self.config.default_rootfs]
-            .into_iter()
-            .find(|uri| !uri.is_empty());
-        let wanted = Wanted {
-            uri: uri.map_or("", String::as_str),
-            credentials: credentials(&spec.image),
-            id: &file_name(&spec.handle),
-            is_privileged: spec.privileged,
-        };
         let begin = || {
             // Written down first, so that a start that misses the image knows that there was one.
             container
                 .update(&self.records, |record| record.has_image = true)
                 .map_err(error::step("write down the container"))
         };
-        self.root(&wanted, |layers| quota(spec, layers), begin)
+        let quota = |layers: &[Lease]| quota(spec, layers);
+        let id = file_name(&spec.handle);
+        self.root(image, &id, spec.privileged, quota, begin)
     }
 
     /// Makes the root directory of a process, which must have been written down.
     pub(super) fn make_process_root(
         &self,
-        image: &ImageRef,
+        image: Pulled,
         id: &str,
         is_privileged: bool,
     ) -> Result<Root, Error> {
-        let wanted = Wanted {
-            uri: &image.uri,
-            credentials: credentials(image),
-            id,
-            is_privileged,
-        };
-        self.root(&wanted, |_| Ok(None), || Ok(()))
+        self.root(image, id, is_privileged, |_| Ok(None), || Ok(()))
     }
 
+    /// Makes a root directory of that id in the store.
     fn root(
         &self,
-        wanted: &Wanted<'_>,
+        image: Pulled,
+        id: &str,
+        is_privileged: bool,
         quota: impl FnOnce(&[Lease]) -> Result<Option<u64>, Error>,
         begin: impl FnOnce() -> Result<(), Error>,
     ) -> Result<Root, Error> {
-        // Garden's clients write the tag behind a hash.
-        let reference: Reference = wanted
-            .uri
-            .replacen('#', ":", 1)
-            .parse()
-            .map_err(|error: InvalidReference| error::step("read the image's name")(error))?;
-        if let Reference::Raw(path) = reference {
-            return Ok(Root {
-                path,
-                environment: Vec::new(),
-            });
-        }
-        let source = self.source(&reference, wanted.credentials.as_ref())?;
-        let layers = self.fetch(&reference, source.as_ref())?;
+        let (layers, environment) = match image {
+            Pulled::Layers {
+                layers,
+                environment,
+            } => (layers, environment),
+            Pulled::Raw(path) => {
+                return Ok(Root {
+                    path,
+                    environment: Vec::new(),
+                });
+            }
+        };
         let quota = quota(&layers)?;
-        let ids = match wanted.is_privileged {
+        let ids = match is_privileged {
             true => None,
             false => Some(self.owners.ids()?),
         };
         begin()?;
         let image = self.store.create(Request {
-            id: wanted.id,
+            id,
             layers: &layers,
             quota,
             ids: ids.as_ref(),
         });
         let image = image.map_err(error::step("make the root file system"))?;
-        if let warren_container_rootfs::image::Quota::Accounting { bytes } = image.quota {
+        if let Quota::Accounting { bytes } = image.quota {
             let bytes = bytes.to_string();
             self.log.error(
-                "the disk limit is only counted, not enforced: the file system has no quota",
-                &[("image", wanted.id), ("bytes", &bytes)],
+                "the disk limit is only counted, not enforced",
+                &[("image", id), ("bytes", &bytes), ("why", self.no_limits())],
             );
         }
         Ok(Root {
             path: image.rootfs,
-            environment: source.environment().to_vec(),
+            environment,
         })
+    }
+
+    /// Why disk limits are not kept, in the probe's words.
+    fn no_limits(&self) -> &str {
+        match &self.store.report().limits {
+            Outcome::Fails { message, .. } => message,
+            // The probe's finding is as old as this server.
+            Outcome::Works { .. } | Outcome::NotTried => "project quotas have been turned off",
+        }
     }
 
     /// Brings an image into the store, and tells the log of it while it takes long.

@@ -41,11 +41,7 @@ impl Gardener {
 
     /// What a process with a root file system of its own uses; its network is its container's.
     fn metrics_of_pea(&self, id: &str) -> Result<Metrics, Error> {
-        let (container, pea) =
-            self.container_of_pea(id)
-                .ok_or_else(|| Error::ContainerNotFound {
-                    handle: id.to_owned(),
-                })?;
+        let (container, pea) = self.container_of_pea(id)?;
         let set = self.groups_of_pea(&container.handle, id)?;
         // One that uses a directory as it is has no image.
         let disk = self

@@ -115,6 +115,12 @@ impl Gardener {
             })
     }
 
+    /// Whether it is the one of its handle, and not one that is gone.
+    fn has(&self, container: &Arc<Container>) -> bool {
+        let known = self.all().get(&container.handle).cloned();
+        known.is_some_and(|known| Arc::ptr_eq(&known, container))
+    }
+
     /// Begins to use a container: its grace time stands still until the answer is dropped.
     ///
     /// # Errors
@@ -127,17 +133,17 @@ impl Gardener {
     /// complete ones; `all` shows those that are being made too.
     #[must_use]
     pub fn list(&self, mut filter: BTreeMap<String, String>) -> Vec<String> {
-        match filter.get(properties::STATE).map(String::as_str) {
-            None => {
-                filter.insert(properties::STATE.to_owned(), properties::CREATED.to_owned());
-            }
-            Some("all") => {
-                filter.remove(properties::STATE);
-            }
-            Some(_) => {}
+        let state = filter.entry(properties::STATE.to_owned());
+        let state = state.or_insert_with(|| properties::CREATED.to_owned());
+        let is_complete = state == properties::CREATED;
+        if state == "all" {
+            filter.remove(properties::STATE);
         }
         let all = self.all();
-        let fits = |container: &&Arc<Container>| container.has_properties(&filter);
+        // The property alone is not enough: what a start could not remove has it still.
+        let fits = |container: &&Arc<Container>| {
+            container.has_properties(&filter) && (!is_complete || container.is_ready())
+        };
         let found = all.values().filter(fits);
         found.map(|container| container.handle.clone()).collect()
     }

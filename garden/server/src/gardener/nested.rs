@@ -13,13 +13,18 @@
 //! Nothing is bound if our own writable layers are not on a file system (in memory, or copies: the
 //! server inside then finds out by itself), or if the container has a bind of its own there, above
 //! it or below it. A limit of the container's disk does not count what is in it.
+//!
+//! What is mounted inside stays inside, also where this machine's mounts are shared, as with systemd; and
+//! what somebody mounts here from outside is never entered when the directory is removed.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use warren_container_rootfs::driver::Rung;
+use warren_container_rootfs::remove_all;
 use warren_container_rootfs::store::Store;
 use warren_container_runtime::spec::Bind;
 use warren_wire_garden::Error;
@@ -67,6 +72,8 @@ impl Nested {
             source,
             destination: INSIDE.into(),
             writable: true,
+            // What a server inside mounts is of no use out here, and would outlive it.
+            private: true,
         }))
     }
 
@@ -82,10 +89,16 @@ impl Nested {
         let Some(directory) = &self.directory else {
             return Ok(());
         };
-        match fs::remove_dir_all(directory.join(name)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            removed => removed,
-        }
+        remove_all(directory, OsStr::new(name)).map_err(|error| match error.kind() {
+            ErrorKind::CrossesDevices => std::io::Error::new(
+                error.kind(),
+                format!(
+                    "something is mounted below {}; unmount it, and destroy the container again",
+                    directory.join(name).display()
+                ),
+            ),
+            _ => error,
+        })
     }
 
     /// Removes the directories of all containers but these.
@@ -132,6 +145,7 @@ mod tests {
             source: "/x".into(),
             destination: destination.into(),
             writable: true,
+            private: false,
         };
         destinations.iter().map(bind).collect()
     }

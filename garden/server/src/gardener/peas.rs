@@ -1,7 +1,7 @@
 //! Processes with a root file system of their own. Upstream calls them peas.
 //!
 //! ```text
-//! run      record ─► image ─► groups and process, by the shim ─► watched
+//! run      record ─► image pulled ─► root, groups and process, by the shim ─► watched
 //! its end  killed by the shim: what it has left ─► groups ─► image ─► record
 //! ```
 //!
@@ -22,6 +22,7 @@ use warren_wire_garden::container::{BindMount, BindMountMode};
 use warren_wire_garden::process::ProcessSpec;
 
 use super::container::Container;
+use super::image::Pulled;
 use super::process::wanted;
 use super::state::{Pea, file_name, pea_name, process_name};
 use super::{Gardener, error, unique};
@@ -105,24 +106,15 @@ impl Gardener {
             spec.id = unique::uuid().map_err(error::step("make a process id"))?;
         }
         let id = spec.id.clone();
-        // Nobody unmakes the container while this is made.
+        self.note_pea(container, &spec)?;
+        // Whoever else wants the container does not wait for a registry.
+        let image = self.pull_of_process(&spec.image);
         let _turn = container.turn();
-        self.container(handle)?;
-        if container.pea(&id).is_some() || self.depot.has_process(handle, &id) {
-            return Err(Error::process_id_in_use(&id));
+        if !self.has(container) {
+            // It took the record with it.
+            return Err(unknown(handle));
         }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let pea = Pea {
-            created: since.map_or(0, |since| {
-                u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-            }),
-            cpu_shares: spec.limits.as_ref().map_or(0, |limits| limits.cpu.shares()),
-        };
-        let noted = container.update(&self.records, |record| {
-            record.peas.insert(id.clone(), pea);
-        });
-        noted.map_err(error::step("write down the process"))?;
-        match self.make_pea(container, spec) {
+        match image.and_then(|image| self.make_pea(container, spec, image)) {
             Ok(session) => {
                 self.watch_pea(container, &id);
                 Ok(session)
@@ -134,10 +126,39 @@ impl Gardener {
         }
     }
 
-    fn make_pea(&self, container: &Container, spec: ProcessSpec) -> Result<Session, Error> {
+    /// Takes the process's id.
+    fn note_pea(&self, container: &Arc<Container>, spec: &ProcessSpec) -> Result<(), Error> {
+        let handle = container.handle.as_str();
+        let _turn = container.turn();
+        if !self.has(container) {
+            return Err(unknown(handle));
+        }
+        let id = &spec.id;
+        if container.pea(id).is_some() || self.depot.has_process(handle, id) {
+            return Err(Error::process_id_in_use(id));
+        }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let pea = Pea {
+            created: since.map_or(0, |since| {
+                u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+            }),
+            cpu_shares: spec.limits.as_ref().map_or(0, |limits| limits.cpu.shares()),
+        };
+        let noted = container.update(&self.records, |record| {
+            record.peas.insert(id.clone(), pea);
+        });
+        noted.map_err(error::step("write down the process"))
+    }
+
+    fn make_pea(
+        &self,
+        container: &Container,
+        spec: ProcessSpec,
+        image: Pulled,
+    ) -> Result<Session, Error> {
         let handle = container.handle.as_str();
         let name = pea_name(handle, &spec.id);
-        let root = self.make_process_root(&spec.image, &name, container.record().privileged)?;
+        let root = self.make_process_root(image, &name, container.record().privileged)?;
         let some = |value: u64| (value > 0).then_some(value);
         let limits = spec.limits.as_ref().map(|limits| Limits {
             memory: some(limits.memory.limit_in_bytes),
@@ -177,9 +198,8 @@ impl Gardener {
     /// Clears away what a process has left that has ended.
     pub fn bury(&self, watch: &Watch) {
         let _turn = watch.container.turn();
-        let known = self.all().get(&watch.container.handle).cloned();
         // Unless its container went, perhaps to come back as another one.
-        if known.is_some_and(|known| Arc::ptr_eq(&known, &watch.container)) {
+        if self.has(&watch.container) {
             self.remove_pea(&watch.container, &watch.id);
         }
     }
@@ -217,10 +237,22 @@ impl Gardener {
     }
 
     /// The container that has a process of this id with a root file system of its own.
-    pub(super) fn container_of_pea(&self, id: &str) -> Option<(Arc<Container>, Pea)> {
+    ///
+    /// # Errors
+    /// [`Error::ContainerNotFound`]: clients ask for such processes as if they were containers. Or
+    /// that several have one: which of them is meant cannot be told.
+    pub(super) fn container_of_pea(&self, id: &str) -> Result<(Arc<Container>, Pea), Error> {
         let all = self.all();
-        let mut ready = all.values().filter(|container| container.is_ready());
-        ready.find_map(|container| Some((Arc::clone(container), container.pea(id)?)))
+        let ready = all.values().filter(|container| container.is_ready());
+        let mut found = ready.filter_map(|one| Some((Arc::clone(one), one.pea(id)?)));
+        let first = found.next().ok_or_else(|| unknown(id))?;
+        match found.next() {
+            None => Ok(first),
+            Some((other, _)) => Err(Error::Plain(format!(
+                "process ID '{id}' is used in several containers, {} and {} among them",
+                first.0.handle, other.handle
+            ))),
+        }
     }
 
     /// A process's groups.
@@ -234,10 +266,17 @@ impl Gardener {
     }
 }
 
+fn unknown(handle: &str) -> Error {
+    Error::ContainerNotFound {
+        handle: handle.to_owned(),
+    }
+}
+
 fn bind(bind: &BindMount) -> Bind {
     Bind {
         source: bind.src_path.clone().into(),
         destination: bind.dst_path.clone().into(),
         writable: bind.mode == BindMountMode::READ_WRITE,
+        private: false,
     }
 }

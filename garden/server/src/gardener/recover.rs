@@ -1,6 +1,7 @@
 //! Opening the backend: everything is found again, and what is half made is removed.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr, UdpSocket};
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -26,6 +27,8 @@ use crate::log::Log;
 /// How often a container that cannot be removed is tried again at the start.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
+/// An address outside of every network, to ask for a route with (RFC 3849).
+const ELSEWHERE: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1);
 
 impl Gardener {
     /// Opens all parts, in the network, mount and cgroup namespaces of the calling process.
@@ -49,6 +52,7 @@ impl Gardener {
         let config = fit(config, &groups, &log)?;
         let options = Options {
             alternatives: config.store_alternatives.clone(),
+            shared: config.shared_layers.clone(),
             volatile: true,
             ..Options::default()
         };
@@ -218,6 +222,13 @@ fn fit(mut config: Config, groups: &groups::Base, log: &Log) -> Result<Config, E
     Ok(config)
 }
 
+/// The host's own address on its way to others over IPv6, if there is one. Sends nothing.
+fn external_ipv6() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((ELSEWHERE, 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
 fn open_network(config: &Config, log: &Log) -> Result<Network, Error> {
     let ipv6 = config.network.ipv6.is_some();
     let changed = sysctl::enable_forwarding(Path::new("/proc/sys"), ipv6)
@@ -247,6 +258,10 @@ fn open_network(config: &Config, log: &Log) -> Result<Network, Error> {
     if settings.external.is_empty() {
         // Without a default route ports cannot be mapped, and whoever tries is told so.
         settings.external.extend(host::external_address().ok());
+    }
+    if ipv6 && !settings.external.iter().any(IpAddr::is_ipv6) {
+        // Behind the other, which is what containers are told.
+        settings.external.extend(external_ipv6());
     }
     settings.mtu = match (config.mtu, settings.external.first()) {
         (Some(mtu), _) => mtu,

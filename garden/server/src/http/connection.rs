@@ -5,13 +5,16 @@
 
 use std::future::Future;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::RwLock;
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 use warren_wire_garden::hijack;
 
 use super::answer::{self, Answer, End};
@@ -27,8 +30,35 @@ const LARGE_READ: usize = 256 << 10;
 const LINGER: Duration = Duration::from_secs(10);
 
 /// Something to talk over.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
+    /// The socket that carries it, if one does.
+    fn socket(&self) -> Option<BorrowedFd<'_>>;
+}
+
+impl Stream for UnixStream {
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
+    }
+}
+
+impl Stream for TcpStream {
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
+    }
+}
+
+impl Stream for TlsStream<Io> {
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.get_ref().0.socket()
+    }
+}
+
+#[cfg(test)]
+impl Stream for tokio::io::DuplexStream {
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
 
 /// A connection's bytes, whatever carries them.
 pub type Io = Box<dyn Stream>;

@@ -21,6 +21,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a socket may still be listened on by a child that its last owner was just starting
 /// when it ended: until it becomes another program.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a TCP connection is quiet before its peer is asked whether it is still there, and how
+/// long it may take to say so before it is asked again.
+const ASKED: Duration = Duration::from_secs(15);
 /// Pause after a failure to accept, such as for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -133,7 +136,9 @@ impl Listener {
                     .map(|(stream, _)| (Box::new(stream) as Io, None)),
                 Self::Tcp(listener, acceptor) => listener.accept().await.map(|(stream, _)| {
                     // A peer that vanished without a word would else be waited for for ever.
-                    let _of_no_use = sockopt::set_socket_keepalive(&stream, true);
+                    let _of_no_use = sockopt::set_socket_keepalive(&stream, true)
+                        .and_then(|()| sockopt::set_tcp_keepidle(&stream, ASKED))
+                        .and_then(|()| sockopt::set_tcp_keepintvl(&stream, ASKED));
                     let _of_no_use = stream.set_nodelay(true);
                     match acceptor {
                         None => (Box::new(stream) as Io, None),

@@ -10,6 +10,7 @@
 //! | [`answer`] | what a call answers, and its head in bytes |
 //! | [`body`] | a request's body, read as it is asked for |
 //! | [`connection`] | one connection: heads, bodies, answers, keep-alive, time limits |
+//! | [`ending`] | how the other side of a connection goes |
 //! | [`listen`] | sockets: unix, TCP, TLS |
 //! | [`tls`] | server certificate, client certificates |
 //!
@@ -30,6 +31,7 @@ pub mod answer;
 pub mod body;
 pub mod chunked;
 pub mod connection;
+pub mod ending;
 pub mod head;
 pub mod listen;
 #[cfg(test)]

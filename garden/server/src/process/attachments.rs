@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::losses::{Cause, Losses};
 use super::queue::Queue;
 
 /// How long the outputs of an ended attachment can be fetched.
@@ -83,12 +84,19 @@ impl Attachments {
         left == 0
     }
 
-    /// Forgets an attachment whose outputs have ended, after [`KEPT`].
-    pub fn retire(self: &Arc<Self>, attachment: &Attachment) {
-        let (all, id) = (Arc::clone(self), attachment.stream_id.clone());
+    /// Forgets an attachment whose outputs have ended, after [`KEPT`]. What somebody began to fetch
+    /// and nobody took to its end is lost then; what nobody asked for is not.
+    pub fn retire(self: &Arc<Self>, attachment: &Arc<Attachment>, losses: Arc<Losses>) {
+        let (all, attachment) = (Arc::clone(self), Arc::clone(attachment));
         tokio::spawn(async move {
             tokio::time::sleep(KEPT).await;
-            all.lock().remove(&id);
+            all.lock().remove(&attachment.stream_id);
+            for queue in [&attachment.stdout, &attachment.stderr] {
+                let progress = queue.progress();
+                if progress.was_read && !progress.is_read {
+                    losses.add(Cause::Unwanted, progress.waiting as u64);
+                }
+            }
         });
     }
 }

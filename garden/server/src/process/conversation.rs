@@ -7,12 +7,14 @@
 //!    │ client hangs up
 //!    ▼
 //! Detached: input ended (by the last client), outputs sent on while somebody fetches them
+//!    │ nobody does
+//!    ▼
+//! Feeding: input that was received still goes to the process; nobody uses the container any more
 //! ```
 //!
 //! Whatever happens here, the process is left alone: the shim keeps it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
@@ -27,8 +29,10 @@ use warren_wire_garden::hijack::{Decoder, ServerMessage};
 
 use super::attachments::{Attachment, Attachments};
 use super::control::{self, ControlError, MOST_WAITING, Step};
+use super::losses::{Cause, Losses};
 use super::queue::Queue;
 use crate::http::connection::{Io, Taken};
+use crate::http::ending::Ending as Hangup;
 
 /// Bytes of input in one frame.
 const PIECE: usize = 64 << 10;
@@ -52,6 +56,8 @@ pub struct Conversation {
     pub session: UnixStream,
     /// How signals go.
     pub signal: Signaller,
+    /// Who is told of output that nobody gets.
+    pub losses: Losses,
 }
 
 /// How the process, or our knowledge of it, ended.
@@ -62,15 +68,20 @@ enum Ending {
 }
 
 impl Conversation {
-    /// Talks until the process ends, or the client hangs up and nobody fetches. Answers how many
-    /// bytes of output the shim has dropped because they were not fetched in time.
-    pub async fn hold(self, taken: Taken) -> u64 {
+    /// Talks until the process ends, or the client hangs up and nobody fetches. Input that the
+    /// process has not read by then goes to it in the background.
+    pub async fn hold(self, taken: Taken) {
         let Self {
             attachment,
             all,
             session,
             signal,
+            losses,
         } = self;
+        let line = Line {
+            hangup: Hangup::of_sending(taken.io.socket()),
+            is_dead: false,
+        };
         let (mut from_client, mut to_client) = tokio::io::split(taken.io);
         let (from_shim, to_shim) = session.into_split();
         let started = ServerMessage::Started {
@@ -81,12 +92,12 @@ impl Conversation {
         let _gone = say(&mut to_client, started).await;
 
         let input = Input::new(to_shim);
-        let lost = AtomicU64::new(0);
-        let outputs = pump(from_shim, &attachment, &lost);
-        tokio::pin!(outputs);
+        let losses = Arc::new(losses);
+        let outputs = pump(from_shim, Arc::clone(&attachment), Arc::clone(&losses));
+        let mut outputs = Box::pin(outputs);
         let ending = tokio::select! {
             ending = &mut outputs => Some(ending),
-            reason = listen(&mut from_client, &taken.received, &input, &signal) => {
+            reason = listen(&mut from_client, &taken.received, line, &input, &signal) => {
                 if let Some(error) = reason {
                     let failed = ServerMessage::Failed {
                         process_id: attachment.process_id.clone(),
@@ -107,15 +118,24 @@ impl Conversation {
                 }
                 tokio::select! {
                     ending = &mut outputs => Some(ending),
-                    () = async { unread(&attachment).await; input.drained().await } => None,
+                    () = unread(&attachment) => None,
                 }
             }
         };
         attachment.stdout.end();
         attachment.stderr.end();
-        all.retire(&attachment);
-        let lost = lost.load(Ordering::Relaxed);
-        let Some(ending) = ending else { return lost };
+        losses.sum_up();
+        all.retire(&attachment, losses);
+        let Some(ending) = ending else {
+            // The shim takes input only from whom it can send output to.
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ended = outputs => {}
+                    () = input.finish() => {}
+                }
+            });
+            return;
+        };
         for queue in [&attachment.stdout, &attachment.stderr] {
             fetched(queue).await;
         }
@@ -125,7 +145,7 @@ impl Conversation {
             Ending::Failed(error) => ServerMessage::Failed { process_id, error },
         };
         if say(&mut to_client, last).await.is_err() || to_client.shutdown().await.is_err() {
-            return lost;
+            return;
         }
         // Input that is still coming must not make the kernel reset what was just said.
         let drain = async {
@@ -133,11 +153,11 @@ impl Conversation {
             while matches!(from_client.read(&mut scrap).await, Ok(1..)) {}
         };
         let _late = timeout(LINGER, drain).await;
-        lost
     }
 }
 
-/// Input on its way to the shim.
+/// Input on its way to the shim. What was put goes there even if this value is dropped, as long as
+/// the session is open.
 struct Input {
     frames: mpsc::UnboundedSender<Frame>,
     room: Arc<Semaphore>,
@@ -174,13 +194,24 @@ impl Input {
         let _gone = self.frames.send(frame);
     }
 
-    async fn bytes(&self, bytes: &[u8]) {
+    /// Takes bytes, as there is room for them. Once the client has hung up, without regard to it:
+    /// what is left then is what its socket held.
+    async fn bytes(&self, bytes: &[u8], line: &mut Line) {
         for piece in bytes.chunks(PIECE) {
-            let count = u32::try_from(piece.len()).unwrap_or(u32::MAX);
-            if let Ok(room) = self.room.acquire_many(count).await {
-                room.forget();
+            if !line.is_dead {
+                tokio::select! {
+                    () = self.make_room(piece.len()) => {}
+                    () = line.hung_up() => line.is_dead = true,
+                }
             }
             self.put(Frame::Stdin(piece.to_vec()));
+        }
+    }
+
+    async fn make_room(&self, bytes: usize) {
+        let count = u32::try_from(bytes).unwrap_or(u32::MAX);
+        if let Ok(room) = self.room.acquire_many(count).await {
+            room.forget();
         }
     }
 
@@ -188,23 +219,36 @@ impl Input {
         self.put(Frame::StdinEnd);
     }
 
-    /// Waits until nothing waits.
-    async fn drained(&self) {
-        let all = u32::try_from(MOST_WAITING).unwrap_or(u32::MAX);
-        let _room = self.room.acquire_many(all).await;
+    /// Waits until the shim has all of it.
+    async fn finish(self) {
+        drop(self.frames);
+        // A writer that broke down has nothing more to write.
+        let _done = self.writer.await;
     }
 }
 
-impl Drop for Input {
-    fn drop(&mut self) {
-        self.writer.abort();
+/// Whether the client can still say more than what it has sent.
+struct Line {
+    hangup: Option<Hangup>,
+    is_dead: bool,
+}
+
+impl Line {
+    /// Comes before what the client sent last has been read, where the socket can be watched.
+    async fn hung_up(&self) {
+        match &self.hangup {
+            Some(hangup) => hangup.come().await,
+            None => std::future::pending().await,
+        }
     }
 }
 
-/// Does what the client says until it hangs up, or cannot be understood.
+/// Does what the client says until it hangs up, or cannot be understood. A client that is held back
+/// because its process reads nothing can hang up all the same, as `line` tells.
 async fn listen(
     from_client: &mut ReadHalf<Io>,
     received: &[u8],
+    mut line: Line,
     input: &Input,
     signal: &Signaller,
 ) -> Option<ControlError> {
@@ -215,7 +259,7 @@ async fn listen(
         let outcome = control::read(&mut decoder, &buffer, &mut steps);
         for step in steps {
             match step {
-                Step::Stdin(bytes) => input.bytes(&bytes).await,
+                Step::Stdin(bytes) => input.bytes(&bytes, &mut line).await,
                 Step::StdinEnd => input.end(),
                 Step::Window { columns, rows } => input.put(Frame::Window { columns, rows }),
                 Step::Signal(number) => signal(number),
@@ -234,22 +278,27 @@ async fn listen(
 }
 
 /// Takes what the shim sends until the process has ended.
-async fn pump(mut from_shim: OwnedReadHalf, attachment: &Attachment, lost: &AtomicU64) -> Ending {
+async fn pump(
+    mut from_shim: OwnedReadHalf,
+    attachment: Arc<Attachment>,
+    losses: Arc<Losses>,
+) -> Ending {
     let mut decoder = frame::Decoder::new();
     let mut buffer = Vec::with_capacity(PIECE);
     loop {
         loop {
             match decoder.next_frame() {
                 Ok(None) => break,
-                Ok(Some(Frame::Output(Stream::Stdout, bytes))) => {
-                    attachment.stdout.push(bytes).await;
-                }
-                Ok(Some(Frame::Output(Stream::Stderr, bytes))) => {
-                    attachment.stderr.push(bytes).await;
+                Ok(Some(Frame::Output(stream, bytes))) => {
+                    let queue = match stream {
+                        Stream::Stdout => &attachment.stdout,
+                        Stream::Stderr => &attachment.stderr,
+                    };
+                    losses.add(Cause::Unwanted, queue.push(bytes).await);
                 }
                 Ok(Some(Frame::Exit(exit))) => return Ending::Exited(exit.code().into()),
                 Ok(Some(Frame::Lost { bytes, .. })) => {
-                    lost.fetch_add(bytes, Ordering::Relaxed);
+                    losses.add(Cause::Late, bytes);
                 }
                 Ok(Some(_other)) => {}
                 Err(error) => return Ending::Failed(chain(&error)),

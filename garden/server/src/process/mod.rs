@@ -13,9 +13,11 @@
 //! | [`control`] | what the client says: input, its end, sizes, signals |
 //! | [`conversation`] | one control socket from its first to its last line |
 //! | [`output`] | one output socket |
+//! | [`losses`] | what the log is told of output that no client gets |
 
 pub mod attachments;
 pub mod control;
 pub mod conversation;
+pub mod losses;
 pub mod output;
 pub mod queue;

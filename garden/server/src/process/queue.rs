@@ -59,6 +59,8 @@ pub struct Progress {
     pub taken: u64,
     /// Bytes that were dropped because nobody fetched.
     pub dropped: u64,
+    /// Whether somebody ever fetched.
+    pub was_read: bool,
     /// Whether somebody fetches.
     pub is_read: bool,
 }
@@ -77,15 +79,19 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a piece; waits while the queue is full and somebody fetches.
-    pub async fn push(&self, piece: Vec<u8>) {
+    /// Adds a piece; waits while the queue is full and somebody fetches. Answers how many bytes were
+    /// dropped because nobody does. After the end nobody waits for any.
+    pub async fn push(&self, piece: Vec<u8>) -> u64 {
         if piece.is_empty() {
-            return;
+            return 0;
         }
         loop {
             let changed = self.changed.notified();
             {
                 let mut state = self.lock();
+                if state.has_ended {
+                    return 0;
+                }
                 if state.bytes < ROOM {
                     state.bytes += piece.len();
                     state.pieces.push_back(piece);
@@ -94,7 +100,7 @@ impl Queue {
                 let is_expected = !state.was_read && Instant::now() < self.expected;
                 if state.readers == 0 && !is_expected {
                     state.dropped += piece.len() as u64;
-                    break;
+                    return piece.len() as u64;
                 }
             }
             // A reader that came keeps waking this one; without any the time runs out once.
@@ -105,6 +111,7 @@ impl Queue {
             }
         }
         self.changed.notify_waiters();
+        0
     }
 
     /// Nothing more will come.
@@ -131,6 +138,7 @@ impl Queue {
             waiting: state.bytes,
             taken: state.taken,
             dropped: state.dropped,
+            was_read: state.was_read,
             is_read: state.readers > 0,
         }
     }

@@ -13,4 +13,5 @@ mod limits;
 mod network;
 mod processes;
 mod restart;
+mod shared;
 mod world;

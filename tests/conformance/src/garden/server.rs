@@ -9,7 +9,7 @@ use warren_garden_client::{Client, Target, Tls};
 use warren_tests_harness::{Actor, NetNs, RootfsTar, programs};
 use warren_wire_garden::container::{ContainerSpec, ImageRef};
 
-use super::Container;
+use super::{Container, Remains};
 use crate::machine::{Machine, NEIGHBOUR};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -65,13 +65,16 @@ impl ServerBuilder {
             arguments: self.arguments,
             tls: self.tls,
             pid: None,
+            before: None,
         };
         server.start();
+        server.before = Some(Remains::of(&server));
         server
     }
 }
 
-/// A running server; it and its containers go with the value.
+/// A running server; it and its containers go with the value. That nothing of a container is left on its
+/// machine is checked then, unless the test has failed anyway.
 pub struct Server {
     machine: Machine,
     /// The image that containers get.
@@ -80,6 +83,8 @@ pub struct Server {
     arguments: Vec<String>,
     tls: Option<Tls>,
     pid: Option<String>,
+    /// What there was when it had no container yet.
+    before: Option<Remains>,
 }
 
 impl Server {
@@ -166,6 +171,35 @@ impl Server {
         match &self.pid {
             Some(pid) => pid,
             None => panic!("the server is not running"),
+        }
+    }
+
+    /// Whether this is its process.
+    pub(super) fn is_pid(&self, pid: &str) -> bool {
+        self.pid.as_deref() == Some(pid)
+    }
+
+    /// Waits until there is nothing on its machine that was not there before its first container.
+    ///
+    /// # Panics
+    /// If something stays.
+    #[track_caller]
+    pub fn assert_nothing_is_left(&self) {
+        let Some(before) = &self.before else { return };
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now = Remains::of(self);
+            let left = now.beyond(before);
+            if left.is_empty() {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "left of containers: {left:#?}\n{}",
+                self.log()
+            );
+            // Links go in the background.
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -346,18 +380,17 @@ impl Drop for Server {
             "garden.state".to_owned(),
             "all".to_owned(),
         )]);
-        self.inside(|| match client.list(&all) {
-            Ok(handles) => {
-                for handle in handles {
-                    if let Err(error) = client.destroy(&handle) {
-                        eprintln!("cannot destroy {handle}: {error:?}");
-                    }
-                }
-            }
-            Err(error) => eprintln!("cannot list containers: {error:?}"),
+        let destroyed = self.inside(|| {
+            let mut handles = client.list(&all)?.into_iter();
+            handles.try_for_each(|handle| client.destroy(&handle))
         });
         if std::thread::panicking() {
             eprintln!("the server said:\n{}", self.log());
+        } else {
+            if let Err(error) = destroyed {
+                panic!("cannot destroy all containers: {error:?}\n{}", self.log());
+            }
+            self.assert_nothing_is_left();
         }
         self.end("-TERM");
     }

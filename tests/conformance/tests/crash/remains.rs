@@ -2,46 +2,36 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use warren_tests_conformance::garden::Server;
+use warren_tests_conformance::garden::{self, Server};
+
+/// Where a container has files, and where those are that are being made or removed.
+const FILES: &[&str] = &[
+    "depot",
+    "state",
+    "store/images",
+    "store/nested",
+    "store/tmp",
+    "store/trash",
+];
 
 /// Everything there is.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Remains(Vec<String>);
+pub struct Remains(garden::Remains);
 
 impl Remains {
     /// Of a server without containers.
     pub fn of(server: &Server) -> Self {
-        let mut all = Vec::new();
-        for place in ["depot", "state", "store/images", "store/nested"] {
-            walk(&server.directory().join(place), &mut all);
+        let mut files = Vec::new();
+        for place in FILES {
+            walk(&server.directory().join(place), &mut files);
         }
-        let inside = |argv: &[&str]| server.actor().run(argv).success().stdout;
-        let mounts = inside(&["cat", "/proc/self/mountinfo"]);
-        // Mounts are numbered anew whenever one is made.
-        let at = |line: &str| line.split(' ').nth(4).map(|at| format!("mount {at}"));
-        all.extend(mounts.lines().filter_map(at));
-        let links = inside(&["ip", "-o", "link"]);
-        let name = |line: &str| line.split(": ").nth(1).map(|name| format!("link {name}"));
-        all.extend(links.lines().filter_map(name));
-        let rules = inside(&["nft", "-s", "list", "ruleset"]);
-        all.extend(rules.lines().map(|line| format!("rule {line}")));
-        let own = format!("warren-test-{}-", std::process::id());
-        let groups = Command::new("find")
-            .args(["/sys/fs/cgroup", "-type", "d", "-path", &format!("*{own}*")])
-            .output();
-        let groups = String::from_utf8(groups.unwrap().stdout).unwrap();
-        all.extend(groups.lines().map(|group| format!("group {group}")));
-        all.sort();
-        Self(all)
+        Self(garden::Remains::of(server).with(files))
     }
 
     /// Compares with what there is now.
     pub fn assert_same(&self, server: &Server) {
         let now = Self::of(server);
-        let new: Vec<_> = now.0.iter().filter(|each| !self.0.contains(each)).collect();
-        let gone: Vec<_> = self.0.iter().filter(|each| !now.0.contains(each)).collect();
+        let (new, gone) = (now.0.beyond(&self.0), self.0.beyond(&now.0));
         assert!(
             new.is_empty() && gone.is_empty(),
             "left: {new:#?} gone: {gone:#?}"

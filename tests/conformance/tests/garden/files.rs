@@ -5,6 +5,7 @@ use std::process::Command;
 
 use warren_tests_conformance::garden::{Container, Server};
 use warren_tests_conformance::said;
+use warren_wire_garden::container::{BindMount, BindMountMode};
 
 /// A tar of a directory with these files.
 fn tar(files: &[(&str, &str)]) -> Vec<u8> {
@@ -135,4 +136,35 @@ fn what_cannot_come_out_is_an_error() {
     }
     // Asking for something is not making it.
     assert_ne!(container.sh("[ -e /no ]").status, 0);
+}
+
+#[test]
+fn what_was_streamed_into_a_disk_is_on_it() {
+    let server = Server::new();
+    let at = |name: &str| server.directory().join(name).display().to_string();
+    let (image, mounted) = (at("disk.img"), at("disk"));
+    std::fs::create_dir(&mounted).unwrap();
+    let on_machine = |words: &[&str]| server.actor().run(words).success();
+    on_machine(&["truncate", "-s", "64M", &image]);
+    on_machine(&["mkfs.ext4", "-q", "-F", &image]);
+    on_machine(&["mount", "-o", "loop", &image, &mounted]);
+    on_machine(&["chmod", "0777", &mounted]);
+    let mut spec = server.spec("");
+    spec.bind_mounts = vec![BindMount {
+        src_path: mounted.clone(),
+        dst_path: "/disk".to_owned(),
+        mode: BindMountMode::READ_WRITE,
+        ..BindMount::default()
+    }];
+    let container = server.create(&spec);
+    // Long before the kernel would write it by itself.
+    let text = "what has to be there when the lights go out\n".repeat(20_000);
+    stream_in(&container, "root", "/disk", tar(&[("file", &text)])).unwrap();
+    let raw = std::fs::read(&image).unwrap();
+    let line = text.lines().next().unwrap().as_bytes();
+    let seen = raw.windows(line.len()).filter(|part| *part == line).count();
+    // Blocks of a file need not be one after the other.
+    assert!(seen >= 19_000, "{seen} of 20000 lines");
+    drop(container);
+    on_machine(&["umount", &mounted]);
 }

@@ -7,7 +7,9 @@ use warren_tests_conformance::garden::{Server, shell};
 use warren_wire_garden::container::Properties;
 use warren_wire_garden::number::Nanoseconds;
 
-fn wait_gone(server: &Server, handle: &str) {
+/// Waits until a container is listed no more.
+#[track_caller]
+pub fn wait_gone(server: &Server, handle: &str) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while server
         .client()
@@ -57,4 +59,60 @@ fn zero_is_for_ever_and_a_connection_holds_it() {
     assert_eq!(process.wait().unwrap(), 0);
     wait_gone(&server, "held");
     assert_eq!(zero.says("echo alive"), "alive");
+}
+
+/// The pid of the process that keeps a container.
+#[track_caller]
+fn shim(server: &Server, handle: &str) -> String {
+    let path = server.directory().join("depot").join(handle);
+    let text = std::fs::read_to_string(path.join("shim.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&text).unwrap();
+    record["shim"]["pid"].as_i64().unwrap().to_string()
+}
+
+#[test]
+fn who_comes_back_in_time_keeps_his_container_however_long_others_take_to_go() {
+    let server = Server::new();
+    let client = server.client();
+    let names = ["first", "slow", "stays", "used", "zlast"];
+    let _containers = names.map(|name| server.create(&server.spec(name)));
+    let signal = |signal: &str, handle: &str| {
+        let pid = shim(&server, handle);
+        server.actor().run(&["kill", signal, &pid]).success();
+    };
+    // Both take a while to go: their keepers do not answer.
+    let held = ["first", "slow"].map(|handle| {
+        signal("-STOP", handle);
+        shim(&server, handle)
+    });
+    let wake = |pid: &String| server.actor().run(&["kill", "-CONT", pid]).success();
+    let at_once = Duration::from_nanos(1);
+    let going = |handle: &str| {
+        let line = format!("grace time is over handle={handle:?}");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !server.log().contains(&line) {
+            assert!(Instant::now() < deadline, "{handle} stays");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    };
+    client.set_grace_time("first", at_once).unwrap();
+    going("first");
+    // What is over by the time that it has gone is found at one look, in this order.
+    for handle in &names[1..4] {
+        client.set_grace_time(handle, at_once).unwrap();
+    }
+    wake(&held[0]);
+    going("slow");
+    // Their time was over, but there they are.
+    client.set_grace_time("stays", Duration::ZERO).unwrap();
+    let running = shell("root", "exec sleep 1000");
+    let running = client.run("used", &running, Streams::default()).unwrap();
+    client.set_grace_time("zlast", at_once).unwrap();
+    wake(&held[1]);
+    // After that one the two would be gone.
+    wait_gone(&server, "zlast");
+    let left = client.list(&Properties::new()).unwrap();
+    assert_eq!(left, ["stays", "used"], "{}", server.log());
+    drop(running);
+    wait_gone(&server, "used");
 }

@@ -6,9 +6,11 @@ use std::net::UdpSocket;
 
 use warren_garden_client::Streams;
 use warren_lib_tar::{Entry, Kind, Time, Writer};
-use warren_tests_conformance::garden::{Container, Server, shell};
+use warren_tests_conformance::garden::{Container, Server, Sink, shell};
 use warren_wire_garden::container::BindMount;
 use warren_wire_garden::process::{ProcessSpec, ResourceLimits, Signal};
+
+use crate::image::layout;
 
 /// A container of each kind.
 fn both(server: &Server) -> [Container; 2] {
@@ -168,6 +170,61 @@ fn capabilities_of_files_come_in_and_go_out() {
 }
 
 #[test]
+fn capabilities_of_files_are_kept_in_the_image() {
+    let server = Server::new();
+    let at = server.directory();
+    let data = std::fs::read("/bin/busybox").unwrap();
+    let entry = Entry {
+        path: b"bin/busybox-bind".to_vec(),
+        kind: Kind::File,
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+        mtime: Time::default(),
+        stored: data.len() as u64,
+        xattrs: vec![(b"security.capability".to_vec(), CAPABILITY.to_vec())],
+        sparse: None,
+    };
+    let mut writer = Writer::new(Vec::new());
+    writer.start(&entry).unwrap();
+    writer.data(&data).unwrap();
+    std::fs::write(at.join("bind.tar"), writer.finish().unwrap()).unwrap();
+    let directory = at.join("layout");
+    layout(
+        &directory,
+        &[server.rootfs.path(), at.join("bind.tar")],
+        &[],
+    );
+    for is_privileged in [false, true] {
+        let mut spec = server.spec("");
+        spec.image.uri = format!("oci://{}#1", directory.display());
+        spec.privileged = is_privileged;
+        let container = server.create(&spec);
+        let script = "/bin/busybox-bind grep CapEff /proc/self/status";
+        let ran = container.sh_as("alice", script);
+        assert_eq!(ran.stdout, "CapEff:\t0000000000000400\n", "{ran:?}");
+    }
+}
+
+#[test]
+fn input_is_at_its_name_in_dev() {
+    let server = Server::new();
+    for container in both(&server) {
+        for user in ["root", "alice"] {
+            let output = Sink::default();
+            let streams = Streams {
+                stdin: Some(Box::new(Cursor::new(b"said by its client".to_vec()))),
+                stdout: Some(Box::new(output.clone())),
+                stderr: None,
+            };
+            let process = container.start(&shell(user, "cat /dev/stdin"), streams);
+            assert_eq!(process.unwrap().wait().unwrap(), 0);
+            assert_eq!(output.text(), "said by its client");
+        }
+    }
+}
+
+#[test]
 fn a_process_is_signalled_where_there_is_no_kill() {
     let server = Server::new();
     let container = server.container();
@@ -237,7 +294,7 @@ fn the_number_of_a_users_processes_is_limited() {
 }
 
 /// Answers every question with the address 192.0.2.2.
-fn name_server(server: &Server) {
+pub fn name_server(server: &Server) {
     let socket = server
         .neighbour()
         .inside(|| UdpSocket::bind("192.0.2.2:53"));

@@ -1,6 +1,6 @@
 //! Creating and destroying.
 
-use warren_tests_conformance::garden::Server;
+use warren_tests_conformance::garden::{Remains, Server};
 use warren_tests_conformance::said;
 use warren_tests_harness::Leaks;
 use warren_wire_garden::container::Properties;
@@ -95,6 +95,34 @@ fn nothing_is_left_of_a_server_and_its_containers() {
         }
     }
     leaks.assert_same();
+}
+
+/// Every server of these tests is looked at so when it goes.
+#[test]
+fn whatever_is_left_would_be_seen() {
+    let server = Server::new();
+    let before = Remains::of(&server);
+    let group = server.groups()[0].join("garden-left");
+    std::fs::create_dir(&group).unwrap();
+    let at = server.directory().join("left");
+    std::fs::create_dir(&at).unwrap();
+    let at = at.display().to_string();
+    let actor = server.actor();
+    actor.run(&["mount", "-t", "tmpfs", "left", &at]).success();
+    let link = ["ip", "link", "add", "left0", "type", "dummy"];
+    actor.run(&link).success();
+    actor.run(&["nft", "add", "table", "ip", "left"]).success();
+    let now = Remains::of(&server);
+    for what in ["mount ", "link left0", "rule table ip left", "group "] {
+        let mut left = now.beyond(&before).into_iter();
+        assert!(left.any(|each| each.contains(what) && each.contains("left")));
+    }
+    actor
+        .run(&["nft", "delete", "table", "ip", "left"])
+        .success();
+    actor.run(&["ip", "link", "del", "left0"]).success();
+    actor.run(&["umount", &at]).success();
+    std::fs::remove_dir(&group).unwrap();
 }
 
 #[test]

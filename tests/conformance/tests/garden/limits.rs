@@ -1,6 +1,8 @@
 //! Limits: in force, and read back.
 
+use warren_sys_cgroup::limits::convert::weight_from_shares;
 use warren_tests_conformance::garden::{Server, shell};
+use warren_wire_garden::limits::DiskLimitScope;
 use warren_wire_garden::process::ProcessSpec;
 
 const MIB: u64 = 1024 * 1024;
@@ -51,16 +53,23 @@ fn processes_are_limited() {
 fn cpu_shares_are_told_and_the_rest_reads_empty() {
     let server = Server::new();
     let mut spec = server.spec("");
-    spec.limits.cpu.limit_in_shares = 512;
-    let container = server.create(&spec);
     let client = server.client();
-    assert!(
-        client
-            .cpu_limits(container.handle())
-            .unwrap()
-            .limit_in_shares
-            > 0
-    );
+    // Neither is what the kernel gives by itself.
+    let [other, container] = [2048, 512].map(|shares| {
+        spec.limits.cpu.limit_in_shares = shares;
+        let container = server.create(&spec);
+        let handle = container.handle();
+        let told = client.cpu_limits(handle).unwrap().limit_in_shares;
+        // Or the weight that they became.
+        assert!(
+            [shares, weight_from_shares(shares)].contains(&told),
+            "{told}"
+        );
+        let text = server.group_file(handle, "cpu.shares", "cpu.weight");
+        assert_eq!(text.trim(), told.to_string());
+        container
+    });
+    drop(other);
     assert_eq!(
         client.disk_limits(container.handle()).unwrap(),
         Default::default()
@@ -76,7 +85,35 @@ fn cpu_shares_are_told_and_the_rest_reads_empty() {
 }
 
 #[test]
-fn a_disk_limit_is_told_of_and_usage_is_counted() {
+fn a_disk_limit_is_kept_or_told_of() {
+    let server = Server::new();
+    let mut spec = server.spec("bounded");
+    spec.limits.disk.byte_hard = 20 * MIB;
+    spec.limits.disk.scope = DiskLimitScope::EXCLUSIVE;
+    let container = server.create(&spec);
+    let fill = |megabytes: u64| {
+        let script = format!("dd if=/dev/zero of=/big bs=1M count={megabytes} 2>/dev/null && sync");
+        container.sh(&script).status == 0
+    };
+    assert!(fill(10));
+    let log = server.log();
+    let is_counted_only = log.lines().any(|line| {
+        line.contains("only counted, not enforced") && line.contains(r#"image="bounded""#)
+    });
+    assert_eq!(fill(30), is_counted_only, "{log}");
+    let used = server.client().metrics("bounded").unwrap().disk_stat;
+    assert!(used.exclusive_bytes_used >= 10 * MIB, "{used:?}");
+    // Without a limit there is nothing to tell.
+    let free = server.container();
+    free.says("dd if=/dev/zero of=/big bs=1M count=30 2>/dev/null && sync");
+    assert_eq!(
+        server.log().matches("only counted").count(),
+        usize::from(is_counted_only)
+    );
+}
+
+#[test]
+fn usage_of_disk_is_counted() {
     let server = Server::new();
     let container = server.container();
     let client = server.client();

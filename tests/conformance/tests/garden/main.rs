@@ -15,7 +15,7 @@
 //! | create: uid and gid maps | `security::system_calls_are_filtered_unless_privileged`, `inside::the_first_process_...` |
 //! | create: `/dev/shm`, `/tmp`, `/sys`, host name, init, state | `container::it_is_a_machine_of_its_own` |
 //! | destroy and attach: unknown names by type | `properties::unknown_handles_...`, `process::unknown_and_doubled_processes_are_told_by_type` |
-//! | run: streams, statuses, `/dev/stdout`, 100 quick exits, 100 with a terminal | `process`, `terminal` |
+//! | run: streams, statuses, `/dev/stdin` and its like, 100 quick exits, 100 with a terminal | `process`, `terminal`, `inside::input_is_at_its_name_in_dev` |
 //! | run: many attached, late, all with the status and the whole output | `process::six_attached_clients_...`, `terminal::two_watchers_see_the_same` |
 //! | run: signals at once, without streams, without `kill` in the image | `process::signals_work_from_the_first_moment`, `inside::a_process_is_signalled_where_there_is_no_kill` |
 //! | run: input relayed; a status while input is still sent | `process::standard_input_...`, `inside::a_status_comes_while_input_is_still_sent` |
@@ -23,11 +23,13 @@
 //! | terminal: sizes, line ends, resizing | `terminal` |
 //! | stop: asked, children too, killed in the end | `stop` |
 //! | files in and out, users, parents, truncated archives | `files` |
-//! | files: `security.capability` | `inside::capabilities_of_files_come_in_and_go_out` |
+//! | files: `security.capability`, streamed and in the image | `inside::capabilities_of_files_...` |
 //! | grace time | `grace` |
+//! | clients that hang up, altogether or by halves; output that is lost | `hangup` |
+//! | what waits for an image that is pulled, and what does not | `pulling` |
 //! | limits: memory, processes, descriptors, a user's processes | `limits`, `process::resource_limits_...`, `inside::the_number_of_a_users_processes_is_limited` |
-//! | limits: usage of disk is counted | `limits::a_disk_limit_is_told_of_and_usage_is_counted` |
-//! | network: ports in, rules out, static subnets | `network` |
+//! | limits: usage of disk is counted | `limits::usage_of_disk_is_counted`, `limits::a_disk_limit_is_kept_or_told_of` |
+//! | network: ports in, rules out, static subnets | `network`, `netout`, `ipv6` |
 //! | network: `hosts` and `resolv.conf`, also where the image has none; names | `network::names_are_in_its_files_...`, `inside::names_are_resolved_by_the_name_server` |
 //! | processes with an image of their own | `pea` |
 //! | process: ids, environment and its order, directories, homes | `process`, `inside::the_environment_keeps_its_order` |
@@ -51,14 +53,19 @@ mod external;
 mod files;
 mod flags;
 mod grace;
+mod hangup;
 mod image;
 mod inside;
+mod ipv6;
 mod lifecycle;
 mod limits;
+mod nested;
+mod netout;
 mod network;
 mod pea;
 mod process;
 mod properties;
+mod pulling;
 mod restart;
 mod security;
 mod stop;

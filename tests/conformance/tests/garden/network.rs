@@ -103,6 +103,33 @@ fn names_are_in_its_files_and_root_may_change_them() {
 }
 
 #[test]
+fn root_of_a_privileged_container_overwrites_its_files_and_nobody_else() {
+    let server = Server::new();
+    let mut spec = server.spec("");
+    spec.privileged = true;
+    let container = server.create(&spec);
+    for file in ["hosts", "resolv.conf"] {
+        container.says(&format!("echo '# new' >/etc/{file}"));
+        assert_eq!(container.says(&format!("cat /etc/{file}")), "# new");
+        let ran = container.sh_as("alice", &format!("echo x >/etc/{file}"));
+        assert_ne!(ran.status, 0);
+    }
+    // As the CPI does before it starts a machine.
+    container.says("umount /etc/hosts && umount /etc/resolv.conf");
+}
+
+#[test]
+fn a_static_subnet_comes_back_after_its_last_container() {
+    let server = Server::new();
+    for (handle, last) in [("one", 2), ("two", 3), ("three", 2)] {
+        let mut spec = server.spec(handle);
+        spec.network = format!("10.244.4.{last}/24");
+        let container = server.create(&spec);
+        assert_eq!(container.sh("ping -c 1 -W 20 192.0.2.2").status, 0);
+    }
+}
+
+#[test]
 fn a_static_subnet_outlives_siblings_and_comes_back() {
     let server = Server::new();
     let spec = |handle: &str, ip: &str| {

@@ -45,7 +45,26 @@ fn capabilities_are_those_of_the_stock_server_as_far_as_the_machine_has_them() {
     assert_eq!((mask(&user, "CapPrm:"), mask(&user, "CapEff:")), (0, 0));
     let root = privileged.says("cat /proc/self/status");
     let stock = 0x3f_ffff_ffff & bounding();
-    assert_eq!(mask(&root, "CapEff:") & stock, stock);
+    for set in ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:"] {
+        assert_eq!(mask(&root, set), stock, "{set}");
+    }
+    assert_eq!(mask(&root, "CapAmb:"), 0);
+}
+
+#[test]
+fn a_privileged_container_may_change_the_kernels_files_of_processes_and_not_of_devices() {
+    let server = Server::new();
+    let mut spec = server.spec("");
+    spec.privileged = true;
+    let container = server.create(&spec);
+    let mounted = |at: &str| container.says(&format!("grep ' {at} ' /proc/mounts"));
+    let (proc, sys) = (mounted("/proc"), mounted("/sys"));
+    assert!(proc.starts_with("proc /proc proc rw,"), "{proc}");
+    assert!(sys.starts_with("sysfs /sys sysfs ro,"), "{sys}");
+    // And really: a parameter of its own network.
+    container.says("echo 9 >/proc/sys/net/ipv4/tcp_retries2");
+    assert_eq!(container.says("cat /proc/sys/net/ipv4/tcp_retries2"), "9");
+    assert_ne!(container.sh("echo 1 >/sys/class/net/lo/mtu").status, 0);
 }
 
 #[test]

@@ -41,8 +41,8 @@ impl Engine for Plain {
         self.init
     }
 
-    fn start(&mut self) -> Result<(), Failure> {
-        Ok(())
+    fn start(&mut self) -> Result<Vec<String>, Failure> {
+        Ok(Vec::new())
     }
 
     fn net_namespace(&self) -> Option<OwnedFd> {

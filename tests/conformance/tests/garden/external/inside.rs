@@ -1,6 +1,7 @@
 //! What a container is like inside: users, groups, devices, limits, binds.
 
 use warren_garden_client::Streams;
+use warren_sys_cgroup::limits::convert::weight_from_shares;
 use warren_tests_conformance::garden::{Server, shell};
 use warren_tests_conformance::said;
 use warren_wire_garden::container::{BindMount, BindMountMode, BindMountOrigin};
@@ -126,13 +127,12 @@ fn limits_hold_and_are_read_back(runtime: &str) {
     let client = server.client();
     let memory = client.memory_limits(container.handle()).unwrap();
     assert_eq!(memory.limit_in_bytes, 8 * MIB);
-    assert!(
-        client
-            .cpu_limits(container.handle())
-            .unwrap()
-            .limit_in_shares
-            > 0
-    );
+    let shares = client.cpu_limits(container.handle()).unwrap();
+    // Or the weight that they became.
+    let expected = [512, weight_from_shares(512)];
+    assert!(expected.contains(&shares.limit_in_shares), "{shares:?}");
+    let text = server.group_file(container.handle(), "cpu.shares", "cpu.weight");
+    assert_eq!(text.trim(), shares.limit_in_shares.to_string());
     assert_eq!(client.metrics(container.handle()).unwrap().pid_stat.max, 5);
     assert_ne!(
         container
@@ -155,11 +155,13 @@ fn binds_propagate_into_a_privileged_container(runtime: &str) {
     let shared = server.directory().join("shared");
     std::fs::create_dir(&shared).unwrap();
     let shared = shared.display().to_string();
-    let mount = format!("mount -t tmpfs x {shared} && mount --make-shared {shared}");
-    server
-        .actor()
-        .run(&["nsenter", "-t", server.pid(), "-m", "sh", "-c", &mount])
-        .success();
+    let beside = |script: &str| {
+        let argv = ["nsenter", "-t", server.pid(), "-m", "sh", "-c", script];
+        server.actor().run(&argv).success();
+    };
+    beside(&format!(
+        "mount -t tmpfs x {shared} && mount --make-shared {shared}"
+    ));
     let mut spec = server.spec("");
     spec.privileged = true;
     spec.bind_mounts = vec![BindMount {
@@ -170,14 +172,12 @@ fn binds_propagate_into_a_privileged_container(runtime: &str) {
     }];
     let container = server.create(&spec);
     // As the CPI attaches a disk, after the container was made.
-    let later = format!(
+    beside(&format!(
         "mkdir {shared}/disk && mount -t tmpfs x {shared}/disk && echo on it >{shared}/disk/f"
-    );
-    server
-        .actor()
-        .run(&["nsenter", "-t", server.pid(), "-m", "sh", "-c", &later])
-        .success();
+    ));
     assert_eq!(container.says("cat /shared/disk/f"), "on it");
+    drop(container);
+    beside(&format!("umount {shared}/disk {shared}"));
 }
 
 /// As the stock CPI wants it: what the runtime is shown instead must not be seen.

@@ -1,6 +1,8 @@
 //! What is done with a container: files, terminals, network, signals, processes with an image.
 
+use std::fs::Permissions;
 use std::io::{Cursor, Read};
+use std::os::unix::fs::PermissionsExt;
 
 use warren_garden_client::Streams;
 use warren_tests_conformance::garden::shell;
@@ -13,6 +15,7 @@ with_each! {
     the_network_is_there_when_init_begins,
     stopping_and_signals,
     a_process_with_its_own_image,
+    its_remarks_are_in_the_servers_log,
 }
 
 fn files_streams_and_terminals(runtime: &str) {
@@ -97,4 +100,30 @@ fn a_process_with_its_own_image(runtime: &str) {
     pea.image = server.spec("").image;
     let ran = container.run(&pea);
     assert_eq!((ran.status, ran.stdout.as_str()), (4, "1\n"), "{ran:?}");
+}
+
+fn its_remarks_are_in_the_servers_log(runtime: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("remarks");
+    // The runtime itself, but that it finds something remarkable.
+    let script = format!(
+        r#"#!/bin/sh
+case " $* " in *" create "*)
+    last=; for each; do [ "$last" != --log ] || log=$each; last=$each; done
+    echo '{{"level":"warning","msg":"this is remarkable","time":""}}' >>"$log"
+esac
+exec {runtime} "$@"
+"#
+    );
+    std::fs::write(&program, script).unwrap();
+    for path in [directory.path(), program.as_path()] {
+        std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
+    let server = server(&program.display().to_string());
+    let _container = server.create(&server.spec("remarkable"));
+    let log = server.log();
+    let told = log
+        .lines()
+        .any(|line| line.contains(r#"handle="remarkable""#) && line.contains("this is remarkable"));
+    assert!(told, "{log}");
 }

@@ -1,6 +1,6 @@
 //! Images: from registries with certificates and passwords, with whiteouts, preloaded, and counted.
 
-mod layout;
+pub mod layout;
 mod registry;
 
 use std::io::{BufRead, BufReader, Write};
@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use layout::{archive, layout};
+pub use layout::{archive, layout};
 use registry::{PASSWORD, REGISTRY, Registry, USER, certs, docker_certificates};
 use warren_container_rootfs::layer::Digest;
 use warren_tests_conformance::garden::{Certificates, Server};

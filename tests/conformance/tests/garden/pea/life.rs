@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use warren_garden_client::Streams;
-use warren_tests_conformance::garden::{Server, shell};
+use warren_tests_conformance::garden::{Container, Server, shell};
 use warren_tests_conformance::said;
 use warren_wire_garden::container::BindMount;
 use warren_wire_garden::process::{ProcessSpec, Signal};
@@ -185,4 +185,29 @@ fn it_outlives_servers_and_is_cleared_away_after_them() {
     go(&server, "stays");
     assert_eq!(stays.wait().unwrap(), 9);
     wait_until_nothing_is_left(&server);
+}
+
+#[test]
+fn an_id_that_two_containers_use_is_not_answered_for_by_either() {
+    let server = Server::new();
+    let containers = [server.container(), server.container()];
+    let process = ProcessSpec {
+        id: "twin".to_owned(),
+        ..pea(&server, "sleep 1000")
+    };
+    let start = |one: &Container| one.start(&process, Streams::default()).unwrap();
+    let running = containers.each_ref().map(start);
+    let client = server.client();
+    let answer = client.bulk_metrics(&["twin"]).unwrap();
+    let error = format!("{:?}", answer["twin"].err);
+    assert!(error.contains("several containers"), "{error}");
+    let [one, other] = running;
+    one.handle().signal(Signal::KILL).unwrap();
+    assert_eq!(one.wait().unwrap(), 137);
+    let deadline = Instant::now() + PATIENCE;
+    while let Some(error) = &client.bulk_metrics(&["twin"]).unwrap()["twin"].err {
+        assert!(Instant::now() < deadline, "{error:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    drop(other);
 }
