@@ -47,6 +47,17 @@ pub enum Error {
     /// Nothing like it.
     #[error("{0}")]
     NotImplemented(&'static str),
+    /// No snapshot of a disk that is attached. Directors go on without a snapshot if a CPI has none at
+    /// all, and fail on any other error: stops and deploys must not fail for this.
+    #[error(
+        "snapshot of the disk {} while it is attached: its file system cannot share blocks of files, \
+         so a copy would not be that of one instant; detach it first",
+        disk.display()
+    )]
+    NoSnapshot {
+        /// The disk.
+        disk: PathBuf,
+    },
     /// An argument's value cannot be.
     #[error("{0}")]
     Value(String),
@@ -144,6 +155,7 @@ impl Error {
             Error::Request(_) | Error::Config(_) => ErrorKind::CpiError,
             Error::Call(CallError::Unknown { .. })
             | Error::Version { .. }
+            | Error::NoSnapshot { .. }
             | Error::NotImplemented(_) => ErrorKind::NotImplemented,
             Error::VmNotFound(_) => ErrorKind::VmNotFound,
             Error::DiskNotFound(_) => ErrorKind::DiskNotFound,

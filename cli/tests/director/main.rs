@@ -4,12 +4,14 @@
 //! - `server`: the server, its script and what it was asked.
 //! - `texts`: what people see.
 //! - `requests`, `uploads`: what the director is sent.
+//! - `verbs`: verbs one by one, both ways; `asking`: those that ask the user.
 //! - `tokens`: a director with a token server.
 //! - `local`: verbs that ask no director.
 //! - `own`: which director is meant where nobody names one.
 //! - `remote`, `scene`: SSH to a real `sshd`, in namespaces of its own.
 #![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
+mod asking;
 mod local;
 mod own;
 mod remote;
@@ -19,3 +21,4 @@ mod server;
 mod texts;
 mod tokens;
 mod uploads;
+mod verbs;

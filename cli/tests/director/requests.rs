@@ -280,3 +280,72 @@ fn deploys_pass_on_every_flag() {
     ]);
     assert_eq!(ran.code, 0, "{ran:#?} {:#?}", server.lines());
 }
+
+/// Where in all that was asked, reading tasks included, a line comes first.
+fn place(server: &Server, line: &str) -> usize {
+    let all = server.everything();
+    let found = all.iter().position(|one| one == line);
+    found.unwrap_or_else(|| panic!("{line}: {all:#?}"))
+}
+
+#[test]
+fn several_tasks_go_on_at_once_where_a_verb_needs_them() {
+    let described = |words: &[&str]| {
+        let server = Server::new();
+        server.says(
+            "GET /deployments?exclude_configs=true",
+            json(r#"[{"name":"a"},{"name":"b"},{"name":"c"}]"#),
+        );
+        for (id, name) in [(1, "a"), (2, "b"), (3, "c")] {
+            server
+                .says(
+                    &format!("GET /deployments/{name}/vms?format=full"),
+                    started(id),
+                )
+                .has_task(id, "done", "", "");
+        }
+        let ran = server.run(words);
+        assert_eq!(ran.code, 0, "{ran:#?} {:#?}", server.lines());
+        server
+    };
+    let line = |name: &str| format!("GET /deployments/{name}/vms?format=full");
+    let server = described(&["vms"]);
+    assert!(place(&server, &line("c")) < place(&server, "GET /tasks/1"));
+    let server = described(&["vms", "--parallel", "2"]);
+    assert!(place(&server, &line("b")) < place(&server, "GET /tasks/1"));
+    assert!(place(&server, &line("c")) > place(&server, "GET /tasks/1"));
+    assert!(place(&server, &line("c")) < place(&server, "GET /tasks/2"));
+    let server = described(&["--parallel=1", "vms"]);
+    assert!(place(&server, &line("b")) > place(&server, "GET /tasks/1"));
+    assert_ne!(Server::new().run(&["vms", "--parallel=0"]).code, 0);
+}
+
+#[test]
+fn releases_are_fetched_at_once() {
+    let server = Server::new();
+    let text = "name: d\nreleases:\n\
+                - {name: r, version: '1', url: 'https://example.com/1.tgz'}\n\
+                - {name: s, version: '2', url: 'https://example.com/2.tgz'}\n";
+    let path = server.file("d.yml", text);
+    server
+        .says("GET /releases", json("[]"))
+        .says("POST /releases", started(1))
+        .says("POST /releases", started(2))
+        .says(
+            "POST /deployments/d/diff?redact=true",
+            json(r#"{"context":{},"diff":[]}"#),
+        )
+        .says("POST /deployments?context=%7B%7D", started(3));
+    for id in 1..=3 {
+        server.has_task(id, "done", "", "");
+    }
+    let ran = server.run(&["deploy", "-d", "d", &path]);
+    assert_eq!(ran.code, 0, "{ran:#?} {:#?}", server.everything());
+    let all = server.everything();
+    let sent: Vec<usize> = (0..all.len())
+        .filter(|at| all[*at] == "POST /releases")
+        .collect();
+    assert_eq!(sent.len(), 2);
+    assert!(sent[1] < place(&server, "GET /tasks/1"));
+    assert!(place(&server, "GET /tasks/2") < place(&server, "POST /deployments?context=%7B%7D"));
+}

@@ -244,6 +244,12 @@ impl Server {
         self.asked().into_iter().map(|one| one.line).collect()
     }
 
+    /// All that was asked, as lines: reading tasks and `/info` too.
+    pub fn everything(&self) -> Vec<String> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().map(|one| one.line.clone()).collect()
+    }
+
     /// A line for the executable that means this director.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(WARREN);

@@ -24,11 +24,9 @@ pub(crate) fn copy(from: &Path, to: &Path, point: Option<&Path>) -> Result<(), E
         return Ok(());
     }
     if point.is_some() {
-        return Err(Error::NotSupported(format!(
-            "snapshot of the disk {} while it is attached: its file system cannot share blocks of \
-             files, so a copy would not be that of one instant; detach it first",
-            from.display()
-        )));
+        return Err(Error::NoSnapshot {
+            disk: from.to_owned(),
+        });
     }
     let options = [
         "-a",

@@ -21,16 +21,26 @@ pub(crate) struct Wanted<'a> {
     pub description: String,
     /// Name and teams (JSON) of the deployment.
     pub deployment: Option<(&'a str, &'a str)>,
-    /// Whether the client's context is kept.
-    pub with_context: bool,
+}
+
+/// Whether the client's name for what it does is kept with the task: as in stock, that of deploys and
+/// changes of state, of deleting deployments, of actions on instances and of errands.
+fn keeps_context(work: &Work) -> bool {
+    matches!(
+        work,
+        Work::UpdateDeployment(_)
+            | Work::DeleteDeployment { .. }
+            | Work::UpdateInstance(_)
+            | Work::RunErrand(_)
+    )
 }
 
 /// Makes a task, or finds the one that the same request made; redirects to it.
 pub(crate) async fn enqueue(call: &Call, wanted: Wanted<'_>) -> Result<Response, Failure> {
-    let context = match wanted.with_context {
-        true => call.context_id()?,
-        false => String::new(),
-    };
+    let mut context = call.context_id()?;
+    if !keeps_context(&wanted.work) {
+        context.clear();
+    }
     let new = tasks::New {
         work: &wanted.work,
         description: &wanted.description,
@@ -61,7 +71,6 @@ pub(crate) async fn on_deployment(
         work,
         description: description.into(),
         deployment: Some((&deployment.name, &deployment.teams)),
-        with_context: true,
     };
     enqueue(call, wanted).await
 }
@@ -76,7 +85,6 @@ pub(crate) async fn enqueue_alone(
         work,
         description: description.into(),
         deployment: None,
-        with_context: false,
     };
     enqueue(call, wanted).await
 }

@@ -51,6 +51,18 @@ impl Failure {
         Self::Code(StatusCode::INTERNAL_SERVER_ERROR, 100, chain(error))
     }
 
+    /// What it says, for the record.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Code(_, _, text) | Self::Text(_, text) => text.clone(),
+            Self::NotAuthenticated(path) => format!("Not authorized: '{path}'"),
+            Self::NoEndpoint(path) => format!("Endpoint '{path}' not found."),
+            Self::Stale { latest, .. } => {
+                format!("Latest Id: '{latest}' does not match expected latest id")
+            }
+        }
+    }
+
     /// A deployment that is not there.
     pub(crate) fn no_deployment(name: &str) -> Self {
         Self::missing(70_000, format!("Deployment '{name}' doesn't exist"))

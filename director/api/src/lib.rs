@@ -14,6 +14,7 @@
 mod answer;
 mod api;
 mod auth;
+mod body;
 mod call;
 pub mod clock;
 mod endpoints;

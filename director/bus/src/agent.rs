@@ -1,7 +1,7 @@
 //! Calls of one agent.
 //!
 //! Some are answered at once, others become a task of the agent that is asked for again and again:
-//! after 20, 40, 80 ms and so on up to a second, so that what is quick costs little and what is slow
+//! after 5, 10, 20 ms and so on up to a second, so that what is quick costs little and what is slow
 //! is not disturbed.
 
 use std::future::Future;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{Bus, Error, calls};
 
@@ -37,7 +37,7 @@ const REPEATABLE: [&str; 9] = [
     "remove_persistent_disk",
 ];
 /// The first pause before a task is asked for, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
 /// Whether to go on waiting: asked between two questions.
 pub trait Cancelled: Send + Sync {
@@ -162,10 +162,9 @@ impl Agent {
         let end = Instant::now() + patience;
         let mut pause = PAUSES.0;
         loop {
-            match self
-                .ask("ping", Vec::new(), pause.max(Duration::from_millis(200)))
-                .await
-            {
+            // The first is asked before the agent listens, as a rule, and is lost.
+            let next = Instant::now() + pause;
+            match self.ask("ping", Vec::new(), pause).await {
                 Ok(_) => return Ok(()),
                 Err(error) if error.is_timeout() || error.says("restarting agent") => {}
                 Err(error) => return Err(error),
@@ -183,6 +182,8 @@ impl Agent {
                     method: "ping".to_owned(),
                 });
             }
+            // One that is restarting says so at once.
+            sleep_until(next).await;
             pause = (pause * 2).min(PAUSES.1);
         }
     }

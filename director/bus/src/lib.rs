@@ -11,6 +11,7 @@ mod agent;
 mod bus;
 mod calls;
 mod error;
+mod process;
 mod users;
 
 pub use agent::{Agent, Cancelled, Waiting};

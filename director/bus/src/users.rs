@@ -7,7 +7,8 @@
 //!
 //! A server that is just starting may have read the file before it was replaced, and not yet have
 //! written its process id: so whoever writes remembers which process was told, and tells another one
-//! again the next time. With a connection to the server, its process id is there.
+//! again the next time. With a connection to the server, its process id is there. Whose number is in the
+//! file is looked at each time (`process`), for it may be old.
 //!
 //! The server maps a client's certificate to a user by its whole subject. A machine has a user for
 //! its first certificate until it has got its lasting one.
@@ -23,7 +24,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use warren_wire_agent::subject;
 
-use crate::Error;
+use crate::{Error, process};
 
 /// An agent that may use the bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,8 +158,7 @@ impl Users {
     }
 
     fn server(&self) -> Option<Pid> {
-        let text = fs::read_to_string(&self.pid_file).ok()?;
-        Pid::from_raw(text.trim().parse().ok()?)
+        process::server(Path::new("/proc"), &self.pid_file, &self.file)
     }
 
     /// Makes the server read its users; the answer is its process.

@@ -18,6 +18,9 @@ pub struct Settings {
     pub target: Target,
     /// Authorities to trust (PEM) instead of the system's.
     pub authorities: Option<String>,
+    /// Past the proxies that variables of the environment name: a director in a container of this
+    /// machine is reached by this machine alone.
+    pub is_local: bool,
 }
 
 /// Any answer.
@@ -60,7 +63,7 @@ impl Director {
     /// [`Error::Certificates`].
     pub fn anonymous(settings: &Settings) -> Result<Self, Error> {
         Ok(Self {
-            http: Http::new(&settings.target, settings.authorities.as_deref())?,
+            http: Http::new(settings)?,
             authorization: Authorization::default(),
             request_id: new_request_id(),
         })

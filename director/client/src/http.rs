@@ -13,7 +13,7 @@ use ureq::Agent;
 use ureq::http::{Request, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider};
 
-use crate::{Error, Target};
+use crate::{Error, Settings};
 
 /// Most bytes of an answer that is a document.
 pub(crate) const MOST_BYTES: u64 = 256 << 20;
@@ -75,11 +75,11 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    /// `authorities`: PEM text; without it the system's are trusted.
-    pub(crate) fn new(target: &Target, authorities: Option<&str>) -> Result<Self, Error> {
+    /// To the director; its token server is reached the same way.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, Error> {
         Ok(Self {
-            agent: agent(authorities)?,
-            base: target.to_string(),
+            agent: agent(settings)?,
+            base: settings.target.to_string(),
         })
     }
 
@@ -263,8 +263,8 @@ pub(crate) fn without_query(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or_default()
 }
 
-fn agent(authorities: Option<&str>) -> Result<Agent, Error> {
-    let roots: Vec<Certificate<'static>> = match authorities {
+fn agent(settings: &Settings) -> Result<Agent, Error> {
+    let roots: Vec<Certificate<'static>> = match &settings.authorities {
         Some(pem) => {
             let bad = |problem: String| Error::Certificates {
                 what: "(text)".to_owned(),
@@ -294,7 +294,12 @@ fn agent(authorities: Option<&str>) -> Result<Agent, Error> {
         .root_certs(RootCerts::new_with_certs(&roots))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .build();
-    let config = Agent::config_builder()
+    let config = Agent::config_builder();
+    let config = match settings.is_local {
+        true => config.proxy(None),
+        false => config,
+    };
+    let config = config
         .tls_config(tls)
         .http_status_as_error(false)
         .max_redirects(0)

@@ -154,7 +154,7 @@ impl Director {
         let is_one = id.is_some();
         let query = Query::new()
             .with("state", state)
-            .some("skip_drain", options.skip_drain.then_some("*"))
+            .flag("skip_drain", options.skip_drain)
             .flag("fix", options.fix)
             .flag("dry_run", options.dry_run)
             .some("canaries", options.canaries.as_deref().filter(|_| !is_one))

@@ -86,6 +86,7 @@ impl Server {
         let settings = Settings {
             target,
             authorities: None,
+            is_local: false,
         };
         let credentials = Credentials::User {
             name: "admin".into(),

@@ -3,6 +3,8 @@
 //! A version of all names is a blob; agents are told its id, digest and number, and answer `synced`. One
 //! that does not is told again later. Nothing is published if nothing changed.
 
+mod aliases;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
@@ -11,11 +13,13 @@ use serde_json::json;
 use warren_director_plan::names::{Record, document};
 use warren_director_plan::{Group, InstancePlan, NameIds};
 use warren_director_store::dns::{self, Encoded};
-use warren_director_store::{deployments, instances, vms};
+use warren_director_store::{aliases as rows, deployments, instances, vms};
 use warren_lib_telemetry::{Level, log};
 
 use crate::many::join_all;
 use crate::{Engine, Error, Task};
+
+pub(crate) use aliases::{add_aliases, drop_aliases};
 
 /// How long an agent may take for the names.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -143,8 +147,10 @@ pub(crate) async fn publish(engine: &Engine) -> Result<Option<dns::Published>, E
     let Some(highest) = all.last().map(|record| record.id) else {
         return Ok(None);
     };
+    let aliases_version = rows::version(pool).await?;
     if let Some(latest) = dns::latest(pool).await?
         && latest.records_version == highest
+        && latest.aliases_version == aliases_version
     {
         return Ok(Some(latest));
     }
@@ -158,8 +164,9 @@ pub(crate) async fn publish(engine: &Engine) -> Result<Option<dns::Published>, E
             records.push(record);
         }
     }
-    let version = dns::begin_version(pool, highest).await?;
-    let text = document(version, &records, false).to_string();
+    let version = dns::begin_version(pool, highest, aliases_version).await?;
+    let aliases = aliases::all(engine).await?;
+    let text = document(version, &records, &aliases, false).to_string();
     let stored = engine.blobs.create(text.as_bytes()).await?;
     dns::publish(pool, version, &stored.id, &stored.digest()).await?;
     dns::delete_tombstones(pool).await?;
@@ -222,10 +229,10 @@ async fn record(
     }))
 }
 
-/// Tells the newest names to all agents that have older ones. An agent that does not answer is told
-/// again later, by the next who publishes or by [`keep_agents_told`].
+/// Tells the newest names to all agents that have older ones. An agent that does not answer, or that
+/// did not a moment ago, is told later, by the next who publishes or by [`keep_agents_told`].
 pub(crate) async fn broadcast(engine: &Engine, task: &Task) -> Result<(), Error> {
-    for (agent, error) in sync(engine).await? {
+    for (agent, error) in sync(engine, |agent| !engine.silent().has(agent)).await? {
         task.log(&format!(
             "agent {agent} has not taken the names: {}",
             error.story()
@@ -247,7 +254,7 @@ pub async fn keep_agents_told(engine: Engine, stop: impl Future<Output = ()>) {
     loop {
         let told = tokio::select! {
             () = &mut stop => return,
-            told = sync(&engine) => told,
+            told = sync(&engine, |_| true) => told,
         };
         pause = match told {
             Ok(deaf) if deaf.is_empty() => LOOK,
@@ -275,13 +282,17 @@ pub async fn keep_agents_told(engine: Engine, stop: impl Future<Output = ()>) {
     }
 }
 
-/// Tells the newest names to all agents that have older ones; the answer is those that have not taken
-/// them, with the reason.
-async fn sync(engine: &Engine) -> Result<Vec<(String, Error)>, Error> {
+/// Tells the newest names to all of these agents that have older ones; the answer is those that have
+/// not taken them, with the reason.
+async fn sync(
+    engine: &Engine,
+    is_meant: impl Fn(&str) -> bool,
+) -> Result<Vec<(String, Error)>, Error> {
     let Some(latest) = publish(engine).await? else {
         return Ok(Vec::new());
     };
-    let stale = dns::stale_agents(engine.store.pool(), latest.id).await?;
+    let mut stale = dns::stale_agents(engine.store.pool(), latest.id).await?;
+    stale.retain(|agent| is_meant(agent));
     let turns = tokio::sync::Semaphore::new(engine.config.max_threads.max(1));
     let (turns, latest) = (&turns, &latest);
     let all = stale.iter().map(|agent| async move {
@@ -306,7 +317,12 @@ async fn tell(engine: &Engine, agent: &str, latest: &dns::Published) -> Result<(
         .bus
         .agent(agent)
         .ask("sync_dns", arguments, PATIENCE)
-        .await?;
+        .await;
+    match &answer {
+        Err(error) if error.is_timeout() => engine.silent().add(agent),
+        _ => engine.silent().remove(agent),
+    }
+    let answer = answer?;
     if answer.as_str() != Some("synced") {
         return Err(Error::refused(100, format!("it answered {answer}")));
     }

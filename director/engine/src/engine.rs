@@ -38,6 +38,7 @@ pub struct Engine {
     parts: Arc<Parts>,
     users: Arc<tokio::sync::Mutex<()>>,
     cpis: Arc<crate::cpis::Registry>,
+    silent: crate::silent::Silent,
 }
 
 impl std::ops::Deref for Engine {
@@ -56,12 +57,18 @@ impl Engine {
             parts: Arc::new(parts),
             users: Arc::default(),
             cpis: Arc::default(),
+            silent: crate::silent::Silent::default(),
         }
     }
 
     /// CPIs of CPI configs that were called.
     pub(crate) fn cpi_registry(&self) -> Arc<crate::cpis::Registry> {
         Arc::clone(&self.cpis)
+    }
+
+    /// Agents that did not answer a moment ago.
+    pub(crate) fn silent(&self) -> &crate::silent::Silent {
+        &self.silent
     }
 
     /// The director's own CPI, whose calls are logged with a task.

@@ -60,10 +60,13 @@ pub async fn with<T>(
 }
 
 async fn record(task: &Task, action: &str, name: &str) -> Result<(), Error> {
+    // A machine or a release is no deployment's, also when a deploy has the lock.
+    let mut of_deployments = ["lock:deployment:", "lock:compile:"].iter();
     task.event(Event {
         action,
         object_type: "lock",
         object_name: Some(name),
+        of_no_deployment: !of_deployments.any(|kind| name.starts_with(kind)),
         ..Event::default()
     })
     .await

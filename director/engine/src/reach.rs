@@ -40,6 +40,21 @@ pub async fn state(
     vm: &Vm,
     patience: Option<Duration>,
 ) -> Result<Reached, Error> {
+    let reached = look(engine, task, vm, patience).await;
+    match &reached {
+        Ok(Reached::Silent(_) | Reached::Gone) => engine.silent().add(&vm.agent_id),
+        Ok(Reached::Says(_)) => engine.silent().remove(&vm.agent_id),
+        Err(_) => {}
+    }
+    reached
+}
+
+async fn look(
+    engine: &Engine,
+    task: &Task,
+    vm: &Vm,
+    patience: Option<Duration>,
+) -> Result<Reached, Error> {
     let agent = engine.bus.agent(&vm.agent_id);
     let mut asked = std::pin::pin!(agent.get_state(false, patience));
     let begun = Instant::now();

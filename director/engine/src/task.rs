@@ -115,7 +115,10 @@ impl Task {
             object_name: event.object_name,
             error: event.error,
             task: Some(&id),
-            deployment: event.deployment.or(self.deployment.as_deref()),
+            deployment: match event.of_no_deployment {
+                true => None,
+                false => event.deployment.or(self.deployment.as_deref()),
+            },
             instance: event.instance,
             context: event.context,
         };
@@ -144,6 +147,8 @@ pub struct Event<'a> {
     pub error: Option<&'a str>,
     /// The deployment, if it is not the task's.
     pub deployment: Option<&'a str>,
+    /// Whether it is not about a deployment, though the task is.
+    pub of_no_deployment: bool,
     /// `GROUP/UUID`.
     pub instance: Option<&'a str>,
     /// More.

@@ -8,19 +8,18 @@
 //! While it goes on its row says that it is not complete, so that the next deploy does it again.
 //! Source: reference of the deploy engine, section 15.
 
-use std::time::Duration;
+mod stop;
+mod watch;
 
 use serde_json::{Map, Value, json};
-use tokio::time::{Instant, sleep};
 use warren_director_bus::Agent;
 use warren_director_plan::changes::Change;
 use warren_director_plan::{Group, Input, InstancePlan, State, spec};
 use warren_director_store::vms::Vm;
 use warren_director_store::{Flag, instances, ips, vms};
-use warren_wire_manifest::deployment::WatchTime;
+use warren_wire_manifest::deployment::{Lifecycle, WatchTime};
 
 use crate::event_log::Step;
-use crate::jobs::{snapshots, targets};
 use crate::render::{Files, deliver};
 use crate::task::Event;
 use crate::variables::Variables;
@@ -65,14 +64,7 @@ impl Update<'_> {
         watch: WatchTime,
     ) -> Result<(), Error> {
         let name = row.name();
-        let action = match (self.plan.state, self.plan.once.as_deref()) {
-            (State::Stopped | State::Detached, _) => "stop",
-            (_, Some("restart")) => "restart",
-            (_, Some("recreate")) => "recreate",
-            _ if self.is_new => "create",
-            _ => "update",
-        };
-        let changes: Vec<&str> = self.changes.iter().map(|change| change.name()).collect();
+        let (action, context) = self.story(&row);
         let begun = self
             .task
             .event(Event {
@@ -80,7 +72,7 @@ impl Update<'_> {
                 object_type: "instance",
                 object_name: Some(&name),
                 instance: Some(&name),
-                context: Some(json!({"az": self.plan.az, "changes": changes})),
+                context: Some(context),
                 ..Event::default()
             })
             .await?;
@@ -98,6 +90,40 @@ impl Update<'_> {
             })
             .await?;
         done
+    }
+
+    /// What events call the update, and what they tell of it, as in stock: a state alone speaks for
+    /// itself.
+    fn story(&self, row: &instances::Instance) -> (&'static str, Value) {
+        if let [Change::State | Change::Restart] = self.changes {
+            let action = match (self.plan.state, self.plan.once.as_deref()) {
+                (State::Stopped | State::Detached, _) => "stop",
+                (_, Some("restart")) => "restart",
+                (_, Some("recreate")) => "recreate",
+                _ => "start",
+            };
+            return (action, json!({}));
+        }
+        let mut context = Map::new();
+        if let Some(az) = &self.plan.az {
+            context.insert("az".to_owned(), json!(az));
+        }
+        // Instances of errands are there since the deploy, which left them without a machine.
+        let is_first = row.spec.is_none() && self.group.lifecycle == Lifecycle::Service;
+        let action = match is_first {
+            true => "create",
+            false => {
+                if self.changes != [Change::Recreate] {
+                    let names: Vec<&str> = self.changes.iter().map(|one| one.name()).collect();
+                    context.insert("changes".to_owned(), json!(names));
+                }
+                match self.changes.iter().any(|change| change.needs_new_vm()) {
+                    true => "recreate",
+                    false => "update",
+                }
+            }
+        };
+        (action, Value::Object(context))
     }
 
     async fn steps(
@@ -232,98 +258,6 @@ impl Update<'_> {
         Ok(())
     }
 
-    /// Runs what comes before the end of jobs, and ends them.
-    async fn stop(
-        &self,
-        step: &Step,
-        row: &instances::Instance,
-        agent: &Agent,
-        renews: bool,
-    ) -> Result<(), Error> {
-        // A machine that was just made has no jobs: stock goes through all of it, some five seconds.
-        if row.state == "stopped" || !self.responds || self.is_new {
-            return Ok(());
-        }
-        let keeps = |keeps: bool| if keeps { "keep" } else { "delete" };
-        let vm_stays = !renews && self.plan.state != State::Detached;
-        if self.skip_drain {
-            step.advance(10, "skipped pre-stop & drain");
-        } else {
-            step.advance(5, "executing pre-stop");
-            let mut options = Map::new();
-            options.insert(
-                "env".into(),
-                json!({
-                    "BOSH_VM_NEXT_STATE": keeps(vm_stays),
-                    "BOSH_INSTANCE_NEXT_STATE": "keep",
-                    "BOSH_DEPLOYMENT_NEXT_STATE": "keep",
-                }),
-            );
-            agent.run_script("pre-stop", options, self.task).await?;
-            step.advance(5, "executing drain");
-            let ends = !vm_stays
-                || self.plan.state == State::Stopped
-                || self.changes.contains(&Change::PersistentDisk)
-                || self.changes.contains(&Change::RecreatePersistentDisks);
-            self.drain(agent, if ends { "shutdown" } else { "update" })
-                .await?;
-        }
-        step.advance(20, "stopping jobs");
-        agent.stop(self.task).await?;
-        step.advance(10, "executing post-stop");
-        agent.run_script("post-stop", Map::new(), self.task).await?;
-        Ok(())
-    }
-
-    /// Keeps what the disks hold while nothing writes to them.
-    async fn snapshot(&self, row: &instances::Instance) -> Result<(), Error> {
-        if self.is_new || !self.engine.config.snapshots {
-            return Ok(());
-        }
-        let name = &self.input.deployment.name;
-        let deployment = targets::deployment(self.engine, name).await?;
-        match snapshots::take(self.engine, self.task, &deployment, row, true).await {
-            // Nobody has asked for this one: without it the jobs go on all the same.
-            Err(Error::Cpi(error)) if error.is_unsupported() => {
-                self.task.warn(&format!(
-                    "No snapshot of {}: {}",
-                    row.name(),
-                    warren_lib_errchain::chain(&error)
-                ));
-                Ok(())
-            }
-            done => done.map(drop),
-        }
-    }
-
-    async fn drain(&self, agent: &Agent, kind: &str) -> Result<(), Error> {
-        let document = spec::apply(
-            self.input,
-            self.group,
-            self.plan,
-            &spec::networks(self.plan),
-            self.packages,
-            &self.files.hashes,
-        );
-        let mut wait = agent
-            .run("drain", vec![json!(kind), document], self.task)
-            .await?
-            .as_i64()
-            .unwrap_or(0);
-        loop {
-            self.task.check()?;
-            sleep(Duration::from_secs(wait.unsigned_abs())).await;
-            if wait >= 0 {
-                return Ok(());
-            }
-            wait = agent
-                .run("drain", vec![json!("status")], self.task)
-                .await?
-                .as_i64()
-                .unwrap_or(0);
-        }
-    }
-
     async fn stopped(&self, row: &mut instances::Instance) -> Result<(), Error> {
         self.give_back_addresses().await?;
         row.state = State::Stopped.word().to_owned();
@@ -431,7 +365,7 @@ impl Update<'_> {
         if !self.waits {
             return Ok(());
         }
-        wait_until_running(self.task, row, agent, watch).await?;
+        watch::wait_until_running(self.task, row, agent, watch).await?;
         step.advance(10, "executing post-start");
         agent
             .run_script("post-start", Map::new(), self.task)
@@ -488,62 +422,4 @@ pub async fn create(
     let vm = vm::create(engine, task, &wanted).await?;
     disks::attach_all(engine, task, row, &vm).await?;
     Ok(vm)
-}
-
-/// Waits until all jobs of an instance run: not before the shorter time, not after the longer.
-async fn wait_until_running(
-    task: &Task,
-    row: &instances::Instance,
-    agent: &Agent,
-    watch: WatchTime,
-) -> Result<(), Error> {
-    let begun = Instant::now();
-    let (least, most) = (
-        Duration::from_millis(watch.min),
-        Duration::from_millis(watch.max),
-    );
-    let mut pause = Duration::from_millis(50);
-    loop {
-        task.check()?;
-        let state = agent.get_state(false, None).await?;
-        let is_running = state.get("job_state").and_then(Value::as_str) == Some("running");
-        if is_running && begun.elapsed() >= least {
-            return Ok(());
-        }
-        let left = most.saturating_sub(begun.elapsed());
-        if left.is_zero() && begun.elapsed() >= least {
-            let failed: Vec<&str> = state
-                .get("processes")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .filter(|process| process.get("state").and_then(Value::as_str) != Some("running"))
-                .filter_map(|process| process.get("name").and_then(Value::as_str))
-                .collect();
-            let which = if failed.is_empty() {
-                String::new()
-            } else {
-                format!(" Review logs for failed jobs: {}", failed.join(", "))
-            };
-            return Err(Error::refused(
-                400_007,
-                format!(
-                    "'{} ({})' is not running after update.{which}",
-                    row.name(),
-                    row.index_number
-                ),
-            ));
-        }
-        let rest = if is_running {
-            least.saturating_sub(begun.elapsed())
-        } else {
-            pause
-        };
-        sleep(
-            rest.max(Duration::from_millis(10))
-                .min(left.max(Duration::from_millis(10))),
-        )
-        .await;
-        pause = (pause * 2).min(Duration::from_millis(250));
-    }
 }

@@ -11,7 +11,7 @@ use warren_director_store::{Flag, instances, ips, uuid};
 
 use crate::task::Event;
 use crate::variables::Variables;
-use crate::{Engine, Error, Task, certificates, lock};
+use crate::{Engine, Error, Task, certificates, lock, lost};
 
 /// How often a machine is tried if the CPI says that it may help.
 const TRIES: u32 = 5;
@@ -78,7 +78,7 @@ async fn make(engine: &Engine, task: &Task, wanted: &Wanted<'_>) -> Result<Vm, E
             let error = with_log(engine, task, &vm, error).await;
             if !engine.config.keep_unreachable_vms {
                 // What is wrong with the machine is the error that counts.
-                if let Err(second) = delete(engine, task, &vm, &wanted.row.name()).await {
+                if let Err(second) = remove(engine, task, &vm, &wanted.row.name()).await {
                     task.log(&format!("cannot delete it again: {}", second.story()));
                 }
             }
@@ -382,9 +382,21 @@ pub async fn update_settings(
 
 /// Deletes a machine and its row; its addresses stay with the instance.
 ///
+/// One whose director died while it was made may have no id in its row, and be there all the same: its
+/// agent tells it ([`lost`]).
+pub async fn delete(engine: &Engine, task: &Task, vm: &Vm, instance: &str) -> Result<(), Error> {
+    let Some(cid) = lost::id_of(engine, task, vm).await? else {
+        return remove(engine, task, vm, instance).await;
+    };
+    let mut found = vm.clone();
+    found.cid = Some(cid);
+    vms::save(engine.store.pool(), &found).await?;
+    remove(engine, task, &found, instance).await
+}
+
 /// From its beginning the machine does not count any more: whatever cuts this off, the next deploy makes
 /// another, and deletes what is left of this one first.
-pub async fn delete(engine: &Engine, task: &Task, vm: &Vm, instance: &str) -> Result<(), Error> {
+async fn remove(engine: &Engine, task: &Task, vm: &Vm, instance: &str) -> Result<(), Error> {
     let pool = engine.store.pool();
     if *vm.active {
         let mut going = vm.clone();

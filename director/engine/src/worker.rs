@@ -6,16 +6,17 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, sleep};
 use warren_director_store::work::{Source, Work};
 use warren_director_store::{now, tasks, uuid};
 use warren_lib_telemetry::metrics::Timing;
 use warren_lib_telemetry::{Context, Level, context, log};
 
+use crate::lease::Lease;
 use crate::{Engine, Error, Task, jobs};
 
 /// How often an idle worker looks by itself: for tasks of which it was not told, and for those of
@@ -65,26 +66,27 @@ impl Worker {
 pub async fn run(engine: Engine, worker: Worker, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
     loop {
-        let row = tokio::select! {
+        let (row, since) = tokio::select! {
             () = &mut stop => return,
-            row = find(&engine, &worker) => row,
+            found = find(&engine, &worker) => found,
         };
         tokio::select! {
             () = &mut stop => return,
-            () = work(&engine, &worker, row) => {}
+            () = work(&engine, &worker, row, since) => {}
         }
     }
 }
 
-/// Waits for a task, and claims it.
-async fn find(engine: &Engine, worker: &Worker) -> tasks::Task {
+/// Waits for a task, and claims it; with the time at which that was asked for.
+async fn find(engine: &Engine, worker: &Worker) -> (tasks::Task, Instant) {
     let _turn: MutexGuard<'_, ()> = worker.turn.lock().await;
     let mut woken = engine.store.woken();
     loop {
         // Before the rows are read, so that what comes later is not overlooked.
         woken.mark_unchanged();
+        let asked = Instant::now();
         match claim(engine, worker).await {
-            Ok(Some(row)) => return row,
+            Ok(Some(row)) => return (row, asked),
             Ok(None) => {
                 tokio::select! {
                     // The store, and with it whoever tells, lives as long as the engine.
@@ -105,15 +107,14 @@ async fn claim(
     engine: &Engine,
     worker: &Worker,
 ) -> Result<Option<tasks::Task>, warren_director_store::Error> {
-    let pool = engine.store.pool();
-    if !tasks::is_waiting(pool, worker.queue).await? {
+    if !tasks::is_waiting(&engine.store, worker.queue).await? {
         return Ok(None);
     }
-    tasks::claim(pool, worker.queue, &worker.owner).await
+    tasks::claim(&engine.store, worker.queue, &worker.owner).await
 }
 
 /// Does one task, and tells of it.
-async fn work(engine: &Engine, worker: &Worker, row: tasks::Task) {
+async fn work(engine: &Engine, worker: &Worker, row: tasks::Task, since: Instant) {
     let about = Context {
         request: row.request_id.as_str().into(),
         task: Some(row.id),
@@ -128,7 +129,7 @@ async fn work(engine: &Engine, worker: &Worker, row: tasks::Task) {
             ("waited_s", json!(waited)),
         ];
         log::line(Level::Info, "task_begun", &fields);
-        let state = perform(engine, worker, row).await;
+        let state = perform(engine, worker, row, since).await;
         let took = begun.elapsed();
         TASKS.observe(&[("type", &kind), ("state", state)], took);
         let level = match state {
@@ -146,7 +147,12 @@ async fn work(engine: &Engine, worker: &Worker, row: tasks::Task) {
 }
 
 /// Does one task and writes its end; the answer is that end, or `lost` if it is somebody else's now.
-async fn perform(engine: &Engine, worker: &Worker, row: tasks::Task) -> &'static str {
+async fn perform(
+    engine: &Engine,
+    worker: &Worker,
+    row: tasks::Task,
+    since: Instant,
+) -> &'static str {
     let output = match engine.outputs.writer(row.id) {
         Ok(output) => output,
         Err(error) => {
@@ -156,38 +162,18 @@ async fn perform(engine: &Engine, worker: &Worker, row: tasks::Task) -> &'static
         }
     };
     let task = Task::new(&row, engine.store.clone(), output);
-    let mut ticks = interval(Duration::from_secs(1));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut since = 0;
-    let outcome = {
-        let mut job = std::pin::pin!(attempt(engine, &task, &row));
-        loop {
-            tokio::select! {
-                outcome = &mut job => break outcome,
-                _ = ticks.tick() => {
-                    // The state is looked at each second so that cancelling is quick; the lease is
-                    // renewed with it, which costs the same.
-                    since += 1;
-                    // The job goes on meanwhile: it may have the transaction that this waits for.
-                    let renewed = tokio::select! {
-                        outcome = &mut job => break outcome,
-                        renewed = tasks::renew(engine.store.pool(), row.id, &worker.owner) => renewed,
-                    };
-                    match renewed {
-                        Ok(Some(state)) => {
-                            since = 0;
-                            if state == "cancelling" {
-                                task.cancel();
-                            }
-                        }
-                        // Somebody else has it.
-                        Ok(None) => return "lost",
-                        Err(_) if since < tasks::LEASE => {}
-                        Err(_) => return "lost",
-                    }
-                }
-            }
-        }
+    let lease = Lease {
+        store: &engine.store,
+        id: row.id,
+        owner: &worker.owner,
+        life: engine.store.lease(),
+        since,
+    };
+    let outcome = lease
+        .keep(|| task.cancel(), attempt(engine, &task, &row))
+        .await;
+    let Some(outcome) = outcome else {
+        return "lost";
     };
     let (state, result) = match outcome {
         Ok(result) => ("done", result),

@@ -33,6 +33,7 @@ pub mod settings;
 pub mod spec;
 #[cfg(test)]
 mod tests;
+pub mod unused;
 pub mod versions;
 
 pub use assemble::assemble;

@@ -8,7 +8,9 @@
 //!
 //! Source: reference of the deploy engine, section 9.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+use crate::links::Alias;
 
 /// A label of a name: lower case, `_` as `-`, all else dropped.
 #[must_use]
@@ -164,9 +166,51 @@ pub const KEYS: [&str; 13] = [
     "instance_index",
 ];
 
+/// A name of a manifest's choice for a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupAlias {
+    /// The group's number.
+    pub group_id: i64,
+    /// The root of the group's names.
+    pub root_domain: String,
+    /// What the manifest says.
+    pub alias: Alias,
+}
+
+/// The aliases of the document: lists of what each name stands for.
+fn aliases(all: &[GroupAlias]) -> Value {
+    let mut names = Map::new();
+    for GroupAlias {
+        group_id,
+        root_domain,
+        alias,
+    } in all
+    {
+        let target = json!({
+            "root_domain": root_domain,
+            "group_id": group_id.to_string(),
+            "health_filter": alias.health_filter,
+            "initial_health_check": alias.initial_health_check,
+            "placeholder_type": alias.placeholder_type,
+        });
+        let list = names
+            .entry(alias.domain.clone())
+            .or_insert_with(|| json!([]));
+        if let Value::Array(list) = list {
+            list.push(target);
+        }
+    }
+    Value::Object(names)
+}
+
 /// The document of all names. Ids are texts, the instance's index is a number.
 #[must_use]
-pub fn document(version: i64, records: &[Record], include_index: bool) -> Value {
+pub fn document(
+    version: i64,
+    records: &[Record],
+    group_aliases: &[GroupAlias],
+    include_index: bool,
+) -> Value {
     let mut pairs = Vec::new();
     let mut infos = Vec::new();
     for record in records {
@@ -202,6 +246,6 @@ pub fn document(version: i64, records: &[Record], include_index: bool) -> Value 
     }
     json!({
         "records": pairs, "version": version, "record_keys": KEYS,
-        "record_infos": infos, "aliases": {},
+        "record_infos": infos, "aliases": aliases(group_aliases),
     })
 }

@@ -35,6 +35,8 @@ pub struct Home {
     pub server: Identity,
     /// The authority of the bus.
     pub nats_ca: Identity,
+    /// The bus's own server certificate.
+    pub nats_server: Identity,
     /// The director at the bus.
     pub nats_director: Identity,
 }
@@ -67,7 +69,7 @@ impl Home {
         let nats_ca = pair(&certs, "nats-ca", || {
             issue("default.nats-ca.bosh-internal", &Purpose::Authority, None)
         })?;
-        pair(&certs, &of_address("nats"), || {
+        let nats_server = pair(&certs, &of_address("nats"), || {
             issue("default.nats.bosh-internal", &servers, Some(&nats_ca))
         })?;
         let nats_director = pair(&certs, "nats-director", || {
@@ -83,6 +85,7 @@ impl Home {
             ca,
             server,
             nats_ca,
+            nats_server,
             nats_director,
         };
         home.write_nats(place, &of_address("nats"))?;

@@ -19,6 +19,7 @@
 
 mod cron;
 mod error;
+mod expiry;
 mod home;
 mod metrics;
 mod options;

@@ -71,3 +71,16 @@ pub async fn forget<'c>(db: impl Db<'c>, id: i64) -> Result<(), Error> {
         .during("forget a blob")?;
     Ok(())
 }
+
+/// Forgets the one of this blob.
+///
+/// # Errors
+/// What the database said.
+pub async fn forget_blob<'c>(db: impl Db<'c>, blob: &str) -> Result<(), Error> {
+    sqlx::query("DELETE FROM ephemeral_blobs WHERE blobstore_id = $1")
+        .bind(blob)
+        .execute(db)
+        .await
+        .during("forget a blob")?;
+    Ok(())
+}

@@ -136,22 +136,6 @@ pub async fn of_version<'c>(
     .during("list the compiled packages of a version")
 }
 
-/// All compiled packages whose system no stemcell has any more: names, systems and versions.
-///
-/// # Errors
-/// What the database said.
-pub async fn without_stemcell<'c>(db: impl Db<'c>) -> Result<Vec<(String, String, String)>, Error> {
-    sqlx::query_as(
-        "SELECT packages.name, stemcell_os, stemcell_version FROM compiled_packages \
-         JOIN packages ON packages.id = package_id WHERE NOT EXISTS (SELECT 1 FROM stemcells \
-         WHERE operating_system = stemcell_os AND stemcells.version = stemcell_version) \
-         ORDER BY compiled_packages.id",
-    )
-    .fetch_all(db)
-    .await
-    .during("list compiled packages without stemcell")
-}
-
 /// Forgets a compiled package.
 ///
 /// # Errors

@@ -7,7 +7,8 @@ use sqlx::FromRow;
 
 use crate::error::During;
 use crate::filter::Statement;
-use crate::{Db, Error, now};
+use crate::store::Kind;
+use crate::{Db, Error, Store, Transaction, now};
 
 /// One version of a config.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -87,6 +88,23 @@ pub async fn find<'c>(db: impl Db<'c>, id: i64) -> Result<Option<Config>, Error>
         .fetch_optional(db)
         .await
         .during("find a config")
+}
+
+/// Begins a transaction in which nobody else adds a config: what it has read of them still holds when it
+/// writes.
+///
+/// # Errors
+/// What the database said.
+pub async fn begin(store: &Store) -> Result<Transaction, Error> {
+    let mut tx = store.begin().await?;
+    // SQLite has one writer at a time anyway. This lock keeps no reader waiting.
+    if store.kind() == Kind::Postgres {
+        sqlx::query("LOCK TABLE configs IN SHARE ROW EXCLUSIVE MODE")
+            .execute(&mut *tx)
+            .await
+            .during("lock the configs")?;
+    }
+    Ok(tx)
 }
 
 /// Adds a config; the answer is its row.

@@ -170,6 +170,8 @@ pub struct Published {
     pub sha1: String,
     /// The highest key of a record in it.
     pub records_version: i64,
+    /// The version of the aliases in it.
+    pub aliases_version: i64,
     /// Unix time.
     pub created_at: i64,
 }
@@ -180,7 +182,8 @@ pub struct Published {
 /// What the database said.
 pub async fn latest<'c>(db: impl Db<'c>) -> Result<Option<Published>, Error> {
     sqlx::query_as(
-        "SELECT id, blobstore_id, sha1, records_version, created_at FROM local_dns_blobs \
+        "SELECT id, blobstore_id, sha1, records_version, aliases_version, created_at \
+         FROM local_dns_blobs \
          WHERE blobstore_id <> '' ORDER BY id DESC LIMIT 1",
     )
     .fetch_optional(db)
@@ -194,7 +197,8 @@ pub async fn latest<'c>(db: impl Db<'c>) -> Result<Option<Published>, Error> {
 /// What the database said.
 pub async fn published<'c>(db: impl Db<'c>) -> Result<Vec<Published>, Error> {
     sqlx::query_as(
-        "SELECT id, blobstore_id, sha1, records_version, created_at FROM local_dns_blobs \
+        "SELECT id, blobstore_id, sha1, records_version, aliases_version, created_at \
+         FROM local_dns_blobs \
          ORDER BY id DESC",
     )
     .fetch_all(db)
@@ -206,12 +210,17 @@ pub async fn published<'c>(db: impl Db<'c>) -> Result<Vec<Published>, Error> {
 ///
 /// # Errors
 /// What the database said.
-pub async fn begin_version<'c>(db: impl Db<'c>, records_version: i64) -> Result<i64, Error> {
+pub async fn begin_version<'c>(
+    db: impl Db<'c>,
+    records_version: i64,
+    aliases_version: i64,
+) -> Result<i64, Error> {
     sqlx::query_scalar(
         "INSERT INTO local_dns_blobs (blobstore_id, sha1, records_version, aliases_version, \
-         created_at) VALUES ('', '', $1, 0, $2) RETURNING id",
+         created_at) VALUES ('', '', $1, $2, $3) RETURNING id",
     )
     .bind(records_version)
+    .bind(aliases_version)
     .bind(now())
     .fetch_one(db)
     .await

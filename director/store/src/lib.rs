@@ -14,6 +14,7 @@
 //! Columns are BIGINT and TEXT (see `docs/design/director.md`): booleans are 0 and 1, times are Unix
 //! seconds, documents are JSON. Nothing here knows what a manifest is.
 
+pub mod aliases;
 pub mod attributes;
 pub mod blobs;
 pub mod compiled_packages;

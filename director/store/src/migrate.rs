@@ -15,6 +15,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (2, include_str!("migrations/0002_request_ids.sql")),
     (3, include_str!("migrations/0003_snapshots.sql")),
     (4, include_str!("migrations/0004_dynamic_disks.sql")),
+    (5, include_str!("migrations/0005_aliases.sql")),
 ];
 
 /// An arbitrary number that only this program locks.

@@ -4,7 +4,7 @@
 //! snapshot ── its disk is orphaned ──► orphan snapshot ── the disk is attached again ──► snapshot
 //! ```
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::error::During;
 use crate::{Connection, Db, Error, Flag, now};
@@ -97,22 +97,8 @@ pub async fn orphan(
     orphan_disk_id: i64,
 ) -> Result<(), Error> {
     let step = "keep the snapshots of a disk";
-    sqlx::query(
-        "INSERT INTO orphan_snapshots (orphan_disk_id, snapshot_cid, clean, created_at) \
-         SELECT CAST($2 AS BIGINT), snapshot_cid, clean, created_at FROM snapshots \
-         WHERE persistent_disk_id = $1",
-    )
-    .bind(persistent_disk_id)
-    .bind(orphan_disk_id)
-    .execute(&mut *connection)
-    .await
-    .during(step)?;
-    sqlx::query("DELETE FROM snapshots WHERE persistent_disk_id = $1")
-        .bind(persistent_disk_id)
-        .execute(connection)
-        .await
-        .during(step)?;
-    Ok(())
+    let (from, to) = ((OWNED, persistent_disk_id), (ORPHANED, orphan_disk_id));
+    give(connection, from, to, step).await
 }
 
 /// Gives the snapshots of an orphaned disk to the disk that it has become again.
@@ -125,21 +111,41 @@ pub async fn adopt(
     persistent_disk_id: i64,
 ) -> Result<(), Error> {
     let step = "take back the snapshots of a disk";
-    sqlx::query(
-        "INSERT INTO snapshots (persistent_disk_id, snapshot_cid, clean, created_at) \
-         SELECT CAST($2 AS BIGINT), snapshot_cid, clean, created_at FROM orphan_snapshots \
-         WHERE orphan_disk_id = $1",
-    )
-    .bind(orphan_disk_id)
-    .bind(persistent_disk_id)
-    .execute(&mut *connection)
-    .await
-    .during(step)?;
-    sqlx::query("DELETE FROM orphan_snapshots WHERE orphan_disk_id = $1")
-        .bind(orphan_disk_id)
-        .execute(connection)
+    let (from, to) = ((ORPHANED, orphan_disk_id), (OWNED, persistent_disk_id));
+    give(connection, from, to, step).await
+}
+
+/// A table of snapshots, and its column that says of which disk.
+type Table = (&'static str, &'static str);
+
+const OWNED: Table = ("snapshots", "persistent_disk_id");
+const ORPHANED: Table = ("orphan_snapshots", "orphan_disk_id");
+
+/// Moves the snapshots of a disk of one table to a disk of the other.
+async fn give(
+    connection: &mut Connection,
+    ((table, column), id): (Table, i64),
+    ((to, of), disk): (Table, i64),
+    step: &'static str,
+) -> Result<(), Error> {
+    let insert = format!(
+        "INSERT INTO {to} ({of}, snapshot_cid, clean, created_at) \
+         SELECT CAST($2 AS BIGINT), snapshot_cid, clean, created_at FROM {table} \
+         WHERE {column} = $1"
+    );
+    sqlx::query(AssertSqlSafe(insert))
+        .bind(id)
+        .bind(disk)
+        .execute(&mut *connection)
         .await
         .during(step)?;
+    sqlx::query(AssertSqlSafe(format!(
+        "DELETE FROM {table} WHERE {column} = $1"
+    )))
+    .bind(id)
+    .execute(connection)
+    .await
+    .during(step)?;
     Ok(())
 }
 

@@ -116,6 +116,27 @@ impl Store {
         self.kind
     }
 
+    /// How long a worker that does not say that it lives keeps its task.
+    ///
+    /// Workers of several machines share a PostgreSQL, and nothing but this tells them of a dead one.
+    /// Those on an SQLite share its home, where they see that it is dead (`presence` of the server);
+    /// and there a long transaction of a task keeps everybody from writing, this too.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs(match self.kind {
+            Kind::Sqlite => 60,
+            Kind::Postgres => 10,
+        })
+    }
+
+    /// The database's own time in Unix seconds, in its own words.
+    pub(crate) fn clock(&self) -> &'static str {
+        match self.kind {
+            Kind::Sqlite => "CAST(strftime('%s', 'now') AS BIGINT)",
+            Kind::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)",
+        }
+    }
+
     /// Begins a transaction that may write.
     ///
     /// # Errors

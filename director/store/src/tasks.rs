@@ -7,23 +7,21 @@
 //!   └───── cancel ──► cancelling ──finish──► cancelled
 //! ```
 //!
-//! A worker renews its lease every [`RENEWAL`] seconds and loses the task after [`LEASE`].
+//! A worker renews its lease every second and loses the task when it could not for as long as
+//! [`Store::lease`](crate::Store::lease) says. The time is the database's own, so that clocks of
+//! several machines need not agree.
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::error::During;
 use crate::filter::Statement;
 use crate::work::Work;
-use crate::{Db, Error, now};
+use crate::{Db, Error, Store, now};
 
 mod counts;
 
 pub use counts::{count_by_kind, count_by_state, crowded, is_open, old, open_payloads};
 
-/// How long a worker may be silent, in seconds.
-pub const LEASE: i64 = 60;
-/// How often it should not be, in seconds.
-pub const RENEWAL: u64 = 10;
 /// How often a task is begun at most.
 pub const ATTEMPTS: i64 = 3;
 /// Where the text of a result is cut, as in stock, for lists.
@@ -193,21 +191,26 @@ pub async fn create_done<'c>(
     .during("add a task that is over")
 }
 
+fn seconds(store: &Store) -> i64 {
+    i64::try_from(store.lease().as_secs()).unwrap_or(i64::MAX)
+}
+
 /// Whether [`claim`] would find something. This only reads, which costs an idle director next to
 /// nothing; claiming takes the right to write even when there is nothing to claim.
 ///
 /// # Errors
 /// What the database said.
-pub async fn is_waiting<'c>(db: impl Db<'c>, queue: &str) -> Result<bool, Error> {
-    let found: Option<i64> = sqlx::query_scalar(
+pub async fn is_waiting(store: &Store, queue: &str) -> Result<bool, Error> {
+    let clock = store.clock();
+    let statement = format!(
         "SELECT id FROM tasks WHERE state IN ('queued', 'processing', 'cancelling') \
-         AND queue = $1 AND (state = 'queued' OR lease < $2) LIMIT 1",
-    )
-    .bind(queue)
-    .bind(now())
-    .fetch_optional(db)
-    .await
-    .during("look for work")?;
+         AND queue = $1 AND (state = 'queued' OR lease < {clock}) LIMIT 1"
+    );
+    let found: Option<i64> = sqlx::query_scalar(AssertSqlSafe(statement))
+        .bind(queue)
+        .fetch_optional(store.pool())
+        .await
+        .during("look for work")?;
     Ok(found.is_some())
 }
 
@@ -216,42 +219,46 @@ pub async fn is_waiting<'c>(db: impl Db<'c>, queue: &str) -> Result<bool, Error>
 ///
 /// # Errors
 /// What the database said.
-pub async fn claim<'c>(db: impl Db<'c>, queue: &str, owner: &str) -> Result<Option<Task>, Error> {
+pub async fn claim(store: &Store, queue: &str, owner: &str) -> Result<Option<Task>, Error> {
+    let clock = store.clock();
     // The state in the outer condition makes the loser of a race update nothing.
-    sqlx::query_as(
+    let statement = format!(
         "UPDATE tasks SET state = CASE WHEN state = 'queued' THEN 'processing' ELSE state END, \
-         owner = $2, lease = $3, attempts = attempts + 1, \
+         owner = $2, lease = {clock} + $3, attempts = attempts + 1, \
          started_at = COALESCE(started_at, $4) \
          WHERE id = (SELECT id FROM tasks WHERE queue = $1 AND (state = 'queued' OR \
-         (state IN ('processing', 'cancelling') AND lease < $4)) ORDER BY id LIMIT 1) \
-         AND (state = 'queued' OR (state IN ('processing', 'cancelling') AND lease < $4)) \
+         (state IN ('processing', 'cancelling') AND lease < {clock})) ORDER BY id LIMIT 1) \
+         AND (state = 'queued' OR (state IN ('processing', 'cancelling') AND lease < {clock})) \
          RETURNING id, state, type, description, payload, username, deployment, teams, \
-         context_id, created_at, started_at, finished_at, result, owner, lease, attempts, request_id",
-    )
-    .bind(queue)
-    .bind(owner)
-    .bind(now() + LEASE)
-    .bind(now())
-    .fetch_optional(db)
-    .await
-    .during("claim a task")
+         context_id, created_at, started_at, finished_at, result, owner, lease, attempts, request_id"
+    );
+    sqlx::query_as(AssertSqlSafe(statement))
+        .bind(queue)
+        .bind(owner)
+        .bind(seconds(store))
+        .bind(now())
+        .fetch_optional(store.pool())
+        .await
+        .during("claim a task")
 }
 
 /// Renews a lease; the answer is the task's state, or `None` if the task is somebody else's now.
 ///
 /// # Errors
 /// What the database said.
-pub async fn renew<'c>(db: impl Db<'c>, id: i64, owner: &str) -> Result<Option<String>, Error> {
-    sqlx::query_scalar(
-        "UPDATE tasks SET lease = $3 WHERE id = $1 AND owner = $2 \
-         AND state IN ('processing', 'cancelling') RETURNING state",
-    )
-    .bind(id)
-    .bind(owner)
-    .bind(now() + LEASE)
-    .fetch_optional(db)
-    .await
-    .during("renew the lease of a task")
+pub async fn renew(store: &Store, id: i64, owner: &str) -> Result<Option<String>, Error> {
+    let clock = store.clock();
+    let statement = format!(
+        "UPDATE tasks SET lease = {clock} + $3 WHERE id = $1 AND owner = $2 \
+         AND state IN ('processing', 'cancelling') RETURNING state"
+    );
+    sqlx::query_scalar(AssertSqlSafe(statement))
+        .bind(id)
+        .bind(owner)
+        .bind(seconds(store))
+        .fetch_optional(store.pool())
+        .await
+        .during("renew the lease of a task")
 }
 
 /// Ends the leases of all tasks that workers of a dead process had, so that others take them up at

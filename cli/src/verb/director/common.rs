@@ -1,10 +1,11 @@
 //! Flags and environment of all verbs of a director.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
 
-#[derive(Args, Debug, Default)]
+#[derive(Args, Debug)]
 #[command(next_help_heading = "Director")]
 pub struct Common {
     /// The director: HOST, HOST:PORT, https://HOST:PORT or an alias [default: $WARREN_ENVIRONMENT or
@@ -49,9 +50,10 @@ pub struct Common {
     #[arg(long, hide = true)]
     pub sha2: bool,
 
-    /// As the stock command line has it; one thing is done after the other
-    #[arg(long, value_name = "NUMBER", hide = true)]
-    pub parallel: Option<u64>,
+    /// So many tasks at once where a verb needs several: vms and instances of all deployments,
+    /// releases that a manifest or config has by URL
+    #[arg(long, value_name = "NUMBER", default_value = "5")]
+    pub parallel: NonZeroUsize,
 
     /// Without colours
     #[arg(long)]

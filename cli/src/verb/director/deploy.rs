@@ -1,5 +1,7 @@
 //! `warren deploy`.
 
+use std::collections::VecDeque;
+
 use warren_director_client::Director;
 use warren_director_client::deployments::DeployOptions;
 use warren_director_client::releases::{Remote, UploadOptions};
@@ -92,7 +94,7 @@ fn field(value: &Value, key: &str) -> String {
 
 /// Brings the releases of a manifest or config that have a URL. One of version `create` is made of
 /// the directory at its URL, and named in the document by the version that it got; whether there was
-/// such a one.
+/// such a one. Of those that the director fetches itself, as many at once as `--parallel` says.
 pub fn upload_listed_releases(
     session: &mut Session<'_>,
     director: &Director,
@@ -102,6 +104,7 @@ pub fn upload_listed_releases(
     let releases = document.as_map_mut().and_then(|map| map.get_mut("releases"));
     let releases = releases.and_then(Value::as_seq_mut).into_iter().flatten();
     let mut is_changed = false;
+    let mut begun = VecDeque::new();
     for release in releases {
         let (name, version) = (field(release, "name"), field(release, "version"));
         let (url, sha1) = (field(release, "url"), field(release, "sha1"));
@@ -138,10 +141,17 @@ pub fn upload_listed_releases(
             Some(path) => super::upload_release::upload_file(session, director, path, options)?,
             None => {
                 let remote = Remote { url: &url, sha1: &sha1 };
-                let id = director.fetch_release(remote, options)?;
-                session.wait(director, id)?;
+                if begun.len() == session.common.parallel.get()
+                    && let Some(first) = begun.pop_front()
+                {
+                    session.wait(director, first)?;
+                }
+                begun.push_back(director.fetch_release(remote, options)?);
             }
         }
+    }
+    for id in begun {
+        session.wait(director, id)?;
     }
     Ok(is_changed)
 }

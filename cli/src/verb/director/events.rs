@@ -17,10 +17,10 @@ pub fn row(event: HistoryEvent) -> Vec<String> {
         Some(parent) => format!("{} <- {parent}", event.id),
         None => event.id.clone(),
     };
-    let context = event.context.iter().map(|(key, value)| match value.as_str() {
-        Some(text) => format!("{key}: {text}"),
-        None => format!("{key}: {value}"),
-    });
+    let context = match event.context.is_empty() {
+        true => String::new(),
+        false => yaml_serde::to_string(&event.context).unwrap_or_default(),
+    };
     vec![
         id,
         clock::unix_date(event.timestamp),
@@ -31,7 +31,7 @@ pub fn row(event: HistoryEvent) -> Vec<String> {
         event.task.unwrap_or_default(),
         event.deployment.unwrap_or_default(),
         event.instance.unwrap_or_default(),
-        context.collect::<Vec<_>>().join(",\n"),
+        context.trim_end().to_owned(),
         event.error.unwrap_or_default(),
     ]
 }

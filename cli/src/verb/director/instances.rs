@@ -1,7 +1,8 @@
 //! `warren instances`.
 
-use warren_director_client::instances::{Instance, Kind, parse_lines};
+use warren_director_client::instances::Kind;
 
+use super::described;
 use super::instances_table::{self, Columns};
 
 use super::problem::Problem;
@@ -43,12 +44,9 @@ impl Arguments {
                 all.into_iter().map(|one| one.name).collect()
             }
         };
-        for name in names {
-            let id = director.describe_instances(&name, Kind::Instances)?;
-            session.wait(&director, id)?;
-            let all: Vec<Instance> = parse_lines(&director.task_result(id)?, "instances")?;
-            session.console.table(&instances_table::instances(&name, all, columns));
-        }
+        described::each(session, &director, Kind::Instances, names, |session, name, all| {
+            session.console.table(&instances_table::instances(name, all, columns));
+        })?;
         Ok(0)
     }
 }

@@ -9,6 +9,7 @@ mod change;
 mod common;
 mod console;
 mod deploy_config;
+mod described;
 mod download;
 mod hoist;
 mod instances_table;

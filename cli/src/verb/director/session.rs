@@ -89,6 +89,7 @@ impl<'a> Session<'a> {
         Ok(Director::anonymous(&Settings {
             target: Target::parse(&environment.url)?,
             authorities: environment.ca_cert.clone(),
+            is_local: nested::local().is_some_and(|own| own.url == environment.url),
         })?)
     }
 

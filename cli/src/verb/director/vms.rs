@@ -1,8 +1,8 @@
 //! `warren vms`.
 
-use warren_director_client::instances::{Instance, Kind, parse_lines};
+use warren_director_client::instances::Kind;
 
-use super::instances_table;
+use super::{described, instances_table};
 
 use super::problem::Problem;
 use super::session::Session;
@@ -29,13 +29,9 @@ impl Arguments {
                 all.into_iter().map(|one| one.name).collect()
             }
         };
-        for name in names {
-            let id = director.describe_instances(&name, Kind::Vms)?;
-            session.wait(&director, id)?;
-            let all: Vec<Instance> = parse_lines(&director.task_result(id)?, "vms")?;
-            let columns = (self.vitals, self.cloud_properties);
-            session.console.table(&instances_table::vms(&name, all, columns));
-        }
+        described::each(session, &director, Kind::Vms, names, |session, name, all| {
+            session.console.table(&instances_table::vms(name, all, (self.vitals, self.cloud_properties)));
+        })?;
         Ok(0)
     }
 }

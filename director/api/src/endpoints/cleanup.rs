@@ -3,26 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use warren_director_plan::unused::{self, Names, Row};
 use warren_director_store::deployments::{self, Reference};
 use warren_director_store::work::Work;
-use warren_director_store::{blobs, compiled_packages, dns, now, releases, stemcells};
-use warren_wire_release::Version;
+use warren_director_store::{blobs, compiled_packages, dns, now, packages, releases, stemcells};
 
 use super::disks::{Orphan as OrphanDisk, orphaned as orphaned_disks};
 use super::stemcells::{Listed, listed};
 use super::vms::{Orphan as OrphanVm, orphaned as orphaned_vms};
 use crate::answer::json;
+use crate::body::Body;
 use crate::call::Call;
 use crate::enqueue::enqueue_alone;
 use crate::failure::Failure;
 use crate::route::{Route, Takes, get, post};
 use crate::scopes::Need;
-
-/// How many unused versions of a release or a stemcell are kept unless all shall go.
-const KEPT: usize = 2;
-/// How many published versions of the names are kept.
-const KEPT_NAMES: usize = 10;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -31,29 +27,16 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Deserialize)]
-struct Body {
-    config: Config,
-}
-
-#[derive(Deserialize)]
-struct Config {
-    #[serde(default)]
-    remove_all: bool,
-    #[serde(default)]
-    keep_orphaned_disks: bool,
-}
-
 async fn clean_up(mut call: Call) -> Result<Response, Failure> {
-    let Body { config } = call.json().await?;
-    let description = if config.remove_all {
-        "clean up all"
-    } else {
-        "clean up"
+    let config = Body::of(&mut call).await?.object("config")?;
+    let remove_all = config.some_flag("remove_all")?;
+    let description = match remove_all {
+        true => "clean up all",
+        false => "clean up",
     };
     let work = Work::CleanUp {
-        remove_all: config.remove_all,
-        keep_orphaned_disks: config.keep_orphaned_disks,
+        remove_all,
+        keep_orphaned_disks: config.some_flag("keep_orphaned_disks")?,
     };
     enqueue_alone(&call, description, work).await
 }
@@ -82,30 +65,29 @@ struct Compiled {
     stemcell_version: String,
 }
 
+/// What a clean-up of the same kind would find to delete now.
 async fn dry_run(call: Call) -> Result<Response, Failure> {
     let all = call.query.is_true("remove_all");
     let pool = call.api.store.pool();
-    let kept = if all { 0 } else { KEPT };
-    let mut compiled = Vec::new();
-    let mut disks = Vec::new();
+    let releases = unused_releases(&call, all).await?;
+    let stemcells = unused_stemcells(&call, all).await?;
+    let (mut compiled, mut disks) = (Vec::new(), Vec::new());
     if all {
-        for (package_name, stemcell_os, stemcell_version) in
-            compiled_packages::without_stemcell(pool).await?
-        {
-            compiled.push(Compiled {
-                package_name,
-                stemcell_os,
-                stemcell_version,
-            });
-        }
+        compiled = extra_packages(&call, &releases, &stemcells).await?;
         if !call.query.is_true("keep_orphaned_disks") {
             disks = orphaned_disks(&call).await?;
         }
     }
     let exported = blobs::before(pool, now() + 1).await?;
+    let names = Names::new(all, !deployments::list(pool).await?.is_empty());
+    let published = dns::published(pool).await?;
+    let old = names.old(published, now(), |one| (one.id, one.created_at));
     json(&Dry {
-        releases: unused_releases(&call, kept).await?,
-        stemcells: unused_stemcells(&call, kept).await?,
+        releases: grouped(releases),
+        stemcells: stemcells
+            .into_iter()
+            .map(|stemcell| listed(stemcell, &[]))
+            .collect(),
         compiled_packages: compiled,
         orphaned_disks: disks,
         orphaned_vms: orphaned_vms(&call).await?,
@@ -114,12 +96,7 @@ async fn dry_run(call: Call) -> Result<Response, Failure> {
             .filter(|blob| blob.kind == "exported-release")
             .map(|blob| blob.blobstore_id)
             .collect(),
-        dns_blobs: dns::published(pool)
-            .await?
-            .into_iter()
-            .skip(KEPT_NAMES)
-            .map(|names| names.blobstore_id)
-            .collect(),
+        dns_blobs: old.into_iter().map(|names| names.blobstore_id).collect(),
     })
 }
 
@@ -128,48 +105,85 @@ async fn used(call: &Call, what: Reference) -> Result<BTreeSet<i64>, Failure> {
     Ok(all.into_iter().map(|one| one.id).collect())
 }
 
-async fn unused_releases(call: &Call, kept: usize) -> Result<Vec<Release>, Failure> {
+/// Names and versions.
+async fn unused_releases(call: &Call, all: bool) -> Result<Vec<(String, String)>, Failure> {
     let used = used(call, Reference::ReleaseVersion).await?;
-    let mut unused: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for version in releases::list(call.api.store.pool()).await? {
-        if !used.contains(&version.id) {
-            unused
-                .entry(version.name)
-                .or_default()
-                .push(version.version);
-        }
-    }
-    let all = unused.into_iter().map(|(name, versions)| Release {
-        versions: but_newest(versions, kept, |version| version.as_str()),
-        name,
+    let rows = releases::list(call.api.store.pool()).await?;
+    let rows = rows.iter().map(|row| Row {
+        name: &row.name,
+        version: &row.version,
+        is_used: used.contains(&row.id),
     });
-    Ok(all.filter(|release| !release.versions.is_empty()).collect())
+    Ok(unused::surplus(rows, unused::kept(all)))
 }
 
-async fn unused_stemcells(call: &Call, kept: usize) -> Result<Vec<Listed>, Failure> {
-    let used = used(call, Reference::Stemcell).await?;
-    let mut unused: BTreeMap<(String, String), Vec<stemcells::Stemcell>> = BTreeMap::new();
-    for stemcell in stemcells::list(call.api.store.pool()).await? {
-        if !used.contains(&stemcell.id) {
-            let key = (stemcell.name.clone(), stemcell.cpi.clone());
-            unused.entry(key).or_default().push(stemcell);
+fn grouped(versions: Vec<(String, String)>) -> Vec<Release> {
+    let mut all: Vec<Release> = Vec::new();
+    for (name, version) in versions {
+        match all.last_mut().filter(|last| last.name == name) {
+            Some(last) => last.versions.push(version),
+            None => all.push(Release {
+                name,
+                versions: vec![version],
+            }),
         }
     }
-    let all = unused.into_values();
-    let all = all.flat_map(|versions| but_newest(versions, kept, |one| one.version.as_str()));
-    Ok(all.map(|stemcell| listed(stemcell, &[])).collect())
-}
-
-/// All but the newest few, oldest first.
-fn but_newest<T>(mut all: Vec<T>, kept: usize, version: impl Fn(&T) -> &str) -> Vec<T> {
-    // What is no version counts as old.
-    all.sort_by(|a, b| {
-        let parse = |one: &T| version(one).parse::<Version>().ok();
-        match (parse(a), parse(b)) {
-            (Some(a), Some(b)) => a.cmp(&b),
-            (a, b) => a.is_some().cmp(&b.is_some()),
-        }
-    });
-    all.truncate(all.len().saturating_sub(kept));
     all
+}
+
+/// Rows, of which a version has one for each CPI.
+async fn unused_stemcells(call: &Call, all: bool) -> Result<Vec<stemcells::Stemcell>, Failure> {
+    let used = used(call, Reference::Stemcell).await?;
+    let list = stemcells::list(call.api.store.pool()).await?;
+    let rows = list.iter().map(|row| Row {
+        name: &row.name,
+        version: &row.version,
+        is_used: used.contains(&row.id),
+    });
+    let gone = unused::surplus(rows, unused::kept(all));
+    let of = |(name, version): &(String, String)| {
+        let same = list
+            .iter()
+            .filter(|row| row.name == *name && row.version == *version);
+        same.cloned().collect::<Vec<_>>()
+    };
+    Ok(gone.iter().flat_map(of).collect())
+}
+
+/// Compiled packages that no stemcell is left for; those of releases that go, go with them.
+async fn extra_packages(
+    call: &Call,
+    releases: &[(String, String)],
+    stemcells: &[stemcells::Stemcell],
+) -> Result<Vec<Compiled>, Failure> {
+    let pool = call.api.store.pool();
+    let mut left = stemcells::list(pool).await?;
+    left.retain(|row| stemcells.iter().all(|gone| gone.id != row.id));
+    let lines: BTreeSet<(String, String)> = left
+        .iter()
+        .map(|row| unused::line(&row.operating_system, &row.version))
+        .collect();
+    let mut extra = BTreeMap::new();
+    for version in releases::list(pool).await? {
+        let goes =
+            |(name, gone): &(String, String)| *name == version.name && *gone == version.version;
+        if releases.iter().any(goes) {
+            continue;
+        }
+        let packages = packages::of_version(pool, version.id).await?;
+        for row in compiled_packages::of_version(pool, version.id).await? {
+            if !lines.contains(&unused::line(&row.stemcell_os, &row.stemcell_version)) {
+                let package = packages.iter().find(|one| one.id == row.package_id);
+                extra.insert(
+                    row.id,
+                    Compiled {
+                        package_name: package.map_or_else(String::new, |one| one.name.clone()),
+                        stemcell_os: row.stemcell_os,
+                        stemcell_version: row.stemcell_version,
+                    },
+                );
+            }
+        }
+    }
+    Ok(extra.into_values().collect())
 }

@@ -19,6 +19,12 @@ pub(super) fn routes() -> Vec<Route> {
     vec![post("/configs/diff", Need::AnyTeam, diff).takes(Takes::Json)]
 }
 
+/// What a request that is none of these is told.
+const FORMATS: &str = "The following request formats are allowed:\n\
+    1. {\"from\":<config>,\"to\":<config>} \
+    where <config> is either {\"id\":\"<id>\"} or {\"content\":\"<content>\"}\n\
+    2. {\"type\":\"<type>\",\"name\":\"<name>\",\"content\":\"<content>\"}";
+
 #[derive(Deserialize)]
 struct Wanted {
     r#type: Option<String>,
@@ -68,13 +74,13 @@ async fn diff(mut call: Call) -> Result<Response, Failure> {
             from: None,
         });
     }
-    let required = |what: &str, value: Option<String>| {
+    let required = |value: Option<String>| {
         let value = value.filter(|value| !value.is_empty());
-        value.ok_or_else(|| Failure::bad(440_010, format!("'{what}' is required")))
+        value.ok_or_else(|| Failure::bad(440_010, FORMATS))
     };
-    let kind = required("type", wanted.r#type)?;
-    let name = required("name", wanted.name)?;
-    let after = read(&required("content", wanted.content)?)?;
+    let kind = required(wanted.r#type)?;
+    let name = required(wanted.name)?;
+    let after = read(&required(wanted.content)?)?;
     let latest = configs::latest(call.api.store.pool(), &kind, &name).await?;
     let before = match &latest {
         Some(latest) => read(&latest.content)?,
@@ -103,9 +109,6 @@ async fn side(call: &Call, side: &Side) -> Result<(Option<String>, Mapping), Fai
     }
     match &side.content {
         Some(content) if !content.is_empty() => Ok((None, read(content)?)),
-        _ => Err(Failure::bad(
-            440_010,
-            "Either 'id' or 'content' is required on both sides",
-        )),
+        _ => Err(Failure::bad(440_010, FORMATS)),
     }
 }

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use warren_director_store::configs::{self, Config, Filter};
+use warren_director_store::events;
 
 use super::config_content;
 use crate::answer::{empty, json, json_with};
@@ -82,15 +83,17 @@ pub(super) fn missing(id: &str) -> Failure {
 
 async fn list(call: Call) -> Result<Response, Failure> {
     let query = &call.query;
-    let limit = match (query.get("limit"), query.get("latest")) {
-        (Some(text), _) => match text.parse::<i64>() {
-            Ok(limit) if limit >= 1 => Some(limit),
-            _ => return Err(invalid("'limit' must be a number greater than 0")),
-        },
-        (None, Some("true")) => Some(1),
-        (None, Some("false")) => None,
-        (None, None) => return Err(invalid("Either 'limit' or 'latest' is required")),
-        (None, Some(_)) => return Err(invalid("'latest' must be 'true' or 'false'")),
+    let limit = match query.get("limit").map(str::parse::<i64>) {
+        Some(Ok(limit)) if limit >= 1 => Some(limit),
+        Some(Ok(_)) => return Err(invalid("'limit' must be larger than zero")),
+        Some(Err(_)) => return Err(invalid("'limit' must be a number")),
+        None => None,
+    };
+    // The newest of each, unless all are asked for; a limit says more.
+    let limit = match query.get("latest") {
+        Some("false") => limit,
+        None | Some("true") => limit.or(Some(1)),
+        Some(_) => return Err(invalid("'latest' must be 'true' or 'false'")),
     };
     let filter = Filter {
         kind: query.some("type"),
@@ -139,9 +142,27 @@ struct New {
 
 async fn create(mut call: Call) -> Result<Response, Failure> {
     let new: New = call.json().await?;
+    let (kind, name) = (new.r#type.clone(), new.name.clone());
+    let made = make(&call, new).await;
+    let error = match &made {
+        // Somebody else was faster, or nothing has changed: nothing has happened.
+        Err(Failure::Stale { .. }) | Ok(Added { is_new: false, .. }) => return answer(made),
+        Ok(_) => None,
+        Err(failure) => Some(failure.text()),
+    };
+    let object = format!("config/{}", kind.unwrap_or_default());
+    record(&call, "create", &object, name.as_deref(), error).await?;
+    answer(made)
+}
+
+fn answer(made: Result<Added, Failure>) -> Result<Response, Failure> {
+    json_with(StatusCode::CREATED, &shown(&made?.config, true))
+}
+
+async fn make(call: &Call, new: New) -> Result<Added, Failure> {
     let required = |what: &str, value: &Option<String>| {
         let value = value.clone().filter(|value| !value.is_empty());
-        value.ok_or_else(|| Failure::bad(440_010, format!("'{what}' is required")))
+        value.ok_or_else(|| invalid(format!("'{what}' is required")))
     };
     let kind = required("type", &new.r#type)?;
     let name = required("name", &new.name)?;
@@ -154,8 +175,34 @@ async fn create(mut call: Call) -> Result<Response, Failure> {
         Some(serde_json::Value::String(text)) => Some(text),
         Some(other) => Some(other.to_string()),
     };
-    let config = add(&call, &kind, &name, &content, expected.as_deref()).await?;
-    json_with(StatusCode::CREATED, &shown(&config, true))
+    add(call, &kind, &name, &content, expected.as_deref()).await
+}
+
+/// Records for `bosh events` that a config was made, or could not be.
+pub(super) async fn record(
+    call: &Call,
+    action: &str,
+    object_type: &str,
+    name: Option<&str>,
+    error: Option<String>,
+) -> Result<(), Failure> {
+    let new = events::New {
+        username: &call.user,
+        action,
+        object_type,
+        object_name: name,
+        error: error.as_deref(),
+        ..events::New::default()
+    };
+    events::create(call.api.store.pool(), &new).await?;
+    Ok(())
+}
+
+/// What became of a config that was to be added.
+pub(super) struct Added {
+    pub config: Config,
+    /// Whether it was not there yet.
+    pub is_new: bool,
 }
 
 /// Adds a config unless the newest says the same.
@@ -165,9 +212,10 @@ pub(super) async fn add(
     name: &str,
     content: &str,
     expected: Option<&str>,
-) -> Result<Config, Failure> {
+) -> Result<Added, Failure> {
     config_content::check(call, kind, name, content).await?;
-    let mut tx = call.api.store.begin().await?;
+    // Of several that come at once each sees what the one before it has made.
+    let mut tx = configs::begin(&call.api.store).await?;
     let latest = configs::latest(&mut *tx, kind, name).await?;
     if let Some(latest) = &latest {
         check_team(call, latest.team.as_ref())?;
@@ -184,7 +232,10 @@ pub(super) async fn add(
         });
     }
     if let Some(latest) = latest.as_ref().filter(|latest| latest.content == content) {
-        return Ok(latest.clone());
+        return Ok(Added {
+            config: latest.clone(),
+            is_new: false,
+        });
     }
     // Whoever may do anything makes configs of nobody; others make their first team's.
     let team = match call.rights.admin {
@@ -196,7 +247,10 @@ pub(super) async fn add(
         .map_or(team, |latest| latest.team.as_deref());
     let config = configs::create(&mut *tx, kind, name, content, team).await?;
     tx.commit().await.map_err(|error| Failure::fault(&error))?;
-    Ok(config)
+    Ok(Added {
+        config,
+        is_new: true,
+    })
 }
 
 async fn delete_all(call: Call) -> Result<Response, Failure> {

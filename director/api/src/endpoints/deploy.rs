@@ -29,13 +29,13 @@ async fn create(mut call: Call) -> Result<Response, Failure> {
         Some(Value::Map(_) | Value::Seq(_)) => {
             return Err(Failure::bad(
                 40_000,
-                "Property 'name' value is not a string",
+                "Property 'name' value did not match the required type 'String'",
             ));
         }
         None | Some(Value::Null) => {
             return Err(Failure::bad(
                 40_001,
-                "Required property 'name' was not specified in object",
+                "Deployment manifest must have a 'name' key",
             ));
         }
         Some(name) => to_s(name),
@@ -82,7 +82,6 @@ async fn create(mut call: Call) -> Result<Response, Failure> {
         work: Work::UpdateDeployment(work),
         description,
         deployment: Some((&deployment.name, &deployment.teams)),
-        with_context: true,
     };
     enqueue(&call, wanted).await
 }

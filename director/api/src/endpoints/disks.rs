@@ -8,7 +8,7 @@ use warren_director_store::disks;
 use warren_director_store::work::Work;
 
 use crate::answer::json;
-use crate::call::{self, Call, is_index};
+use crate::call::{self, Call};
 use crate::clock;
 use crate::enqueue::{Wanted, enqueue, enqueue_alone};
 use crate::failure::Failure;
@@ -87,19 +87,17 @@ async fn attach(call: Call) -> Result<Response, Failure> {
     let deployment = call::deployment(&call.api, &name)
         .await?
         .ok_or_else(|| Failure::no_deployment(&name))?;
-    if is_index(&instance_id) {
-        return Err(Failure::bad(
-            520_001,
-            format!("Disks are attached to instances by id, and '{instance_id}' is a number"),
-        ));
-    }
     let all = warren_director_store::instances::of_deployment(call.api.store.pool(), deployment.id);
     if !all
         .await?
         .iter()
         .any(|one| one.job == job && one.uuid == instance_id)
     {
-        return Err(call::no_instance(&name, &job, &instance_id));
+        // A number names no instance here.
+        return Err(Failure::bad(
+            520_001,
+            format!("Instance '{job}/{instance_id}' in deployment '{name}' was not found"),
+        ));
     }
     let deployment: deployments::Deployment = deployment;
     let wanted = Wanted {
@@ -112,7 +110,6 @@ async fn attach(call: Call) -> Result<Response, Failure> {
             copy_properties: call.query.get("disk_properties") == Some("copy"),
         },
         deployment: Some((&deployment.name, &deployment.teams)),
-        with_context: false,
     };
     enqueue(&call, wanted).await
 }

@@ -7,6 +7,7 @@ use warren_director_store::dynamic_disks;
 use warren_director_store::work::{DynamicDisk, Work};
 
 use crate::answer::json;
+use crate::body::Body;
 use crate::call::Call;
 use crate::enqueue::enqueue_alone;
 use crate::failure::Failure;
@@ -74,70 +75,8 @@ async fn list(call: Call) -> Result<Response, Failure> {
     json(&shown.collect::<Vec<_>>())
 }
 
-/// A request's body.
-struct Body(Value);
-
-impl Body {
-    async fn of(call: &mut Call) -> Result<Self, Failure> {
-        Ok(Self(call.json().await?))
-    }
-
-    fn value(&self, name: &str) -> Result<&Value, Failure> {
-        let value = self.0.get(name).filter(|value| !value.is_null());
-        value.ok_or_else(|| {
-            Failure::bad(
-                40_001,
-                format!(
-                    "Required property '{name}' was not specified in object ({})",
-                    self.0
-                ),
-            )
-        })
-    }
-
-    fn wrong(name: &str, value: &Value, kind: &str) -> Failure {
-        Failure::bad(
-            40_000,
-            format!("Property '{name}' value ({value}) did not match the required type '{kind}'"),
-        )
-    }
-
-    /// A text that is not empty.
-    fn text(&self, name: &str) -> Result<String, Failure> {
-        let value = self.value(name)?;
-        let text = value
-            .as_str()
-            .ok_or_else(|| Self::wrong(name, value, "String"))?;
-        if text.is_empty() {
-            return Err(Failure::bad(
-                40_002,
-                format!("'{name}' length (0) should be greater than 1"),
-            ));
-        }
-        Ok(text.to_owned())
-    }
-
-    /// MiB, at least one.
-    fn size(&self) -> Result<u64, Failure> {
-        let value = self.value("disk_size")?;
-        if !value.is_i64() && !value.is_u64() {
-            return Err(Self::wrong("disk_size", value, "Integer"));
-        }
-        value.as_u64().filter(|size| *size > 0).ok_or_else(|| {
-            Failure::bad(
-                40_002,
-                format!("'disk_size' value ({value}) should be greater than 1"),
-            )
-        })
-    }
-
-    fn metadata(&self) -> Result<Option<Map<String, Value>>, Failure> {
-        match self.0.get("metadata") {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::Object(metadata)) => Ok(Some(metadata.clone())),
-            Some(other) => Err(Self::wrong("metadata", other, "Hash")),
-        }
-    }
+fn metadata(body: &Body) -> Result<Option<Map<String, Value>>, Failure> {
+    Ok(body.some_object("metadata")?.map(Body::into_map))
 }
 
 async fn create(mut call: Call) -> Result<Response, Failure> {
@@ -147,8 +86,8 @@ async fn create(mut call: Call) -> Result<Response, Failure> {
         az: body.text("az")?,
         name: body.text("disk_name")?,
         pool: body.text("disk_pool_name")?,
-        size: body.size()?,
-        metadata: body.metadata()?,
+        size: body.positive("disk_size")?,
+        metadata: metadata(&body)?,
     };
     enqueue_alone(&call, "create dynamic disk", Work::DynamicDisk(work)).await
 }
@@ -159,8 +98,8 @@ async fn provide(mut call: Call) -> Result<Response, Failure> {
         instance_id: body.text("instance_id")?,
         name: body.text("disk_name")?,
         pool: body.text("disk_pool_name")?,
-        size: body.size()?,
-        metadata: body.metadata()?,
+        size: body.positive("disk_size")?,
+        metadata: metadata(&body)?,
     };
     enqueue_alone(&call, "provide dynamic disk", Work::DynamicDisk(work)).await
 }
@@ -170,7 +109,7 @@ async fn attach(mut call: Call) -> Result<Response, Failure> {
     let work = DynamicDisk::Attach {
         name: call.param("name").to_owned(),
         instance_id: body.text("instance_id")?,
-        metadata: body.metadata()?,
+        metadata: metadata(&body)?,
     };
     enqueue_alone(&call, "attach dynamic disk", Work::DynamicDisk(work)).await
 }

@@ -1,7 +1,7 @@
 //! Errands: which there are, and running one.
 
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use warren_director_store::deployments::{self, Reference};
 use warren_director_store::work::{Errand, Work};
 use warren_director_store::{releases, templates};
@@ -10,6 +10,7 @@ use warren_wire_manifest::yaml::{Mapping, Value};
 use warren_wire_release::JobSpec;
 
 use crate::answer::json;
+use crate::body::Body;
 use crate::call::Call;
 use crate::enqueue::on_deployment;
 use crate::failure::Failure;
@@ -124,40 +125,20 @@ fn word(map: &Mapping, key: &str) -> String {
     map.get(key).map(to_s).unwrap_or_default()
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Run {
-    #[serde(default)]
-    keep_alive: Option<bool>,
-    #[serde(default)]
-    when_changed: Option<bool>,
-    #[serde(default)]
-    instances: Option<Vec<Which>>,
-}
-
-#[derive(Deserialize)]
-struct Which {
-    group: String,
-    #[serde(default)]
-    id: Option<String>,
-}
-
 /// An errand that is not there fails in the task, as in stock.
 async fn run(mut call: Call) -> Result<Response, Failure> {
-    let run: Run = call.json().await?;
+    let run = Body::of(&mut call).await?;
     let deployment = call.deployment()?.name.clone();
     let name = call.param("errand").to_owned();
     let description = format!("run errand {name} from deployment {deployment}");
-    let instances = run.instances.unwrap_or_default();
+    let which = |one: Body| Ok((one.text("group")?, one.some_text("id")?));
+    let instances = run.objects("instances")?.into_iter().map(which);
     let work = Work::RunErrand(Errand {
         deployment,
         name,
-        keep_alive: run.keep_alive.unwrap_or(false),
-        when_changed: run.when_changed.unwrap_or(false),
-        instances: instances
-            .into_iter()
-            .map(|one| (one.group, one.id.filter(|id| !id.is_empty())))
-            .collect(),
+        keep_alive: run.some_flag("keep-alive")?,
+        when_changed: run.some_flag("when-changed")?,
+        instances: instances.collect::<Result<_, Failure>>()?,
     });
     on_deployment(&call, description, work).await
 }

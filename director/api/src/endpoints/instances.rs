@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use warren_director_store::instances::{self, Instance};
 use warren_director_store::vms::{self, Vm};
@@ -12,6 +12,7 @@ use warren_director_store::work::Work;
 use warren_director_store::{disks, ips};
 
 use crate::answer::{empty, json};
+use crate::body::Body;
 use crate::call::Call;
 use crate::clock;
 use crate::enqueue::on_deployment;
@@ -199,15 +200,10 @@ async fn show(call: Call) -> Result<Response, Failure> {
     })
 }
 
-#[derive(Deserialize)]
-struct Ignore {
-    ignore: bool,
-}
-
 async fn ignore(mut call: Call) -> Result<Response, Failure> {
-    let wanted: Ignore = call.json().await?;
+    let ignore = Body::of(&mut call).await?.flag("ignore")?;
     let instance = call.instance().await?;
-    instances::set_ignored(call.api.store.pool(), instance.id, wanted.ignore).await?;
+    instances::set_ignored(call.api.store.pool(), instance.id, ignore).await?;
     Ok(empty(StatusCode::OK))
 }
 

@@ -63,6 +63,11 @@ async fn change(mut call: Call) -> Result<Response, Failure> {
     let mut work = super::deploy::options(&call.query, id.is_none())?;
     // What is to be done is the state's to say.
     work.recreate = false;
+    // Here it is a yes or no, and whom it is about is said by the path.
+    work.skip_drain = match call.query.is_true("skip_drain") {
+        true => vec![call.param("job").to_owned()],
+        false => Vec::new(),
+    };
     work.deployment.clone_from(&deployment.name);
     work.change = Some(StateChange {
         state,

@@ -4,10 +4,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 use warren_director_store::configs::{self, Filter};
+use warren_wire_manifest::check::read_manifest;
 use warren_wire_manifest::yaml::Mapping;
 
 use super::config_content::read;
 use super::config_diffs::lines;
+use super::configs::record;
 use super::deployment_diff::on_the_wire;
 use crate::answer::{empty, json};
 use crate::call::Call;
@@ -76,10 +78,25 @@ async fn list(call: Call, kind: &'static str) -> Result<Response, Failure> {
     json(&shown)
 }
 
+/// Of these endpoints bad YAML is a bad manifest (code 440001).
+fn check(text: &str) -> Result<Mapping, Failure> {
+    Ok(read_manifest(text, "manifest")?)
+}
+
 async fn create(mut call: Call, kind: &'static str) -> Result<Response, Failure> {
     let text = call.text().await?;
-    super::configs::add(&call, kind, name(&call), &text, None).await?;
-    Ok(empty(StatusCode::CREATED))
+    let added = match check(&text) {
+        Ok(_) => super::configs::add(&call, kind, name(&call), &text, None).await,
+        Err(refused) => Err(refused),
+    };
+    let event = match &added {
+        Ok(added) if !added.is_new => return Ok(empty(StatusCode::CREATED)),
+        Ok(_) => None,
+        Err(failure) => Some(failure.text()),
+    };
+    let object = format!("{kind}-config");
+    record(&call, "update", &object, Some(name(&call)), event).await?;
+    added.map(|_| empty(StatusCode::CREATED))
 }
 
 #[derive(Serialize)]
@@ -88,7 +105,7 @@ struct Diff {
 }
 
 async fn diff(mut call: Call, kind: &'static str) -> Result<Response, Failure> {
-    let after = read(&call.text().await?)?;
+    let after = check(&call.text().await?)?;
     let latest = configs::latest(call.api.store.pool(), kind, name(&call)).await?;
     let before = match latest {
         Some(latest) => read(&latest.content)?,

@@ -45,7 +45,7 @@ async fn read(call: &mut Call, key: &str) -> Result<Sent, Failure> {
     let Some(Value::Seq(list)) = manifest.get(key) else {
         return Err(Failure::bad(
             440_001,
-            format!("Manifest doesn't include valid packages: there is no list '{key}'"),
+            format!("Manifest doesn't have a usable packages section: there is no list '{key}'"),
         ));
     };
     let packages = list.iter().filter_map(Value::as_map).map(|package| {

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use warren_director_plan::problems as plan;
 use warren_director_store::work::Work;
 use warren_director_store::{attributes, problems};
 
 use crate::answer::json;
+use crate::body::{Body, texts_of, wrong};
 use crate::call::Call;
 use crate::enqueue::on_deployment;
 use crate::failure::Failure;
@@ -71,19 +72,21 @@ async fn list(call: Call) -> Result<Response, Failure> {
     json(&shown)
 }
 
-#[derive(Deserialize)]
-struct Resolve {
-    #[serde(default)]
-    resolutions: BTreeMap<String, Option<String>>,
-    #[serde(default)]
-    max_in_flight_overrides: Option<BTreeMap<String, Value>>,
-}
-
 async fn resolve(mut call: Call) -> Result<Response, Failure> {
-    let wanted: Resolve = call.json().await?;
+    let body = Body::of(&mut call).await?;
+    let mut resolutions = BTreeMap::new();
+    let chosen = body.some_object("resolutions")?.map(Body::into_map);
+    for (id, name) in chosen.unwrap_or_default() {
+        let name = match name {
+            Value::Null => None,
+            Value::String(name) => Some(name),
+            other => return Err(wrong(&id, &other, "String")),
+        };
+        resolutions.insert(id, name);
+    }
     let deployment = call.deployment()?;
     let open = problems::open(call.api.store.pool(), deployment.id).await?;
-    for (id, resolution) in &wanted.resolutions {
+    for (id, resolution) in &resolutions {
         // What is not open any more is for the task to say.
         let problem = open.iter().find(|problem| problem.id.to_string() == *id);
         if let (Some(problem), Some(name)) = (problem, resolution)
@@ -98,10 +101,11 @@ async fn resolve(mut call: Call) -> Result<Response, Failure> {
             ));
         }
     }
-    let overrides = wanted.max_in_flight_overrides.unwrap_or_default();
+    let overrides = body.some_object("max_in_flight_overrides")?;
+    let overrides = overrides.map(Body::into_map).unwrap_or_default();
     let work = Work::ApplyResolutions {
         deployment: deployment.name.clone(),
-        resolutions: wanted.resolutions,
+        resolutions,
         max_in_flight: overrides
             .into_iter()
             .map(|(group, value)| match value {
@@ -113,14 +117,13 @@ async fn resolve(mut call: Call) -> Result<Response, Failure> {
     on_deployment(&call, "apply resolutions", work).await
 }
 
-#[derive(Deserialize)]
-struct ScanAndFix {
-    #[serde(default)]
-    jobs: BTreeMap<String, Vec<String>>,
-}
-
 async fn scan_and_fix(mut call: Call) -> Result<Response, Failure> {
-    let wanted: ScanAndFix = call.json().await?;
+    let body = Body::of(&mut call).await?;
+    let mut jobs = BTreeMap::new();
+    for (group, ids) in body.object("jobs")?.into_map() {
+        let ids = texts_of(&group, &ids)?;
+        jobs.insert(group, ids);
+    }
     let paused = attributes::get(call.api.store.pool(), attributes::RESURRECTION_PAUSED).await?;
     if paused.as_deref() == Some("true") {
         return Err(Failure::bad(
@@ -130,7 +133,7 @@ async fn scan_and_fix(mut call: Call) -> Result<Response, Failure> {
     }
     let work = Work::ScanAndFix {
         deployment: call.deployment()?.name.clone(),
-        jobs: wanted.jobs,
+        jobs,
     };
     on_deployment(&call, "scan and fix", work).await
 }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use warren_director_store::deployments::{self, Reference};
 use warren_director_store::work::{Export, Work};
 use warren_director_store::{compiled_packages, packages, releases, templates};
 
 use crate::answer::json;
+use crate::body::Body;
 use crate::call::{self, Call};
 use crate::enqueue::{Wanted, enqueue, enqueue_alone};
 use crate::failure::Failure;
@@ -221,47 +222,31 @@ async fn remove(call: Call) -> Result<Response, Failure> {
     enqueue_alone(&call, description, work).await
 }
 
-#[derive(Deserialize)]
-struct Wanting {
-    deployment_name: String,
-    release_name: String,
-    release_version: String,
-    stemcell_os: String,
-    stemcell_version: String,
-    #[serde(default)]
-    sha2: Option<bool>,
-    #[serde(default)]
-    jobs: Option<Vec<Named>>,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    name: String,
-}
-
 async fn export(mut call: Call) -> Result<Response, Failure> {
-    let wanted: Wanting = call.json().await?;
-    let deployment = call::deployment(&call.api, &wanted.deployment_name)
+    let body = Body::of(&mut call).await?;
+    let name = body.text("deployment_name")?;
+    let jobs = body.objects("jobs")?;
+    let jobs = jobs.into_iter().map(|job| job.text("name"));
+    let export = Export {
+        deployment: name.clone(),
+        release_name: body.text("release_name")?,
+        release_version: body.text("release_version")?,
+        stemcell_os: body.text("stemcell_os")?,
+        stemcell_version: body.text("stemcell_version")?,
+        sha2: body.some_flag("sha2")?,
+        jobs: jobs.collect::<Result<_, _>>()?,
+    };
+    let deployment = call::deployment(&call.api, &name)
         .await?
-        .ok_or_else(|| Failure::no_deployment(&wanted.deployment_name))?;
+        .ok_or_else(|| Failure::no_deployment(&name))?;
     let description = format!(
         "export release: '{}/{}' for '{}/{}'",
-        wanted.release_name, wanted.release_version, wanted.stemcell_os, wanted.stemcell_version
+        export.release_name, export.release_version, export.stemcell_os, export.stemcell_version
     );
-    let jobs = wanted.jobs.unwrap_or_default();
     let wanted = Wanted {
-        work: Work::ExportRelease(Export {
-            deployment: wanted.deployment_name,
-            release_name: wanted.release_name,
-            release_version: wanted.release_version,
-            stemcell_os: wanted.stemcell_os,
-            stemcell_version: wanted.stemcell_version,
-            sha2: wanted.sha2.unwrap_or(false),
-            jobs: jobs.into_iter().map(|job| job.name).collect(),
-        }),
+        work: Work::ExportRelease(export),
         description,
         deployment: Some((&deployment.name, &deployment.teams)),
-        with_context: false,
     };
     enqueue(&call, wanted).await
 }

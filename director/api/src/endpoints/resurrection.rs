@@ -2,10 +2,11 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use warren_director_store::attributes::{self, RESURRECTION_PAUSED};
 
 use crate::answer::{empty, json};
+use crate::body::Body;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::route::{Route, Takes, get, put};
@@ -30,17 +31,11 @@ async fn show(call: Call) -> Result<Response, Failure> {
     })
 }
 
-#[derive(Deserialize)]
-struct Wanted {
-    resurrection_paused: bool,
-}
-
 async fn set(mut call: Call) -> Result<Response, Failure> {
-    let wanted: Wanted = call.json().await?;
-    let value = if wanted.resurrection_paused {
-        "true"
-    } else {
-        "false"
+    let body = Body::of(&mut call).await?;
+    let value = match body.flag("resurrection_paused")? {
+        true => "true",
+        false => "false",
     };
     attributes::set(call.api.store.pool(), RESURRECTION_PAUSED, value).await?;
     Ok(empty(StatusCode::OK))

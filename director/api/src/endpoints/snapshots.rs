@@ -79,7 +79,6 @@ async fn enqueued(call: &Call, description: &str, work: Work) -> Result<Response
         work,
         description: description.to_owned(),
         deployment: Some((&deployment.name, &deployment.teams)),
-        with_context: false,
     };
     enqueue(call, wanted).await
 }

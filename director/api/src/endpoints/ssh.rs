@@ -1,10 +1,10 @@
 //! `POST /deployments/:deployment/ssh`: letting somebody log in, and taking it back.
 
 use axum::response::Response;
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use warren_director_store::work::{Ssh, Work};
 
+use crate::body::Body;
 use crate::call::Call;
 use crate::enqueue::on_deployment;
 use crate::failure::Failure;
@@ -16,47 +16,30 @@ pub(super) fn routes() -> Vec<Route> {
     vec![post("/deployments/:deployment/ssh", Need::DeploymentAdmin, ssh).takes(Takes::Json)]
 }
 
-#[derive(Deserialize)]
-struct Wanted {
-    command: String,
-    target: Map<String, Value>,
-    #[serde(default)]
-    params: Map<String, Value>,
-}
-
 async fn ssh(mut call: Call) -> Result<Response, Failure> {
-    let wanted: Wanted = call.json().await?;
-    if !matches!(wanted.command.as_str(), "setup" | "cleanup") {
+    let body = Body::of(&mut call).await?;
+    let command = body.text("command")?;
+    if !matches!(command.as_str(), "setup" | "cleanup") {
         return Err(Failure::bad(
             40_005,
-            format!(
-                "'command' must be setup or cleanup, not '{}'",
-                wanted.command
-            ),
+            format!("'command' must be setup or cleanup, not '{command}'"),
         ));
     }
-    let list = |key: &str| -> Vec<String> {
-        let items = wanted.target.get(key).and_then(Value::as_array);
-        let items = items.map(Vec::as_slice).unwrap_or_default();
-        let texts = items.iter().map(|item| match item {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        });
-        texts.collect()
-    };
-    let ids = Some(list("ids")).filter(|ids| !ids.is_empty());
-    let job = wanted.target.get("job").and_then(Value::as_str);
+    let target = body.object("target")?;
+    let ids = target.texts("ids")?.filter(|ids| !ids.is_empty());
+    let indexes = target.texts("indexes")?.unwrap_or_default();
+    let params = body.some_object("params")?;
     let work = Ssh {
         deployment: call.deployment()?.name.clone(),
-        job: job.filter(|job| !job.is_empty()).map(str::to_owned),
-        ids: ids.unwrap_or_else(|| list("indexes")),
-        command: wanted.command,
-        params: wanted.params,
+        job: target.some_text("job")?,
+        ids: ids.unwrap_or(indexes),
+        command,
+        params: params.map(Body::into_map).unwrap_or_default(),
     };
     let description = format!(
         "ssh: {}:{}",
         work.command,
-        inspect(&Value::Object(wanted.target))
+        inspect(&Value::Object(target.into_map()))
     );
     on_deployment(&call, description, Work::Ssh(work)).await
 }

@@ -2,10 +2,11 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use warren_director_store::tasks::{self, Filter, Task};
 
 use crate::answer::{empty, json};
+use crate::body::Body;
 use crate::call::{self, Call};
 use crate::failure::Failure;
 use crate::route::{Route, Takes, delete, get, post};
@@ -123,29 +124,21 @@ async fn cancel(call: Call) -> Result<Response, Failure> {
         let text = format!("Cannot cancel task {}: invalid state ({state})", task.id);
         Failure::Text(StatusCode::BAD_REQUEST, text)
     };
-    if !matches!(task.state.as_str(), "queued" | "processing") {
+    if !matches!(task.state.as_str(), "queued" | "processing" | "cancelling") {
         return Err(refused(&task.state));
     }
-    match tasks::cancel(call.api.store.pool(), task.id).await? {
-        true => {
-            call.api.store.wake().await;
-            Ok(empty(StatusCode::NO_CONTENT))
-        }
-        // It has ended meanwhile.
-        false => Err(refused("done")),
+    if tasks::cancel(call.api.store.pool(), task.id).await? {
+        call.api.store.wake().await;
+        return Ok(empty(StatusCode::NO_CONTENT));
     }
-}
-
-#[derive(Deserialize)]
-struct Which {
-    deployment: Option<String>,
-    states: Option<Vec<String>>,
-    types: Option<Vec<String>>,
+    // It has ended meanwhile, one way or another.
+    Err(refused(&find(&call).await?.state))
 }
 
 async fn cancel_all(mut call: Call) -> Result<Response, Failure> {
-    let which: Which = call.json().await?;
-    let states = which.states.unwrap_or_else(|| vec!["queued".to_owned()]);
+    let which = Body::of(&mut call).await?;
+    let states = which.texts("states")?;
+    let states = states.unwrap_or_else(|| vec!["queued".to_owned()]);
     if let Some(state) = states
         .iter()
         .find(|state| !matches!(state.as_str(), "queued" | "processing"))
@@ -153,11 +146,12 @@ async fn cancel_all(mut call: Call) -> Result<Response, Failure> {
         let text = format!("Cannot cancel tasks of state(s): {state}");
         return Err(Failure::Text(StatusCode::BAD_REQUEST, text));
     }
-    let types = which.types.unwrap_or_default();
+    let types = which.texts("types")?.unwrap_or_default();
+    let deployment = which.some_text("deployment")?;
     let filter = Filter {
         states: states.iter().map(String::as_str).collect(),
         kinds: types.iter().map(String::as_str).collect(),
-        deployment: which.deployment.as_deref(),
+        deployment: deployment.as_deref(),
         context_id: None,
         limit: None,
     };

@@ -1,6 +1,7 @@
 //! Configs: versions of them, stale ids, diffs, and the older endpoints.
 
 use serde_json::json;
+use warren_director_store::configs;
 
 use super::scene::Scene;
 
@@ -203,4 +204,149 @@ async fn the_older_endpoints_share_the_rows() {
         "{}",
         refused.text()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_yaml_is_a_bad_manifest_at_the_older_endpoints() {
+    let scene = Scene::new().await;
+    for path in [
+        "/cloud_configs",
+        "/runtime_configs",
+        "/cpi_configs",
+        "/cloud_configs/diff",
+    ] {
+        for content in ["", "- a", "a: ["] {
+            let answer = scene.send("POST", path, "text/yaml", content).await;
+            assert_eq!(
+                (answer.status, answer.code()),
+                (400, 440_001),
+                "{path} {content}"
+            );
+        }
+    }
+    // What is YAML and no such config has the code of what is wrong with it.
+    let answer = scene
+        .send("POST", "/runtime_configs", "text/yaml", "releases: 1")
+        .await;
+    assert_eq!(answer.code(), 40_000, "{}", answer.text());
+}
+
+/// `USER ACTION TYPE NAME`, and whether it went wrong, oldest first.
+async fn events(scene: &Scene) -> Vec<String> {
+    let all = scene.get("/events").await.json();
+    let mut lines: Vec<String> = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| {
+            let text = |key: &str| event[key].as_str().unwrap_or("-");
+            let what = (
+                text("user"),
+                text("action"),
+                text("object_type"),
+                text("object_name"),
+            );
+            let error = if event["error"].is_null() {
+                ""
+            } else {
+                " failed"
+            };
+            format!("{} {} {} {}{error}", what.0, what.1, what.2, what.3)
+        })
+        .collect();
+    lines.reverse();
+    lines
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_are_told_as_events() {
+    let scene = Scene::new().await;
+    for (path, content) in [
+        ("/cloud_configs", "azs: [{name: z1}]"),
+        // The same again is no change.
+        ("/cloud_configs", "azs: [{name: z1}]"),
+        ("/runtime_configs?name=dns", "releases: []"),
+        ("/cpi_configs", "- a"),
+    ] {
+        scene.send("POST", path, "text/yaml", content).await;
+    }
+    let config = |content: &str| json!({"type": "x", "name": "n", "content": content}).to_string();
+    for content in ["a: 1", "a: 1", "- a"] {
+        scene.send("POST", "/configs", JSON, &config(content)).await;
+    }
+    let stale = json!({"type": "x", "name": "n", "content": "a: 2", "expected_latest_id": "99"});
+    let stale = scene
+        .send("POST", "/configs", JSON, &stale.to_string())
+        .await;
+    assert_eq!(stale.status, 412);
+    scene.delete("/configs?type=x&name=n").await;
+    assert_eq!(
+        events(&scene).await,
+        [
+            "admin update cloud-config default",
+            "admin update runtime-config dns",
+            "admin update cpi-config default failed",
+            "admin create config/x n",
+            "admin create config/x n failed",
+        ]
+    );
+}
+
+/// Between reading and writing nobody else reads: who comes second reads what the first has written.
+async fn the_second_sees_what_the_first_has_made(scene: &Scene) {
+    let mut first = configs::begin(&scene.store).await.unwrap();
+    let found = configs::latest(&mut *first, "y", "n").await.unwrap();
+    assert!(found.is_none());
+    let store = scene.store.clone();
+    let second = tokio::spawn(async move {
+        let mut second = configs::begin(&store).await.unwrap();
+        let found = configs::latest(&mut *second, "y", "n").await.unwrap();
+        second.commit().await.unwrap();
+        found
+    });
+    // Time for it to read too early, if it can.
+    for _ in 0..100 {
+        assert!(!second.is_finished());
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let made = configs::create(&mut *first, "y", "n", "a: 1", None)
+        .await
+        .unwrap();
+    first.commit().await.unwrap();
+    assert_eq!(second.await.unwrap(), Some(made));
+}
+
+/// Everybody thinks that the config is not there yet: one of them is right.
+async fn one_wins(scene: &Scene) {
+    let post = |number: usize| {
+        let content = format!("a: {number}");
+        let body = json!({"type": "x", "name": "n", "content": content, "expected_latest_id": "0"});
+        async move {
+            scene
+                .send("POST", "/configs", JSON, &body.to_string())
+                .await
+                .status
+        }
+    };
+    let (a, b, c, d, e, f) = tokio::join!(post(1), post(2), post(3), post(4), post(5), post(6));
+    let mut all = [a, b, c, d, e, f];
+    all.sort_unstable();
+    assert_eq!(all, [201, 412, 412, 412, 412, 412]);
+    let rows = scene.get("/configs?type=x&latest=false").await.json();
+    assert_eq!(rows.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_at_once_one_is_first() {
+    one_wins(&Scene::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_at_once_one_is_first_on_postgres() {
+    let server = warren_tests_harness::Postgres::start();
+    for name in ["one", "two", "three"] {
+        let scene = Scene::on(Some(server.database(name))).await;
+        the_second_sees_what_the_first_has_made(&scene).await;
+        one_wins(&scene).await;
+    }
 }

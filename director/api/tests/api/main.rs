@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod access;
+mod clean_up;
 mod configs;
 mod output;
 mod recorded;
+mod refused;
 mod rows;
 mod scene;
 mod tasks;
 mod telemetry;
 mod uploads;
+mod work;

@@ -34,7 +34,10 @@ async fn a_repeated_request_is_one_task() {
     assert_eq!(user.status, 401);
     // One that has ended is not meant.
     let pool = scene.store.pool();
-    let claimed = tasks::claim(pool, "normal", "w").await.unwrap().unwrap();
+    let claimed = tasks::claim(&scene.store, "normal", "w")
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(claimed.id, first);
     assert_eq!(
         scene
@@ -54,19 +57,25 @@ async fn a_repeated_request_is_one_task() {
         first
     );
     // With a context of its own it is another.
-    let scan = async |context: &str| {
+    let asked = async |path: &str, context: &str| {
         let header = format!("X-Bosh-Context-Id: {context}");
-        let path = "/deployments/zookeeper/scans";
         scene
             .curl(path, &["-u", ADMIN, "-X", "POST", "-H", &header])
             .await
             .task()
     };
-    let one = scan("one").await;
-    assert_ne!(one, scan("two").await);
+    let restart = "/deployments/zookeeper/instance_groups/zookeeper/0/actions/restart";
+    let one = asked(restart, "one").await;
+    assert_ne!(one, asked(restart, "two").await);
     let listed = scene.get("/tasks?context_id=one&verbose=2").await.json();
     assert_eq!(listed[0]["id"], one);
     assert_eq!(listed.as_array().unwrap().len(), 1);
+    // Of what is no change of a deployment none is kept, as in stock.
+    let scan = "/deployments/zookeeper/scans";
+    let scanned = asked(scan, "three").await;
+    assert_eq!(asked(scan, "four").await, scanned);
+    let shown = scene.get(&format!("/tasks/{scanned}")).await.json();
+    assert_eq!(shown["context_id"], "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,12 +99,31 @@ async fn tasks_are_cancelled_and_listed() {
     );
     let path = format!("/task/{scan}");
     assert_eq!(scene.delete(&path).await.status, 204);
-    let refused = scene.delete(&path).await;
-    assert_eq!(refused.status, 400);
-    assert_eq!(
-        refused.text(),
-        format!("Cannot cancel task {scan}: invalid state (cancelling)")
-    );
+    // Who asks twice means the same.
+    assert_eq!(scene.delete(&path).await.status, 204);
+    for (state, kind) in [("cancelled", "normal"), ("error", "urgent")] {
+        let over = match kind {
+            "normal" => scan,
+            _ => scene
+                .get("/deployments/zookeeper/vms?format=full")
+                .await
+                .task(),
+        };
+        let claimed = tasks::claim(&scene.store, kind, "w")
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(claimed.id, over);
+        tasks::finish(scene.store.pool(), over, "w", state, "x")
+            .await
+            .unwrap();
+        let refused = scene.delete(&format!("/task/{over}")).await;
+        assert_eq!(refused.status, 400);
+        assert_eq!(
+            refused.text(),
+            format!("Cannot cancel task {over}: invalid state ({state})")
+        );
+    }
     assert_eq!(scene.delete("/task/999").await.code(), 10_000);
     let ssh = "{\"command\":\"cleanup\",\"target\":{\"ids\":[],\"indexes\":[]},\"params\":{\"user_regex\":\"x\"}}";
     let ssh = scene

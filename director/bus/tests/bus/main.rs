@@ -228,3 +228,44 @@ fn the_document_is_stocks() {
         })
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pid_file_that_names_another_is_not_believed() {
+    let server = Server::start();
+    let bus = server.bus();
+    bus.connected(Duration::from_secs(30)).await.unwrap();
+    let pid_file = &server.users.pid_file;
+    let right = std::fs::read_to_string(pid_file).unwrap();
+    // One that a signal to read again would end.
+    let mut bystander = std::process::Command::new("sleep")
+        .arg("600")
+        .spawn()
+        .unwrap();
+    let mut dead = std::process::Command::new("true").spawn().unwrap();
+    dead.wait().unwrap();
+    let stale = [
+        Some(bystander.id().to_string()),
+        Some(dead.id().to_string()),
+        Some("no number".to_owned()),
+        None,
+    ];
+    for (number, text) in stale.into_iter().enumerate() {
+        match &text {
+            Some(text) => std::fs::write(pid_file, text).unwrap(),
+            None => std::fs::remove_file(pid_file).unwrap(),
+        }
+        let name = format!("a{number}");
+        let told = server.users.write(&agents(&[(&name, Known::Starting)]));
+        assert!(told.unwrap(), "{text:?}");
+        // The server knows the new user, so it has read the file again.
+        let agent = Pretend::start(&server, &name, true, |_, _| json!({"value": "pong"}));
+        let patience = Duration::from_secs(30);
+        let ready = bus.agent(&name).wait_until_ready(patience, &Waiting).await;
+        assert!(ready.is_ok(), "{text:?}: {ready:?}");
+        drop(agent);
+    }
+    assert!(bystander.try_wait().unwrap().is_none());
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+    std::fs::write(pid_file, right).unwrap();
+}

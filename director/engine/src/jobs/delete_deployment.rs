@@ -1,5 +1,6 @@
 //! `delete deployment NAME`: machines, then disks (kept for a while), then rows.
 
+use warren_director_plan::links::Links;
 use warren_director_store::{deployments, disks, instances, ips, vms};
 
 use crate::event_log::Stage;
@@ -74,15 +75,27 @@ async fn delete(
         }
     })
     .await?;
-    super::dynamic_disks::delete_of(engine, task, deployment, force).await?;
-    let stage = Stage::new(task, "Removing deployment artifacts", 1, &[]);
+    dns::drop_aliases(engine, task, deployment.id, &Links::default()).await?;
+    dns::publish(engine).await?;
+    let stage = Stage::new(task, "Removing deployment artifacts", 2, &[]);
+    for (title, what) in [
+        ("Detaching stemcells", deployments::Reference::Stemcell),
+        ("Detaching releases", deployments::Reference::ReleaseVersion),
+    ] {
+        stage
+            .run(title, |_| async {
+                let mut tx = engine.store.begin().await?;
+                deployments::refer_only(&mut tx, deployment.id, what, &[]).await?;
+                steps::commit(tx).await
+            })
+            .await?;
+    }
+    let stage = Stage::new(task, "Deleting properties", 2, &[]);
     stage
-        .run("Detaching stemcells", |_| async {
-            dns::publish(engine).await?;
-            Ok(())
+        .run("Deleting dynamic disks", |_| {
+            super::dynamic_disks::delete_of(engine, task, deployment, force)
         })
         .await?;
-    let stage = Stage::new(task, "Deleting properties", 1, &[]);
     stage
         .run("Destroying deployment", |_| async {
             let mut tx = engine.store.begin().await?;

@@ -1,18 +1,19 @@
 //! `create deployment`: a manifest becomes machines. See `docs/design/director.md` for the steps.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
-use serde_json::Map;
+use serde_json::{Map, Value, json};
 use warren_director_plan::{AgentState, Draft, Group, InstancePlan, State, order};
 use warren_director_store::work::Deploy;
 use warren_director_store::{deployments, instances, links as rows, variables as sets, vms};
-use warren_wire_manifest::deployment::{Lifecycle, WatchTime};
+use warren_wire_manifest::deployment::{Lifecycle, VmStrategy, WatchTime};
 
+use super::deploy_events::{record, used, wanted};
 use super::planning::{Decided, DeployTask, Known, Ready, Scope};
 use crate::cpis::Cpis;
 use crate::event_log::Stage;
 use crate::render::Files;
-use crate::task::Event;
 use crate::update::{self, Update};
 use crate::variables::Variables;
 use crate::{Engine, Error, Task, disks, dns, lock, many, vm};
@@ -35,7 +36,9 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Deploy) -> Result<String
             } else {
                 "update"
             };
-            let begun = record(task, action, name, None, None).await?;
+            let begun = record(task, action, name, None, None, None).await?;
+            let before = used(engine, name).await?;
+            let after = OnceLock::new();
             let set = sets::create_set(engine.store.pool(), row.id).await?;
             let deploy = DeployTask {
                 engine,
@@ -47,13 +50,18 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Deploy) -> Result<String
                 waits: true,
                 silent: false,
             };
-            let done = deploy.carry_out().await;
+            let done = deploy.carry_out(&after).await;
             sets::finish_set(engine.store.pool(), set, done.is_ok() && !wanted.dry_run).await?;
             if done.is_ok() && !wanted.dry_run {
                 sets::forget_sets(engine.store.pool(), deploy.row.id, set).await?;
             }
             let error = done.as_ref().err().map(Error::story);
-            record(task, action, name, Some(begun), error.as_deref()).await?;
+            // What a deploy that never got as far would have led to, nobody knows.
+            let context = after
+                .into_inner()
+                .map(|after: Value| json!({"before": before, "after": after}));
+            let parent = Some(begun);
+            record(task, action, name, parent, error.as_deref(), context).await?;
             done
         },
     )
@@ -61,26 +69,9 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Deploy) -> Result<String
     Ok(format!("/deployments/{name}"))
 }
 
-async fn record(
-    task: &Task,
-    action: &str,
-    name: &str,
-    parent: Option<i64>,
-    error: Option<&str>,
-) -> Result<i64, Error> {
-    task.event(Event {
-        parent,
-        action,
-        object_type: "deployment",
-        object_name: Some(name),
-        error,
-        ..Event::default()
-    })
-    .await
-}
-
 impl DeployTask<'_> {
-    async fn carry_out(&self) -> Result<(), Error> {
+    /// `after` gets to know what the deployment will be made of, as soon as that is decided.
+    async fn carry_out(&self, after: &OnceLock<Value>) -> Result<(), Error> {
         let Some(ready) = self.get_ready().await? else {
             return Ok(());
         };
@@ -90,11 +81,40 @@ impl DeployTask<'_> {
             decided,
             text,
         } = &ready;
+        after.get_or_init(|| wanted(known));
+        self.say_how_machines_are_renewed(known, draft, decided);
         self.delete_obsolete(known, draft).await?;
         self.rename_cpis(known, draft).await?;
         let made = self.create_missing(known, draft, decided).await?;
+        dns::add_aliases(self.engine, self.task, self.row.id, &draft.links).await?;
         self.update_groups(known, draft, decided, &made).await?;
-        self.finish(known, draft, decided, text).await
+        self.finish(known, draft, decided, text).await?;
+        dns::drop_aliases(self.engine, self.task, self.row.id, &draft.links).await
+    }
+
+    /// Says so where machines are not made anew in the way that the manifest asks for.
+    fn say_how_machines_are_renewed(&self, known: &Known, draft: &Draft, decided: &Decided) {
+        for group in &draft.groups {
+            if group.update.vm_strategy != VmStrategy::CreateSwapDelete {
+                continue;
+            }
+            let renewed = group.instances.iter().filter(|plan| {
+                let has_vm = plan
+                    .existing
+                    .is_some_and(|at| known.existing.instances[at].vm.is_some());
+                let changes = decided.changes.get(&plan.uuid);
+                has_vm && changes.is_some_and(|all| all.iter().any(|one| one.needs_new_vm()))
+            });
+            let count = renewed.count();
+            if count > 0 {
+                self.task.warn(&format!(
+                    "Instance group '{}' asks for the vm_strategy 'create-swap-delete', which this \
+                     director does not have: {count} of its VMs are deleted before their successors \
+                     are created",
+                    group.name
+                ));
+            }
+        }
     }
 
     /// Machines of CPIs that have got another name.

@@ -40,23 +40,30 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Logs) -> Result<String, 
         .iter()
         .map(|(row, vm)| fetch(engine, task, row, vm, &wanted.kind, filters))
         .collect();
-    let mut logs = Vec::new();
+    let pool = engine.store.pool();
+    let (mut logs, mut failure) = (Vec::new(), None);
     for one in join_all(fetched).await {
-        logs.push(one?);
-    }
-    let (blob, sha1) = match logs.as_slice() {
-        [one] => one.clone(),
-        _ => {
-            let stage = Stage::new(task, "Fetching group logs", 1, &[]);
-            stage
-                .run("Packing log files together", |_| {
-                    pack(engine, &machines, &logs)
-                })
-                .await?
+        match one {
+            // Remembered whatever the others do: what nobody remembers is never deleted.
+            Ok((blob, sha1)) => {
+                blobs::remember(pool, &blob, &sha1, "log").await?;
+                logs.push(blob);
+            }
+            Err(error) => failure = failure.or(Some(error)),
         }
-    };
-    blobs::remember(engine.store.pool(), &blob, &sha1, "log").await?;
-    Ok(blob)
+    }
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    if let [one] = logs.as_slice() {
+        return Ok(one.clone());
+    }
+    let stage = Stage::new(task, "Fetching group logs", 1, &[]);
+    stage
+        .run("Packing log files together", |_| {
+            pack(engine, &machines, &logs)
+        })
+        .await
 }
 
 /// Has an agent pack its logs; the answer is the blob's id and digest.
@@ -95,17 +102,17 @@ pub async fn fetch(
         .await
 }
 
-/// Packs archives into one; those are removed.
+/// Packs archives into one, whose blob is the answer; those are removed.
 async fn pack(
     engine: &Engine,
     machines: &[(Instance, Vm)],
-    logs: &[(String, String)],
-) -> Result<(String, String), Error> {
+    logs: &[String],
+) -> Result<String, Error> {
     let directory = directory(engine)?;
     let packed = directory.path().join("logs.tgz");
     let mut members = Vec::new();
     let stamp = now();
-    for ((row, _), (blob, _)) in machines.iter().zip(logs) {
+    for ((row, _), blob) in machines.iter().zip(logs) {
         let name = format!("{}.{}.{stamp}.tgz", row.job, row.uuid);
         members.push((name, engine.blobs.path(blob)?));
     }
@@ -121,10 +128,13 @@ async fn pack(
         .await
         .map_err(|error| Error::other("open packed logs", error))?;
     let stored = engine.blobs.create(file).await?;
-    for (blob, _) in logs {
+    let pool = engine.store.pool();
+    blobs::remember(pool, &stored.id, &stored.digest(), "log").await?;
+    for blob in logs {
         engine.blobs.delete(blob).await?;
+        blobs::forget_blob(pool, blob).await?;
     }
-    Ok((stored.id.clone(), stored.digest()))
+    Ok(stored.id)
 }
 
 fn write(

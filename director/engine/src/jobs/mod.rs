@@ -7,6 +7,7 @@ mod delete_release;
 mod delete_stemcell;
 mod delete_vm;
 mod deploy;
+mod deploy_events;
 mod disk;
 mod dynamic_disks;
 mod export_release;

@@ -23,6 +23,7 @@ use warren_wire_manifest::deployment::Count;
 
 use super::update_instance::{self, How};
 use crate::event_log::Stage;
+use crate::reach::{self, Reached};
 use crate::{Engine, Error, Task, disks as steps, documents, many, update, vm};
 
 /// A problem and what was chosen for it; `None` is what suits its kind.
@@ -324,21 +325,26 @@ fn unknown(problem: &Problem, choice: &str) -> Error {
 
 /// Runs the scripts for after a deploy on every machine whose jobs should run.
 async fn post_deploy(engine: &Engine, task: &Task, deployment: &Deployment) -> Result<(), Error> {
-    let mut agents = Vec::new();
+    let mut machines = Vec::new();
     for row in instances::of_deployment(engine.store.pool(), deployment.id).await? {
         if *row.compilation || *row.ignored || row.state != "started" {
             continue;
         }
         let machine = update::active(engine, row.id).await?;
-        agents.extend(machine.map(|machine| engine.bus.agent(&machine.agent_id)));
+        machines.extend(machine);
     }
-    many::each(agents, engine.config.max_threads, |agent| async move {
+    many::each(machines, engine.config.max_threads, |machine| async move {
         // One that was left as it is may not answer.
         let patience = Some(super::cloud_check::PATIENCE);
-        if agent.get_state(false, patience).await.is_ok() {
-            agent.run_script("post-deploy", Map::new(), task).await?;
+        match reach::state(engine, task, &machine, patience).await {
+            Ok(Reached::Says(_)) => {
+                let agent = engine.bus.agent(&machine.agent_id);
+                agent.run_script("post-deploy", Map::new(), task).await?;
+                Ok(())
+            }
+            Err(error) if error.is_cancelled() => Err(error),
+            _ => Ok(()),
         }
-        Ok(())
     })
     .await
 }

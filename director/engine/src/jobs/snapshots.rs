@@ -99,8 +99,13 @@ pub async fn take(
     for disk in disks::of_instance(pool, instance.id).await? {
         let cpi = cpis.get(&disk.cpi)?;
         let Some(cid) = cpi.snapshot_disk(&disk.disk_cid, metadata.clone()).await? else {
-            task.log("the CPI cannot take snapshots");
-            break;
+            // Of another disk it may.
+            task.warn(&format!(
+                "No snapshot of disk '{}' of {}: the CPI has none of it",
+                disk.disk_cid,
+                instance.name()
+            ));
+            continue;
         };
         snapshots::create(pool, disk.id, &cid, clean).await?;
         taken.push(cid);

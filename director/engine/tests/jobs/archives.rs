@@ -49,10 +49,10 @@ pub fn stemcell(version: &str, formats: &str, image: &[u8]) -> Vec<u8> {
     tgz(&[("stemcell.MF", manifest.as_bytes()), ("image", image)])
 }
 
-/// A job with one template, which is its errand, and these packages.
-pub fn job(name: &str, packages: &str) -> Vec<u8> {
+/// A job with one template, which is its errand, these packages, and more in its specification.
+pub fn job(name: &str, packages: &str, more: &str) -> Vec<u8> {
     let spec = format!(
-        "name: {name}\ntemplates: {{run: bin/run}}\npackages: [{packages}]\nproperties: {{port: {{default: 1}}}}\n"
+        "name: {name}\ntemplates: {{run: bin/run}}\npackages: [{packages}]\nproperties: {{port: {{default: 1}}}}\n{more}"
     );
     tgz(&[
         ("job.MF", spec.as_bytes()),
@@ -82,12 +82,17 @@ pub fn package(name: &'static str, print: &'static str, needs: &'static str) -> 
 }
 
 pub fn a_job(name: &'static str, print: &'static str, packages: &str) -> Member {
+    linked_job(name, print, packages, "")
+}
+
+/// A job with links.
+pub fn linked_job(name: &'static str, print: &'static str, packages: &str, links: &str) -> Member {
     Member {
         folder: "jobs",
         name,
         print,
         needs: "",
-        archive: Some(job(name, packages)),
+        archive: Some(job(name, packages, links)),
     }
 }
 

@@ -1,104 +1,34 @@
 //! Problems of machines and disks: found, described, resolved.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use warren_director_store::problems::{self, Problem};
-use warren_director_store::work::{Deploy, Work};
-use warren_director_store::{Flag, configs, deployments, disks, instances, ips, vms};
+use warren_director_store::work::Work;
+use warren_director_store::{Flag, disks, instances, ips, vms};
 
-use crate::archives::{a_job, release, stemcell};
-use crate::deployed::CLOUD;
-use crate::scene::{Ended, Scene};
-use crate::server::{Agent, Server};
+use crate::archives::a_job;
+use crate::director::{Director, manifest};
+use crate::scene::Ended;
 
-fn manifest(instances: usize, disk: bool) -> String {
-    let disk = if disk { "  persistent_disk: 100\n" } else { "" };
-    format!(
-        "
-name: d
-releases: [{{name: r, version: latest}}]
-stemcells: [{{alias: default, os: debian-bookworm, version: latest}}]
-update: {{canaries: 1, max_in_flight: 1, canary_watch_time: 1-30000, update_watch_time: 1-30000}}
-instance_groups:
-- name: web
-  instances: {instances}
-  azs: [z1]
-  stemcell: default
-  vm_type: default
-{disk}  networks: [{{name: default}}]
-  jobs: [{{name: web, release: r}}]
-"
-    )
-}
+struct Deployed(Director);
 
-struct Deployed {
-    _server: Server,
-    agent: Agent,
-    scene: Scene,
-    /// What agents say is mounted.
-    mounted: Arc<Mutex<Vec<String>>>,
+impl std::ops::Deref for Deployed {
+    type Target = Director;
+
+    fn deref(&self) -> &Director {
+        &self.0
+    }
 }
 
 impl Deployed {
     async fn new(instances: usize, disk: bool) -> Self {
-        let server = Server::start();
-        let scene = Scene::start(Some(server.url())).await;
-        let mounted = Arc::new(Mutex::new(Vec::new()));
-        let list = Arc::clone(&mounted);
-        let agent = Agent::start(&server, "*", move |method, _| {
-            let value = match method {
-                "get_state" => json!({"job_state": "running"}),
-                "list_disk" => json!(*list.lock().unwrap()),
-                "drain" => json!(0),
-                "run_script" => json!({}),
-                _ => json!("ok"),
-            };
-            json!({ "value": value })
-        });
-        crate::machines::ready(&scene, &["any"]).await;
-        let bytes = stemcell("1.1", "warden-tar", b"an image");
-        scene
-            .work(Work::UpdateStemcell(scene.upload(&bytes)))
-            .await
-            .done();
-        let bytes = release("r", "1", "c", &[a_job("web", "bbbb", "")]);
-        scene
-            .work(Work::UpdateRelease(scene.upload(&bytes)))
-            .await
-            .done();
-        let pool = scene.engine.store.pool();
-        configs::create(pool, "cloud", "default", CLOUD, None)
-            .await
-            .unwrap();
-        deployments::find_or_create(pool, "d", "[]").await.unwrap();
-        let deployed = Self {
-            _server: server,
-            agent,
-            scene,
-            mounted,
-        };
-        let text = manifest(instances, disk);
-        deployed
-            .deploy(|deploy| deploy.manifest = Some(text))
-            .await
-            .done();
-        deployed
-    }
-
-    async fn deploy(&self, change: impl FnOnce(&mut Deploy)) -> Ended {
-        let mut deploy = Deploy {
-            deployment: "d".to_owned(),
-            cloud_configs: vec![1],
-            ..Deploy::default()
-        };
-        change(&mut deploy);
-        self.scene.work(Work::UpdateDeployment(deploy)).await
-    }
-
-    fn mount(&self, cids: &[&str]) {
-        *self.mounted.lock().unwrap() = cids.iter().map(|&cid| cid.to_owned()).collect();
+        let it = Director::start().await;
+        it.release(&[a_job("web", "bbbb", "")]).await;
+        let disk = if disk { "  persistent_disk: 100\n" } else { "" };
+        let text = manifest(instances, disk).replace("max_in_flight: 2", "max_in_flight: 1");
+        it.deploy(&text).await.done();
+        Self(it)
     }
 
     /// What a scan finds.
@@ -124,21 +54,6 @@ impl Deployed {
             max_in_flight,
         };
         self.scene.work(work).await
-    }
-
-    fn calls(&self, method: &str) -> Vec<Value> {
-        let mut calls = self.scene.cpi_calls();
-        calls.retain(|call| call["method"] == method);
-        calls
-    }
-
-    /// How often agents were asked for something, and with what last.
-    fn asked(&self, method: &str) -> Vec<Value> {
-        let asked = self.agent.asked().into_iter();
-        asked
-            .filter(|(name, _)| name == method)
-            .map(|(_, arguments)| arguments)
-            .collect()
     }
 }
 
@@ -377,7 +292,7 @@ async fn only_old_machines_are_made_anew() {
     };
     let before = cids().await;
     let recreate = async |time: &str, change: Option<&str>| {
-        it.deploy(|deploy| {
+        it.update(|deploy| {
             deploy.recreate_vms_created_before = Some(time.to_owned());
             deploy.recreate = change.is_none();
             deploy.change = change.map(|state| warren_director_store::work::StateChange {
@@ -413,7 +328,7 @@ async fn what_is_ignored_is_left_alone() {
     let row = instances::of_deployment(pool, 1).await.unwrap().remove(0);
     instances::set_ignored(pool, row.id, true).await.unwrap();
     let machine = vms::of_instance(pool, row.id).await.unwrap();
-    it.deploy(|deploy| deploy.recreate = true).await.done();
+    it.update(|deploy| deploy.recreate = true).await.done();
     assert_eq!(vms::of_instance(pool, row.id).await.unwrap(), machine);
     let delete = |force| Work::DeleteDeployment {
         deployment: "d".to_owned(),
@@ -425,8 +340,79 @@ async fn what_is_ignored_is_left_alone() {
     }
     assert_eq!(vms::list(pool).await.unwrap().len(), 2);
     instances::set_ignored(pool, row.id, false).await.unwrap();
-    it.deploy(|deploy| deploy.recreate = true).await.done();
+    it.update(|deploy| deploy.recreate = true).await.done();
     assert_ne!(vms::of_instance(pool, row.id).await.unwrap(), machine);
     it.scene.work(delete(false)).await.done();
+    assert!(vms::list(pool).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strategy_that_there_is_not_is_announced() {
+    let it = Director::start().await;
+    it.release(&[a_job("web", "bbbb", "")]).await;
+    let text = manifest(2, "  update: {vm_strategy: create-swap-delete}\n");
+    let said = |ended: &Ended| -> Vec<String> {
+        let warnings = ended
+            .events
+            .iter()
+            .filter(|event| event["type"] == "warning");
+        warnings
+            .map(|event| event["message"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    // Nothing is made anew, so that the way does not matter.
+    let ended = it.deploy(&text).await.done();
+    assert_eq!(said(&ended), [""; 0]);
+    let ended = it.deploy(&text).await.done();
+    assert_eq!(said(&ended), [""; 0]);
+    let again = |deploy: &mut warren_director_store::work::Deploy| {
+        deploy.manifest = Some(text.clone());
+        deploy.recreate = true;
+    };
+    let ended = it.update(again).await.done();
+    let all = said(&ended);
+    assert!(
+        all.len() == 1
+            && all[0].contains("'create-swap-delete'")
+            && all[0].contains("2 of its VMs"),
+        "{all:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_nobody_was_told_of_is_deleted() {
+    let it = Deployed::new(1, false).await;
+    let pool = it.scene.engine.store.pool();
+    let row = it.instances().await.remove(0);
+    let names = |calls: &[serde_json::Value]| -> Vec<String> {
+        let cids = calls
+            .iter()
+            .map(|call| call["arguments"][0].as_str().unwrap());
+        cids.map(str::to_owned).collect()
+    };
+    // As a director leaves it that dies while the CPI makes the machine.
+    let old = it.machines(row.id).await.remove(0);
+    ips::unbind_vm(pool, old.id).await.unwrap();
+    vms::delete(pool, old.id).await.unwrap();
+    vms::create(pool, row.id, "lost", "").await.unwrap();
+    it.update(|_| {}).await.done();
+    assert_eq!(names(&it.calls("delete_vm")), ["vm-of-an-agent"]);
+    let now = it.machines(row.id).await;
+    assert!(now.len() == 1 && now[0].agent_id != "lost", "{now:?}");
+    // One that the CPI does not know is no machine of its own: its agent may call it anything.
+    vms::create(pool, row.id, "another", "").await.unwrap();
+    std::fs::write(it.scene.directory.path().join("gone"), "").unwrap();
+    it.scene
+        .work(Work::DeleteDeployment {
+            deployment: "d".to_owned(),
+            force: false,
+        })
+        .await
+        .done();
+    let cid = now[0].cid.clone().unwrap();
+    assert_eq!(
+        names(&it.calls("delete_vm")),
+        ["vm-of-an-agent".to_owned(), cid]
+    );
     assert!(vms::list(pool).await.unwrap().is_empty());
 }

@@ -2,13 +2,14 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use warren_director_store::work::{Deploy, Work};
 use warren_director_store::{configs, deployments, disks, instances, stemcells, variables, vms};
 
 use crate::archives::{a_job, release, stemcell};
-use crate::deployed::agents;
+use crate::director::agents;
 use crate::scene::{Ended, Scene};
 use crate::server::{Agent, Server};
 
@@ -117,7 +118,7 @@ async fn key(scene: &Scene, value: &str) {
 async fn prepared() -> (Server, Agent, Scene, [PathBuf; 2]) {
     let server = Server::start();
     let scene = Scene::start(Some(server.url())).await;
-    let agent = agents(&server, &scene);
+    let agent = agents(&server, &scene, &Arc::default());
     crate::machines::ready(&scene, &["any"]).await;
     let bytes = release("r", "1", "c", &[a_job("web", "bbbb", "")]);
     scene

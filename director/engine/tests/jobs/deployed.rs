@@ -2,37 +2,14 @@
 
 use serde_json::{Value, json};
 use warren_director_store::problems::{self, Problem};
-use warren_director_store::work::{Deploy, Errand, InstanceAction, Work};
-use warren_director_store::{configs, deployments, events, instances, ips, vms};
+use warren_director_store::work::{Errand, InstanceAction, Work};
+use warren_director_store::{events, instances, ips, vms};
 
-use crate::archives::{a_job, package, release, stemcell, tgz};
+use crate::archives::{a_job, package};
+use crate::director::{Director, manifest};
 use crate::scene::{Ended, Scene};
-use crate::server::{Agent, Server};
 
-pub const CLOUD: &str = "
-azs: [{name: z1}]
-vm_types: [{name: default}]
-compilation: {workers: 1, az: z1, network: default, vm_type: default}
-networks:
-- name: default
-  type: manual
-  subnets: [{range: 10.244.0.0/24, gateway: 10.244.0.1, azs: [z1], dns: []}]
-";
-
-const MANIFEST: &str = "
-name: d
-releases: [{name: r, version: latest}]
-stemcells: [{alias: default, os: debian-bookworm, version: latest}]
-update: {canaries: 1, max_in_flight: 2, canary_watch_time: 1-30000, update_watch_time: 1-30000}
-instance_groups:
-- name: web
-  instances: 2
-  azs: [z1]
-  stemcell: default
-  vm_type: default
-  networks: [{name: default}]
-  jobs: [{name: web, release: r}]
-- name: smoke
+const SMOKE: &str = "- name: smoke
   lifecycle: errand
   instances: 1
   azs: [z1]
@@ -42,67 +19,17 @@ instance_groups:
   jobs: [{name: tests, release: r}]
 ";
 
-/// Answers for every agent; the errand `web` says which instance ran it.
-pub fn agents(server: &Server, scene: &Scene) -> Agent {
-    let (store, runtime) = (
-        scene.engine.blobs.clone(),
-        tokio::runtime::Handle::current(),
-    );
-    Agent::start(server, "*", move |method, arguments| {
-        let blob = || {
-            let packed = tgz(&[("log", b"x")]);
-            let stored = runtime.block_on(store.create(packed.as_slice())).unwrap();
-            json!({"blobstore_id": stored.id, "sha1": stored.sha1})
-        };
-        let value = match method {
-            "get_state" => json!({"job_state": "running"}),
-            "fetch_logs" => blob(),
-            "compile_package" => json!({"result": blob()}),
-            "run_errand" => json!({"stdout": arguments.len().to_string(), "stderr": "e",
-                "exit_code": 0}),
-            "drain" => json!(0),
-            "list_disk" => json!([]),
-            "run_script" => json!({}),
-            _ => json!("ok"),
-        };
-        json!({ "value": value })
-    })
-}
-
 /// A deployment of two instances and an errand.
-async fn deployed() -> (Server, Agent, Scene) {
-    let server = Server::start();
-    let scene = Scene::start(Some(server.url())).await;
-    let agent = agents(&server, &scene);
-    crate::machines::ready(&scene, &["any"]).await;
-    let bytes = stemcell("1.1", "warden-tar", b"an image");
-    scene
-        .work(Work::UpdateStemcell(scene.upload(&bytes)))
-        .await
-        .done();
-    let members = [
+async fn deployed() -> Director {
+    let it = Director::start().await;
+    it.release(&[
         package("p", "aaaa", ""),
         a_job("web", "bbbb", ""),
         a_job("tests", "cccc", "p"),
-    ];
-    let bytes = release("r", "1", "c", &members);
-    scene
-        .work(Work::UpdateRelease(scene.upload(&bytes)))
-        .await
-        .done();
-    let pool = scene.engine.store.pool();
-    let cloud = configs::create(pool, "cloud", "default", CLOUD, None)
-        .await
-        .unwrap();
-    deployments::find_or_create(pool, "d", "[]").await.unwrap();
-    let deploy = Deploy {
-        deployment: "d".to_owned(),
-        manifest: Some(MANIFEST.to_owned()),
-        cloud_configs: vec![cloud.id],
-        ..Deploy::default()
-    };
-    scene.work(Work::UpdateDeployment(deploy)).await.done();
-    (server, agent, scene)
+    ])
+    .await;
+    it.deploy(&manifest(2, SMOKE)).await.done();
+    it
 }
 
 fn errand(name: &str) -> Errand {
@@ -129,7 +56,8 @@ fn lines(ended: &Ended) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_errand_gets_a_machine_and_gives_it_back() {
-    let (_server, agent, scene) = deployed().await;
+    let it = deployed().await;
+    let (agent, scene) = (&it.agent, &it.scene);
     let pool = scene.engine.store.pool();
     let addresses = ips::list(pool).await.unwrap().len();
     let smoke = {
@@ -137,7 +65,7 @@ async fn an_errand_gets_a_machine_and_gives_it_back() {
         all.into_iter().find(|row| row.job == "smoke").unwrap()
     };
     // The name is a group's and no job's.
-    let ended = run(&scene, errand("smoke")).await.done();
+    let ended = run(scene, errand("smoke")).await.done();
     assert_eq!(ended.result, "1 succeeded, 0 errored, 0 canceled");
     let name = format!("{} (0)", smoke.name());
     let finished = ended.finished();
@@ -177,7 +105,7 @@ async fn an_errand_gets_a_machine_and_gives_it_back() {
     // By the job's name, kept; then again on the machine that is there.
     let mut kept = errand("tests");
     kept.keep_alive = true;
-    let ended = run(&scene, kept.clone()).await.done();
+    let ended = run(scene, kept.clone()).await.done();
     assert!(
         !ended
             .finished()
@@ -189,7 +117,7 @@ async fn an_errand_gets_a_machine_and_gives_it_back() {
     let machine = vms::of_instance(pool, smoke.id).await.unwrap();
     assert_eq!(machine.len(), 1);
     kept.when_changed = true;
-    let skipped = run(&scene, kept).await.done();
+    let skipped = run(scene, kept).await.done();
     assert_eq!(skipped.result, "skipped - no changes detected");
     assert!(skipped.output.is_empty());
     assert_eq!(vms::of_instance(pool, smoke.id).await.unwrap(), machine);
@@ -200,33 +128,35 @@ async fn an_errand_gets_a_machine_and_gives_it_back() {
         .map(|(_, with)| with)
         .collect();
     assert_eq!(runs, [&json!([]), &json!(["tests"])]);
-    assert_eq!(run(&scene, errand("nope")).await.code(), 70_009);
+    assert_eq!(run(scene, errand("nope")).await.code(), 70_009);
     let mut chosen = errand("smoke");
     chosen.instances = vec![("smoke".to_owned(), None)];
-    assert_eq!(run(&scene, chosen).await.code(), 510_000);
+    assert_eq!(run(scene, chosen).await.code(), 510_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_errand_runs_on_instances_that_there_are() {
-    let (_server, _agent, scene) = deployed().await;
+    let it = deployed().await;
+    let scene = &it.scene;
     let calls = scene.cpi_calls().len();
-    let ended = run(&scene, errand("web")).await.done();
+    let ended = run(scene, errand("web")).await.done();
     assert_eq!(ended.result, "2 succeeded, 0 errored, 0 canceled");
     assert_eq!(lines(&ended).len(), 2);
     let mut chosen = errand("web");
     chosen.instances = vec![("web".to_owned(), Some("1".to_owned()))];
-    let ended = run(&scene, chosen).await.done();
+    let ended = run(scene, chosen).await.done();
     assert_eq!(ended.result, "1 succeeded, 0 errored, 0 canceled");
     // No machine was touched for it.
     assert_eq!(scene.cpi_calls().len(), calls);
     let mut nobody = errand("web");
     nobody.instances = vec![("web".to_owned(), Some("7".to_owned()))];
-    assert_eq!(run(&scene, nobody).await.code(), 510_000);
+    assert_eq!(run(scene, nobody).await.code(), 510_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_instance_is_stopped_and_started_alone() {
-    let (_server, _agent, scene) = deployed().await;
+    let it = deployed().await;
+    let scene = &it.scene;
     let pool = scene.engine.store.pool();
     let rows = || async {
         let mut rows = instances::of_deployment(pool, 1).await.unwrap();
@@ -281,7 +211,8 @@ async fn one_instance_is_stopped_and_started_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn machines_that_are_gone_are_found_and_made_anew() {
-    let (_server, _agent, scene) = deployed().await;
+    let it = deployed().await;
+    let scene = &it.scene;
     let pool = scene.engine.store.pool();
     let scan = || Work::ScanCloud {
         deployment: "d".to_owned(),

@@ -1,28 +1,12 @@
 //! Disks that requests make for jobs.
 
 use serde_json::{Map, Value, json};
-use warren_director_store::work::{Deploy, DynamicDisk, Work};
-use warren_director_store::{configs, deployments, dynamic_disks, instances, vms};
+use warren_director_store::work::{DynamicDisk, Work};
+use warren_director_store::{dynamic_disks, instances, vms};
 
-use crate::archives::{a_job, release, stemcell};
-use crate::deployed::{CLOUD, agents};
+use crate::archives::a_job;
+use crate::director::{CLOUD, Director, manifest};
 use crate::scene::{Ended, Scene};
-use crate::server::Server;
-
-const MANIFEST: &str = "
-name: d
-releases: [{name: r, version: latest}]
-stemcells: [{alias: default, os: debian-bookworm, version: latest}]
-update: {canaries: 1, max_in_flight: 2, canary_watch_time: 1-30000, update_watch_time: 1-30000}
-instance_groups:
-- name: web
-  instances: 2
-  azs: [z1]
-  stemcell: default
-  vm_type: default
-  networks: [{name: default}]
-  jobs: [{name: web, release: r}]
-";
 
 async fn run(scene: &Scene, wanted: DynamicDisk) -> Ended {
     scene.work(Work::DynamicDisk(wanted)).await
@@ -34,51 +18,22 @@ fn metadata() -> Option<Map<String, Value>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn disks_are_provided_moved_and_deleted() {
-    let server = Server::start();
-    let scene = Scene::start(Some(server.url())).await;
-    let agent = agents(&server, &scene);
-    crate::machines::ready(&scene, &["any"]).await;
-    let bytes = stemcell("1.1", "warden-tar", b"an image");
-    scene
-        .work(Work::UpdateStemcell(scene.upload(&bytes)))
-        .await
-        .done();
-    let bytes = release("r", "1", "c", &[a_job("web", "bbbb", "")]);
-    scene
-        .work(Work::UpdateRelease(scene.upload(&bytes)))
-        .await
-        .done();
-    let pool = scene.engine.store.pool();
-    let cloud = format!(
+    let it = Director::start().await;
+    it.release(&[a_job("web", "bbbb", "")]).await;
+    it.cloud(&format!(
         "{CLOUD}disk_types: [{{name: fast, disk_size: 1, cloud_properties: {{ssd: true}}}}]\n"
-    );
-    let cloud = configs::create(pool, "cloud", "default", &cloud, None)
-        .await
-        .unwrap();
-    deployments::find_or_create(pool, "d", "[]").await.unwrap();
-    let deploy = Deploy {
-        deployment: "d".to_owned(),
-        manifest: Some(MANIFEST.to_owned()),
-        cloud_configs: vec![cloud.id],
-        ..Deploy::default()
-    };
-    scene.work(Work::UpdateDeployment(deploy)).await.done();
+    ))
+    .await;
+    it.deploy(&manifest(2, "")).await.done();
+    let scene = &it.scene;
+    let pool = scene.engine.store.pool();
     let rows = instances::of_deployment(pool, 1).await.unwrap();
     let cids = async |at: usize| {
         let machines = vms::of_instance(pool, rows[at].id).await.unwrap();
         machines[0].cid.clone().unwrap()
     };
-    let asked = |method: &str| -> Vec<Value> {
-        let all = agent.asked().into_iter();
-        all.filter(|(name, _)| name == method)
-            .map(|(_, arguments)| arguments)
-            .collect()
-    };
-    let calls = |method: &str| -> Vec<Value> {
-        let mut all = scene.cpi_calls();
-        all.retain(|call| call["method"] == method);
-        all
-    };
+    let asked = |method: &str| it.asked(method);
+    let calls = |method: &str| it.calls(method);
     let provide = |at: usize| DynamicDisk::Provide {
         instance_id: rows[at].uuid.clone(),
         name: "data".to_owned(),
@@ -87,7 +42,7 @@ async fn disks_are_provided_moved_and_deleted() {
         metadata: metadata(),
     };
     let (first, second) = (cids(0).await, cids(1).await);
-    let ended = run(&scene, provide(0)).await.done();
+    let ended = run(scene, provide(0)).await.done();
     assert_eq!(
         ended.result,
         format!("attached disk `data` to `{first}` in deployment `d`")
@@ -114,14 +69,14 @@ async fn disks_are_provided_moved_and_deleted() {
         (Some(rows[0].name()), Some("z1"))
     );
     // The same again tells the agent again, and does nothing else.
-    run(&scene, provide(0)).await.done();
+    run(scene, provide(0)).await.done();
     assert_eq!(
         (calls("create_disk").len(), calls("attach_disk").len()),
         (1, 1)
     );
     assert_eq!(calls("set_disk_metadata").len(), 1);
     assert_eq!(asked("add_dynamic_disk").len(), 2);
-    let refused = run(&scene, provide(1)).await;
+    let refused = run(scene, provide(1)).await;
     assert_eq!(
         refused.result,
         format!("disk is attached to a different vm `{first}`")
@@ -133,14 +88,14 @@ async fn disks_are_provided_moved_and_deleted() {
     let delete = || DynamicDisk::Delete {
         name: named("data"),
     };
-    assert_eq!(run(&scene, delete()).await.code(), 100);
-    let ended = run(&scene, detach()).await.done();
+    assert_eq!(run(scene, delete()).await.code(), 100);
+    let ended = run(scene, detach()).await.done();
     assert_eq!(
         ended.result,
         format!("detached disk `{}` from vm `{first}`", disk.disk_cid)
     );
     assert_eq!(asked("remove_dynamic_disk"), [json!([disk.disk_cid])]);
-    let ended = run(&scene, detach()).await.done();
+    let ended = run(scene, detach()).await.done();
     assert_eq!(
         ended.result,
         format!("disk `{}` was already detached", disk.disk_cid)
@@ -150,15 +105,15 @@ async fn disks_are_provided_moved_and_deleted() {
         instance_id: rows[1].uuid.clone(),
         metadata: None,
     };
-    let ended = run(&scene, attach).await.done();
+    let ended = run(scene, attach).await.done();
     assert_eq!(
         ended.result,
         format!("attached disk `data` to `{second}` in deployment `d`")
     );
-    run(&scene, detach()).await.done();
-    let ended = run(&scene, delete()).await.done();
+    run(scene, detach()).await.done();
+    let ended = run(scene, delete()).await.done();
     assert_eq!(ended.result, format!("deleted disk `{}`", disk.disk_cid));
-    let ended = run(&scene, delete()).await.done();
+    let ended = run(scene, delete()).await.done();
     assert_eq!(ended.result, "disk with name `data` was already deleted");
 
     let create = |name: &str, az: &str, pool: &str, deployment: &str| DynamicDisk::Create {
@@ -169,7 +124,7 @@ async fn disks_are_provided_moved_and_deleted() {
         size: 5,
         metadata: None,
     };
-    let ended = run(&scene, create("more", "z1", "fast", "d")).await.done();
+    let ended = run(scene, create("more", "z1", "fast", "d")).await.done();
     assert_eq!(
         ended.result,
         "created disk `more` in deployment `d` in AZ `z1`"
@@ -193,7 +148,7 @@ async fn disks_are_provided_moved_and_deleted() {
             "disk `x` can not be found in the database",
         ),
     ] {
-        let refused = run(&scene, wanted).await;
+        let refused = run(scene, wanted).await;
         assert_eq!((refused.result.as_str(), refused.code()), (said, 100));
     }
     // They go with their deployment.

@@ -2,85 +2,28 @@
 
 use serde_json::{Value, json};
 use warren_director_store::work::{Deploy, Export, Upload, Work};
-use warren_director_store::{blobs, compiled_packages, configs, deployments, releases};
+use warren_director_store::{blobs, compiled_packages, releases};
 use warren_release::tarball::{self, Keep, Limits};
 
 use crate::archives::{a_job, package, release, stemcell};
-use crate::deployed::{CLOUD, agents};
-use crate::scene::Scene;
-use crate::server::{Agent, Server};
+use crate::director::{Director, manifest};
 
-const MANIFEST: &str = "
-name: d
-releases: [{name: r, version: latest}]
-stemcells: [{alias: default, os: debian-bookworm, version: latest}]
-update: {canaries: 1, max_in_flight: 2, canary_watch_time: 1-30000, update_watch_time: 1-30000}
-instance_groups:
-- name: web
-  instances: 1
-  azs: [z1]
-  stemcell: default
-  vm_type: default
-  networks: [{name: default}]
-  jobs: [{name: web, release: r}]
-";
-
-struct Director {
-    _server: Server,
-    agent: Agent,
-    scene: Scene,
+async fn take(it: &Director, bytes: &[u8], fix: bool) {
+    let upload = Upload {
+        fix,
+        ..it.scene.upload(bytes)
+    };
+    it.scene.work(Work::UpdateRelease(upload)).await.done();
 }
 
-impl Director {
-    /// One with a stemcell and a cloud config.
-    async fn start() -> Self {
-        let server = Server::start();
-        let scene = Scene::start(Some(server.url())).await;
-        let agent = agents(&server, &scene);
-        crate::machines::ready(&scene, &["any"]).await;
-        let bytes = stemcell("1.1", "warden-tar", b"an image");
-        scene
-            .work(Work::UpdateStemcell(scene.upload(&bytes)))
-            .await
-            .done();
-        Self {
-            _server: server,
-            agent,
-            scene,
-        }
-    }
+async fn deploy(it: &Director) {
+    it.deploy(&manifest(1, "")).await.done();
+}
 
-    async fn take(&self, bytes: &[u8], fix: bool) {
-        let upload = Upload {
-            fix,
-            ..self.scene.upload(bytes)
-        };
-        self.scene.work(Work::UpdateRelease(upload)).await.done();
-    }
-
-    async fn deploy(&self) {
-        let pool = self.scene.engine.store.pool();
-        let cloud = configs::create(pool, "cloud", "default", CLOUD, None)
-            .await
-            .unwrap();
-        deployments::find_or_create(pool, "d", "[]").await.unwrap();
-        let deploy = Deploy {
-            deployment: "d".to_owned(),
-            manifest: Some(MANIFEST.to_owned()),
-            cloud_configs: vec![cloud.id],
-            ..Deploy::default()
-        };
-        self.scene.work(Work::UpdateDeployment(deploy)).await.done();
-    }
-
-    /// How often agents were asked to compile, and with what they were.
-    fn compiled(&self) -> Vec<Value> {
-        let asked = self.agent.asked().into_iter();
-        asked
-            .filter(|(method, _)| method == "compile_package")
-            .map(|(_, arguments)| arguments[2].clone())
-            .collect()
-    }
+/// How often agents were asked to compile, and with what they were.
+fn compiled(it: &Director) -> Vec<Value> {
+    let asked = it.asked("compile_package").into_iter();
+    asked.map(|arguments| arguments[2].clone()).collect()
 }
 
 fn export(jobs: &[&str]) -> Export {
@@ -114,9 +57,9 @@ async fn what_one_director_compiled_another_deploys() {
         a_job("web", "dddd", "q"),
         a_job("tests", "eeee", "p"),
     ];
-    first.take(&release("r", "1", "c", &members), false).await;
-    first.deploy().await;
-    assert_eq!(first.compiled(), [json!("p"), json!("q")]);
+    take(&first, &release("r", "1", "c", &members), false).await;
+    deploy(&first).await;
+    assert_eq!(compiled(&first), [json!("p"), json!("q")]);
     let ended = first
         .scene
         .work(Work::ExportRelease(export(&[])))
@@ -137,7 +80,7 @@ async fn what_one_director_compiled_another_deploys() {
         ]
     );
     // All of it was compiled for the deploy.
-    assert_eq!(first.compiled().len(), 2);
+    assert_eq!(compiled(&first).len(), 2);
     let answer: Value = serde_json::from_str(&ended.output).unwrap();
     let blob = answer["blobstore_id"].as_str().unwrap();
     let digest = answer["sha1"].as_str().unwrap();
@@ -177,7 +120,7 @@ async fn what_one_director_compiled_another_deploys() {
     first.scene.assert_no_leftovers();
 
     let second = Director::start().await;
-    second.take(&bytes, false).await;
+    take(&second, &bytes, false).await;
     let pool = second.scene.engine.store.pool();
     let row = releases::find_version(pool, "r", "1")
         .await
@@ -191,14 +134,14 @@ async fn what_one_director_compiled_another_deploys() {
             .len(),
         2
     );
-    second.deploy().await;
-    assert!(second.compiled().is_empty());
+    deploy(&second).await;
+    assert!(compiled(&second).is_empty());
     let made = second.scene.cpi_calls();
     let made = made.iter().filter(|call| call["method"] == "create_vm");
     assert_eq!(made.count(), 1);
     // Again, and as a repair.
-    second.take(&bytes, false).await;
-    second.take(&bytes, true).await;
+    take(&second, &bytes, false).await;
+    take(&second, &bytes, true).await;
     assert_eq!(
         compiled_packages::of_version(pool, row.id)
             .await
@@ -238,15 +181,13 @@ async fn an_export_compiles_what_no_deploy_needed() {
         a_job("tests", "eeee", "q"),
         a_job("other", "ffff", "p"),
     ];
-    director
-        .take(&release("r", "1", "c", &members), false)
-        .await;
-    director.deploy().await;
-    assert!(director.compiled().is_empty());
+    take(&director, &release("r", "1", "c", &members), false).await;
+    deploy(&director).await;
+    assert!(compiled(&director).is_empty());
     let mut only = export(&["other"]);
     only.sha2 = false;
     let ended = director.scene.work(Work::ExportRelease(only)).await.done();
-    assert_eq!(director.compiled(), [json!("p")]);
+    assert_eq!(compiled(&director), [json!("p")]);
     assert!(
         ended
             .finished()
@@ -259,7 +200,7 @@ async fn an_export_compiles_what_no_deploy_needed() {
         .work(Work::ExportRelease(export(&[])))
         .await
         .done();
-    assert_eq!(director.compiled(), [json!("p"), json!("q")]);
+    assert_eq!(compiled(&director), [json!("p"), json!("q")]);
     // Machines that compiled are gone.
     let pool = director.scene.engine.store.pool();
     let machines = warren_director_store::vms::list(pool).await.unwrap();
@@ -270,9 +211,7 @@ async fn an_export_compiles_what_no_deploy_needed() {
     assert_eq!(director.scene.work(work(&wrong)).await.code(), 70_009);
     wrong.release_version = "2".to_owned();
     assert_eq!(director.scene.work(work(&wrong)).await.code(), 30_006);
-    director
-        .take(&release("r", "2", "c", &members), false)
-        .await;
+    take(&director, &release("r", "2", "c", &members), false).await;
     assert_eq!(director.scene.work(work(&wrong)).await.code(), 30_011);
     let mut wrong = export(&[]);
     wrong.stemcell_version = "9".to_owned();
@@ -291,7 +230,7 @@ async fn an_export_compiles_what_no_deploy_needed() {
         ended.result,
         "Exported release: r/1 for debian-bookworm/1.2"
     );
-    assert_eq!(director.compiled().len(), 3);
+    assert_eq!(compiled(&director).len(), 3);
     assert_eq!(blobs_of(&director).await, 3);
     // A newer version of the release is not what the last deploy meant by `latest`.
     let restart = Deploy {

@@ -3,13 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod aliases;
 mod archives;
 mod artifacts;
 mod checks;
 mod cpis;
 mod deployed;
+mod director;
 mod dynamic_disks;
 mod exports;
+mod history;
 mod machines;
 mod releases;
 mod scene;

@@ -141,12 +141,17 @@ impl Scene {
 
     /// Has workers do something, and waits for its end.
     pub async fn work(&self, work: Work) -> Ended {
+        self.work_on(None, work).await
+    }
+
+    /// As [`work`](Self::work), as a task of a deployment.
+    pub async fn work_on(&self, deployment: Option<&str>, work: Work) -> Ended {
         let pool = self.engine.store.pool();
         let new = tasks::New {
             work: &work,
             description: "a test",
             username: "admin",
-            deployment: None,
+            deployment,
             teams: "[]",
             context_id: "",
             request_id: "",

@@ -87,7 +87,7 @@ async fn old_names_events_and_tasks_are_forgotten() {
         max_age: 0,
     };
     for number in 1..=4 {
-        let version = dns::begin_version(pool, number).await.unwrap();
+        let version = dns::begin_version(pool, number, 0).await.unwrap();
         let blob = scene.engine.blobs.create(&b"{}"[..]).await.unwrap();
         dns::publish(pool, version, &blob.id, &blob.digest())
             .await

@@ -1,59 +1,19 @@
 //! Snapshots of disks: taken on demand and when jobs were stopped, kept with their disk, deleted.
 
-use serde_json::{Value, json};
-use warren_director_store::work::{Deploy, InstanceAction, Work};
-use warren_director_store::{configs, deployments, disks, instances, snapshots};
+use serde_json::json;
+use warren_director_store::work::{InstanceAction, Work};
+use warren_director_store::{disks, instances, snapshots};
 
-use crate::archives::{a_job, release, stemcell};
-use crate::deployed::{CLOUD, agents};
-use crate::scene::Scene;
-use crate::server::{Agent, Server};
+use crate::archives::a_job;
+use crate::director::{Director, manifest};
 
-const MANIFEST: &str = "
-name: d
-tags: {team: blue}
-releases: [{name: r, version: latest}]
-stemcells: [{alias: default, os: debian-bookworm, version: latest}]
-update: {canaries: 1, max_in_flight: 2, canary_watch_time: 1-30000, update_watch_time: 1-30000}
-instance_groups:
-- name: web
-  instances: 2
-  azs: [z1]
-  stemcell: default
-  vm_type: default
-  persistent_disk: 100
-  networks: [{name: default}]
-  jobs: [{name: web, release: r}]
-";
-
-async fn deployed(takes: bool) -> (Server, Agent, Scene) {
-    let server = Server::start();
-    let scene = Scene::with(Some(server.url()), takes).await;
-    let agent = agents(&server, &scene);
-    crate::machines::ready(&scene, &["any"]).await;
-    let bytes = stemcell("1.1", "warden-tar", b"an image");
-    scene
-        .work(Work::UpdateStemcell(scene.upload(&bytes)))
+async fn deployed(takes: bool) -> Director {
+    let it = Director::with(takes).await;
+    it.release(&[a_job("web", "bbbb", "")]).await;
+    it.deploy(&manifest(2, "  persistent_disk: 100\n"))
         .await
         .done();
-    let bytes = release("r", "1", "c", &[a_job("web", "bbbb", "")]);
-    scene
-        .work(Work::UpdateRelease(scene.upload(&bytes)))
-        .await
-        .done();
-    let pool = scene.engine.store.pool();
-    let cloud = configs::create(pool, "cloud", "default", CLOUD, None)
-        .await
-        .unwrap();
-    deployments::find_or_create(pool, "d", "[]").await.unwrap();
-    let deploy = Deploy {
-        deployment: "d".to_owned(),
-        manifest: Some(MANIFEST.to_owned()),
-        cloud_configs: vec![cloud.id],
-        ..Deploy::default()
-    };
-    scene.work(Work::UpdateDeployment(deploy)).await.done();
-    (server, agent, scene)
+    it
 }
 
 fn all() -> Work {
@@ -70,20 +30,14 @@ fn one(id: &str) -> Work {
     }
 }
 
-fn calls(scene: &Scene, method: &str) -> Vec<Value> {
-    let mut calls = scene.cpi_calls();
-    calls.retain(|call| call["method"] == method);
-    calls
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn snapshots_are_taken_kept_and_deleted() {
-    let (_server, _agent, scene) = deployed(true).await;
-    let pool = scene.engine.store.pool();
+    let it = deployed(true).await;
+    let pool = it.scene.engine.store.pool();
     let rows = || async { snapshots::of_deployment(pool, 1).await.unwrap() };
     // There was nothing to keep when the machines were new.
     assert!(rows().await.is_empty());
-    let ended = scene.work(all()).await.done();
+    let ended = it.scene.work(all()).await.done();
     assert_eq!(ended.result, "snapshots of deployment 'd' created");
     assert_eq!(rows().await.len(), 2);
     let instance = instances::of_deployment(pool, 1).await.unwrap().remove(0);
@@ -91,7 +45,7 @@ async fn snapshots_are_taken_kept_and_deleted() {
         .await
         .unwrap()
         .remove(0);
-    let call = calls(&scene, "snapshot_disk").remove(0);
+    let call = it.calls("snapshot_disk").remove(0);
     assert_eq!(call["arguments"][0], disk.disk_cid);
     let mut metadata = call["arguments"][1].clone();
     assert!(metadata["agent_id"].is_string());
@@ -101,7 +55,7 @@ async fn snapshots_are_taken_kept_and_deleted() {
         json!({"deployment": "d", "job": "web", "index": 0, "director_name": "d",
             "director_uuid": "d-uuid", "instance_id": instance.uuid, "team": "blue"})
     );
-    let ended = scene.work(one(&instance.uuid)).await.done();
+    let ended = it.scene.work(one(&instance.uuid)).await.done();
     let last = rows().await.pop().unwrap();
     assert_eq!(
         ended.result,
@@ -112,14 +66,14 @@ async fn snapshots_are_taken_kept_and_deleted() {
         deployment: "d".to_owned(),
         cid: last.snapshot_cid.clone(),
     };
-    let ended = scene.work(delete.clone()).await.done();
+    let ended = it.scene.work(delete.clone()).await.done();
     assert_eq!(
         ended.result,
         format!("snapshot(s) {} deleted", last.snapshot_cid)
     );
-    assert_eq!(scene.work(delete).await.code(), 70_008);
+    assert_eq!(it.scene.work(delete).await.code(), 70_008);
     assert_eq!(
-        calls(&scene, "delete_snapshot")[0]["arguments"],
+        it.calls("delete_snapshot")[0]["arguments"],
         json!([last.snapshot_cid])
     );
     assert_eq!(rows().await.len(), 2);
@@ -133,7 +87,7 @@ async fn snapshots_are_taken_kept_and_deleted() {
         hard: false,
         ignore_unresponsive_agent: false,
     });
-    scene.work(stop).await.done();
+    it.scene.work(stop).await.done();
     let last = rows().await.pop().unwrap();
     assert!(*last.clean && last.instance_id == instance.id);
     // They go with their disk, and with it they are deleted.
@@ -141,32 +95,41 @@ async fn snapshots_are_taken_kept_and_deleted() {
         cid: disk.disk_cid.clone(),
         orphan,
     };
-    scene.work(orphan(true)).await.done();
+    it.scene.work(orphan(true)).await.done();
     assert_eq!(rows().await.len(), 1);
-    let before = calls(&scene, "delete_snapshot").len();
-    scene.work(orphan(false)).await.done();
-    assert_eq!(calls(&scene, "delete_snapshot").len(), before + 2);
-    assert_eq!(calls(&scene, "delete_disk").len(), 1);
+    let before = it.calls("delete_snapshot").len();
+    it.scene.work(orphan(false)).await.done();
+    assert_eq!(it.calls("delete_snapshot").len(), before + 2);
+    assert_eq!(it.calls("delete_disk").len(), 1);
     let rest = Work::DeleteSnapshots {
         deployment: "d".to_owned(),
     };
-    let ended = scene.work(rest).await.done();
+    let ended = it.scene.work(rest).await.done();
     assert_eq!(ended.result, "snapshots of deployment 'd' deleted");
     assert!(rows().await.is_empty());
-    assert_eq!(scene.work(one("7")).await.code(), 70_001);
+    assert_eq!(it.scene.work(one("7")).await.code(), 70_001);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_there_are_none_nothing_is_taken() {
-    let (_server, _agent, scene) = deployed(false).await;
-    let ended = scene.work(all()).await.done();
+    let it = deployed(false).await;
+    let ended = it.scene.work(all()).await.done();
     assert_eq!(ended.result, "snapshots of deployment 'd' created");
-    let ended = scene.work(one("0")).await.done();
+    let ended = it.scene.work(one("0")).await.done();
     assert_eq!(ended.result, "snapshot(s)  created");
-    assert!(calls(&scene, "snapshot_disk").is_empty());
-    let (_server, _agent, scene) = deployed(true).await;
-    std::fs::write(scene.directory.path().join("no-snapshots"), "").unwrap();
-    let ended = scene.work(one("0")).await.done();
+    assert!(it.calls("snapshot_disk").is_empty());
+    let it = deployed(true).await;
+    std::fs::write(it.scene.directory.path().join("no-snapshots"), "").unwrap();
+    let ended = it.scene.work(one("0")).await.done();
     assert_eq!(ended.result, "snapshot(s)  created");
-    assert_eq!(calls(&scene, "snapshot_disk").len(), 1);
+    assert_eq!(it.calls("snapshot_disk").len(), 1);
+    // It is told.
+    let warning = &ended.events[0];
+    assert_eq!(warning["type"], "warning", "{warning}");
+    assert!(
+        warning["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("No snapshot of disk 'disk-")
+    );
 }

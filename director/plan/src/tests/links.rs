@@ -153,3 +153,46 @@ fn manual_and_shared_links() {
         crate::links::From::Shared(5)
     );
 }
+
+#[test]
+fn aliases_and_links_of_the_manifest_have_groups() {
+    let scene = Scene::new();
+    let groups = text(
+        ", custom_provider_definitions: [{name: own, type: mine, properties: [port]}], \
+         provides: {conn: {as: a, aliases: [{domain: x.test, health_filter: all}]}, \
+         own: {aliases: [{domain: _.y.test, placeholder_type: uuid}]}}",
+        ", consumes: {conn: {from: a}}",
+    );
+    let (_, _, wanted) = crate::links::names_wanted(&scene.deployment(&groups), &scene.releases);
+    for name in ["a-zookeeper", "own-mine"] {
+        assert!(
+            wanted.contains(&("link".to_owned(), name.to_owned())),
+            "{wanted:?}"
+        );
+    }
+    let draft = scene.plan(&groups).unwrap();
+    let all: Vec<String> = draft
+        .links
+        .offers
+        .iter()
+        .flat_map(|offer| &offer.aliases)
+        .map(|alias| format!("{alias:?}"))
+        .collect();
+    assert_eq!(
+        all,
+        [
+            "Alias { domain: \"x.test\", health_filter: Some(\"all\"), initial_health_check: None, placeholder_type: None }",
+            "Alias { domain: \"_.y.test\", health_filter: None, initial_health_check: None, placeholder_type: Some(\"uuid\") }",
+        ]
+    );
+    for wrong in [
+        "x",
+        "{}",
+        "{domain: 1}",
+        "{domain: ''}",
+        "{domain: x, health_filter: [1]}",
+    ] {
+        let groups = text(&format!(", provides: {{conn: {{aliases: [{wrong}]}}}}"), "");
+        assert_eq!(scene.plan(&groups).unwrap_err().code, 40_000, "{wrong}");
+    }
+}

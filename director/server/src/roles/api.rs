@@ -1,9 +1,10 @@
 //! Answers clients, and gives metrics.
 
+use serde_json::json;
 use warren_director_api::{Api, Features, Info, User};
 use warren_wire_manifest::cloud_config::CloudOptions;
 
-use super::{Running, Scene, listen, until};
+use super::{Running, Scene, listen, record_start, until};
 use crate::Error;
 
 pub(super) async fn start(scene: &Scene<'_>, running: &mut Running) -> Result<(), Error> {
@@ -40,7 +41,7 @@ pub(super) async fn start(scene: &Scene<'_>, running: &mut Running) -> Result<()
             ignore_missing_gateway: true,
             director_ips: vec![scene.options.address],
         },
-        certificates: Vec::new(),
+        certificates: crate::expiry::certificates(scene.home),
     };
     if let Some(address) = scene.options.metrics_listen {
         let router = warren_director_api::metrics_router(
@@ -60,6 +61,8 @@ pub(super) async fn start(scene: &Scene<'_>, running: &mut Running) -> Result<()
         });
     }
     let listener = listen(scene.options.listen).await?;
+    let context = json!({"version": scene.options.version});
+    record_start(scene, "director", &scene.home.secrets.uuid, Some(context)).await?;
     let (certificate, key) = (&scene.home.server.certificate, &scene.home.server.key);
     let tls = warren_lib_https::server_config(certificate, key)?;
     let ended = scene.ended.clone();

@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use warren_director_blobstore::Local;
-use warren_director_store::Store;
 use warren_director_store::output::Outputs;
+use warren_director_store::{Store, events};
 
 use crate::metrics::Shared;
 use crate::presence::Presence;
@@ -51,6 +51,25 @@ pub async fn start(role: Role, scene: &Scene<'_>, running: &mut Running) -> Resu
         }
         Role::SyncDns => sync_dns::start(scene, running),
     }
+}
+
+/// Records for `bosh events` that the director, or a process with workers of it, has started.
+async fn record_start(
+    scene: &Scene<'_>,
+    object_type: &str,
+    name: &str,
+    context: Option<serde_json::Value>,
+) -> Result<(), Error> {
+    let new = events::New {
+        username: "_director",
+        action: "start",
+        object_type,
+        object_name: Some(name),
+        context,
+        ..events::New::default()
+    };
+    events::create(scene.store.pool(), &new).await?;
+    Ok(())
 }
 
 /// Waits for the end.

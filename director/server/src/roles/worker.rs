@@ -8,7 +8,7 @@ use warren_director_engine::{Engine, Worker};
 use warren_director_store::{Store, tasks};
 use warren_lib_telemetry::{Level, log};
 
-use super::{Running, Scene, engine::engine, until};
+use super::{Running, Scene, engine::engine, record_start, until};
 use crate::Error;
 use crate::presence::Presence;
 
@@ -21,6 +21,7 @@ pub(super) async fn start(scene: &Scene<'_>, running: &mut Running) -> Result<()
     // What a killed one left is taken up before anything new is.
     take_up(scene.presence, scene.store).await?;
     let listening = scene.store.listen().await?;
+    record_start(scene, "worker", scene.presence.name(), None).await?;
     for queue in ["normal", "urgent"] {
         for worker in Worker::crew(queue, scene.presence.name(), scene.options.workers.max(1)) {
             let (engine, ended) = (engine.clone(), scene.ended.clone());

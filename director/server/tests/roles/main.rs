@@ -8,6 +8,7 @@
 //! | role and database are made before anything connects; a database may come and go | `postgres` |
 //! | what nobody needs is cleared away when it is due, by one task however many schedulers | `scheduler` |
 //! | agents that missed the names are told of them | `names` |
+//! | when its certificates end, and each of its starts | `told` |
 //! | one request can be followed through all processes, and no line has a secret | `telemetry` |
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -18,3 +19,4 @@ mod postgres;
 mod scene;
 mod scheduler;
 mod telemetry;
+mod told;

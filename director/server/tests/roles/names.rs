@@ -33,7 +33,7 @@ impl Events for Agent {
 }
 
 /// A machine with a name, of which nobody has told its agent.
-async fn machine(scene: &Scene) {
+pub async fn machine(scene: &Scene) {
     let store = Store::open(scene.at("home/director.db").to_str().unwrap())
         .await
         .unwrap();

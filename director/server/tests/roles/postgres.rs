@@ -1,6 +1,7 @@
 //! A director on PostgreSQL.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use warren_tests_harness::Postgres;
 
@@ -63,4 +64,86 @@ fn a_director_makes_its_database_and_outlives_it() {
     scene.wait_for_api();
     scene.works("3.1");
     assert!(!scene.logs().contains("the-password"), "{}", scene.logs());
+}
+
+#[test]
+fn a_worker_on_another_home_takes_up_what_a_dead_one_left() {
+    let mut server = Postgres::prepare();
+    let url = server.url("warren:the-password", "director");
+    let admin = server.url("postgres", "postgres");
+    let arguments = [
+        "--database",
+        &url,
+        "--database-admin",
+        &admin,
+        "--workers",
+        "1",
+    ];
+    server.begin();
+    let mut scene = Scene::started(&arguments);
+    scene.start("worker elsewhere");
+    let is_begun = |scene: &Scene, name: &str| scene.log(name).contains("type=update_stemcell");
+    scene.wait("the other worker", || {
+        scene.log("worker elsewhere").contains("started")
+    });
+
+    // One that is killed: only its lease tells the other, which is in another home.
+    fs::write(scene.at("hold"), "").unwrap();
+    let mut task = scene.upload("1.0");
+    let names = ["worker", "worker elsewhere"];
+    let other = |name: &str| names[usize::from(name == names[0])];
+    scene.wait("a worker", || {
+        names.iter().any(|name| is_begun(&scene, name))
+    });
+    let first = names
+        .into_iter()
+        .find(|name| is_begun(&scene, name))
+        .unwrap();
+    let begun = Instant::now();
+    scene.kill(first);
+    scene.wait("another worker", || is_begun(&scene, other(first)));
+    assert!(
+        begun.elapsed() < Duration::from_secs(40),
+        "{:?}",
+        begun.elapsed()
+    );
+    fs::remove_file(scene.at("hold")).unwrap();
+    scene.done(task);
+    let attempts = |task: i64| {
+        let statement = format!("SELECT attempts FROM tasks WHERE id = {task}");
+        server.ask("director", &statement)
+    };
+    assert_eq!(attempts(task), "2");
+
+    // One that only stands still: when it goes on it lets go of what is another's by then.
+    scene.start(first);
+    let second = other(first);
+    fs::write(scene.at("hold"), "").unwrap();
+    let count = |name: &str| {
+        scene
+            .log(name)
+            .matches("type=update_stemcell attempt=")
+            .count()
+    };
+    let before = names.map(count);
+    task = scene.upload("2.0");
+    scene.wait("a worker", || names.map(count) != before);
+    let slow = match count(second) > before[usize::from(second == names[1])] {
+        true => second,
+        false => first,
+    };
+    scene.freeze(slow, true);
+    let ended = |name: &str| scene.log(name).matches("state=done").count();
+    let done = ended(slow);
+    let quick = other(slow);
+    let at = usize::from(quick == names[1]);
+    scene.wait("another worker", || count(quick) > before[at]);
+    scene.freeze(slow, false);
+    scene.wait("the first to let go", || {
+        scene.log(slow).contains("state=lost")
+    });
+    fs::remove_file(scene.at("hold")).unwrap();
+    scene.done(task);
+    assert_eq!(attempts(task), "2");
+    assert_eq!(ended(slow), done, "{}", scene.log(slow));
 }

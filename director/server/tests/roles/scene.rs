@@ -68,9 +68,14 @@ impl Scene {
         self.directory.path().join(name)
     }
 
-    /// Starts a role, or another process of one: `worker`, `worker 2`.
+    /// Starts a role, or another process of one: `worker`, `worker 2`; or one that has a home of its own,
+    /// as on another machine: `worker elsewhere`.
     pub fn start(&mut self, name: &str) {
         let role = name.split(' ').next().unwrap();
+        let home = match name.ends_with(" elsewhere") {
+            true => "elsewhere",
+            false => "home",
+        };
         let log = fs::OpenOptions::new()
             .append(true)
             .create(true)
@@ -79,7 +84,7 @@ impl Scene {
         let of = |port: u16| format!("{}:{port}", self.address);
         let child = Command::new(programs::warren())
             .args(["serve", "director", "--roles", role, "--home"])
-            .arg(self.at("home"))
+            .arg(self.at(home))
             .args(["--address", &self.address, "--listen", &of(25555)])
             .args(["--blobstore-listen", &of(25250)])
             .args(["--metrics-listen", &of(9091)])
@@ -101,6 +106,16 @@ impl Scene {
         let mut child = self.running.remove(name).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Has a process neither run nor end, as on a machine that is held up; or go on.
+    pub fn freeze(&self, name: &str, is_frozen: bool) {
+        let signal = match is_frozen {
+            true => rustix::process::Signal::STOP,
+            false => rustix::process::Signal::CONT,
+        };
+        let pid = rustix::process::Pid::from_child(&self.running[name]);
+        rustix::process::kill_process(pid, signal).unwrap();
     }
 
     /// Asks a process to end, and sees that it does as it should.

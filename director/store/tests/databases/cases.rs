@@ -77,7 +77,7 @@ pub async fn every_task_is_claimed_once(url: String) {
             let mut misses = 0;
             // A worker that loses a race gets nothing and asks again.
             while misses < 20 {
-                match tasks::claim(store.pool(), "normal", &owner).await.unwrap() {
+                match tasks::claim(&store, "normal", &owner).await.unwrap() {
                     Some(task) => {
                         assert_eq!(task.state, "processing");
                         assert_eq!(task.work().unwrap(), self::work());
@@ -97,24 +97,19 @@ pub async fn every_task_is_claimed_once(url: String) {
     let mut claimed = workers.join_all().await.concat();
     claimed.sort_unstable();
     assert_eq!(claimed, wanted);
-    assert!(
-        tasks::claim(store.pool(), "urgent", "x")
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(tasks::claim(&store, "urgent", "x").await.unwrap().is_none());
 }
 
 pub async fn a_dead_workers_task_is_claimed_again(url: String) {
     let store = open(&url).await;
     let work = work();
     let id = tasks::enqueue(store.pool(), &task(&work)).await.unwrap();
-    tasks::claim(store.pool(), "normal", "one")
+    tasks::claim(&store, "normal", "one")
         .await
         .unwrap()
         .unwrap();
     assert!(
-        tasks::claim(store.pool(), "normal", "two")
+        tasks::claim(&store, "normal", "two")
             .await
             .unwrap()
             .is_none()
@@ -124,7 +119,7 @@ pub async fn a_dead_workers_task_is_claimed_again(url: String) {
         .execute(store.pool())
         .await
         .unwrap();
-    let again = tasks::claim(store.pool(), "normal", "dead/two")
+    let again = tasks::claim(&store, "normal", "dead/two")
         .await
         .unwrap()
         .unwrap();
@@ -132,23 +127,20 @@ pub async fn a_dead_workers_task_is_claimed_again(url: String) {
     // A process that is known to be dead need not be waited for; another is not concerned.
     assert_eq!(tasks::abandon(store.pool(), "dea").await.unwrap(), 0);
     assert_eq!(tasks::abandon(store.pool(), "dead").await.unwrap(), 1);
-    let again = tasks::claim(store.pool(), "normal", "two")
+    let again = tasks::claim(&store, "normal", "two")
         .await
         .unwrap()
         .unwrap();
     assert_eq!((again.id, again.attempts), (id, 3));
     // The first worker is not dead after all: it learns that the task is not its own any more.
-    assert_eq!(tasks::renew(store.pool(), id, "one").await.unwrap(), None);
+    assert_eq!(tasks::renew(&store, id, "one").await.unwrap(), None);
     assert!(
         !tasks::finish(store.pool(), id, "one", "done", "")
             .await
             .unwrap()
     );
     assert_eq!(
-        tasks::renew(store.pool(), id, "two")
-            .await
-            .unwrap()
-            .as_deref(),
+        tasks::renew(&store, id, "two").await.unwrap().as_deref(),
         Some("processing")
     );
 }
@@ -158,7 +150,7 @@ pub async fn a_cancelled_task_still_ends(url: String) {
     let work = work();
     let id = tasks::enqueue(store.pool(), &task(&work)).await.unwrap();
     assert!(tasks::cancel(store.pool(), id).await.unwrap());
-    let claimed = tasks::claim(store.pool(), "normal", "one")
+    let claimed = tasks::claim(&store, "normal", "one")
         .await
         .unwrap()
         .unwrap();
@@ -533,7 +525,9 @@ pub async fn names_have_numbers_and_versions(url: String) {
     let left = dns::records(store.pool()).await.unwrap();
     assert_eq!(left.len(), 1);
     assert!(left[0].id > id, "a key is never given twice");
-    let version = dns::begin_version(store.pool(), left[0].id).await.unwrap();
+    let version = dns::begin_version(store.pool(), left[0].id, 0)
+        .await
+        .unwrap();
     assert!(dns::latest(store.pool()).await.unwrap().is_none());
     dns::publish(store.pool(), version, "blob", "sha256:00")
         .await
@@ -738,7 +732,7 @@ pub async fn twins_are_found(url: String) {
         ..new.clone()
     };
     assert_eq!(tasks::twin(pool, &of_other, 0).await.unwrap(), None);
-    tasks::claim(pool, "normal", "w").await.unwrap().unwrap();
+    tasks::claim(&store, "normal", "w").await.unwrap().unwrap();
     assert_eq!(tasks::twin(pool, &new, 0).await.unwrap(), Some(id));
     tasks::finish(pool, id, "w", "done", "").await.unwrap();
     assert_eq!(tasks::twin(pool, &new, 0).await.unwrap(), None);
@@ -747,7 +741,7 @@ pub async fn twins_are_found(url: String) {
         .unwrap();
     let over = tasks::find(pool, over).await.unwrap().unwrap();
     assert!(over.is_over() && over.started_at == over.finished_at);
-    assert_eq!(tasks::claim(pool, "normal", "w").await.unwrap(), None);
+    assert_eq!(tasks::claim(&store, "normal", "w").await.unwrap(), None);
     assert_eq!(
         tasks::count_by_state(pool).await.unwrap(),
         [("done".to_owned(), 2)]

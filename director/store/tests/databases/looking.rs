@@ -8,29 +8,35 @@ use crate::open;
 pub async fn waiting_tasks_are_seen_without_claiming(url: String) {
     let store = open(&url).await;
     let pool = store.pool();
-    assert!(!tasks::is_waiting(pool, "normal").await.unwrap());
+    assert!(!tasks::is_waiting(&store, "normal").await.unwrap());
     let work = work();
     let id = tasks::enqueue(pool, &task(&work)).await.unwrap();
-    assert!(tasks::is_waiting(pool, "normal").await.unwrap());
-    assert!(!tasks::is_waiting(pool, "urgent").await.unwrap());
+    assert!(tasks::is_waiting(&store, "normal").await.unwrap());
+    assert!(!tasks::is_waiting(&store, "urgent").await.unwrap());
     assert!(tasks::is_open(pool, "update_deployment").await.unwrap());
     let payloads = tasks::open_payloads(pool).await.unwrap();
     assert_eq!(payloads.len(), 1);
     assert!(payloads[0].contains("zookeeper"), "{payloads:?}");
-    let claimed = tasks::claim(pool, "normal", "p/w").await.unwrap().unwrap();
+    let claimed = tasks::claim(&store, "normal", "p/w")
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(claimed.request_id, "r-1");
-    assert!(!tasks::is_waiting(pool, "normal").await.unwrap());
+    assert!(!tasks::is_waiting(&store, "normal").await.unwrap());
     // Its process dies, and then somebody cancels it: in both cases there is something to do.
     tasks::abandon(pool, "p").await.unwrap();
-    assert!(tasks::is_waiting(pool, "normal").await.unwrap());
-    tasks::claim(pool, "normal", "q/w").await.unwrap().unwrap();
+    assert!(tasks::is_waiting(&store, "normal").await.unwrap());
+    tasks::claim(&store, "normal", "q/w")
+        .await
+        .unwrap()
+        .unwrap();
     tasks::finish(pool, id, "q/w", "done", "").await.unwrap();
-    assert!(!tasks::is_waiting(pool, "normal").await.unwrap());
+    assert!(!tasks::is_waiting(&store, "normal").await.unwrap());
     assert!(!tasks::is_open(pool, "update_deployment").await.unwrap());
     assert!(tasks::open_payloads(pool).await.unwrap().is_empty());
     let queued = tasks::enqueue(pool, &task(&work)).await.unwrap();
     tasks::cancel(pool, queued).await.unwrap();
-    assert!(tasks::is_waiting(pool, "normal").await.unwrap());
+    assert!(tasks::is_waiting(&store, "normal").await.unwrap());
 }
 
 pub async fn old_rows_are_counted_and_forgotten(url: String) {

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod aliases;
 mod cases;
 mod looking;
 mod provision;
@@ -35,6 +36,7 @@ fn all() -> Vec<(&'static str, Case)> {
         cases::a_deployment_comes_and_goes,
         cases::links_of_an_old_deploy_do_not_count,
         cases::names_have_numbers_and_versions,
+        aliases::aliases_have_a_version,
         cases::values_are_pinned,
         cases::events_are_filtered,
         cases::packages_are_shared_by_versions,

@@ -41,7 +41,14 @@ fn paths_are_written_as_they_were_read() {
     }
     // What follows an optional token is optional, marked or not.
     assert_eq!("/a?/b?".parse::<Path>().unwrap().to_string(), "/a?/b");
-    for path in ["/a?/b??", "/a?/b???", "/a=b??", "/a?/b=c??", "/a?/+1?/b", "/a?/-?"] {
+    for path in [
+        "/a?/b??",
+        "/a?/b???",
+        "/a=b??",
+        "/a?/b=c??",
+        "/a?/+1?/b",
+        "/a?/-?",
+    ] {
         assert_eq!(path.parse::<Path>().unwrap().to_string(), path);
     }
     assert_eq!("a".parse::<Path>(), Err(PathError::NoSlash));

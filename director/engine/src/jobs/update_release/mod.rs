@@ -171,6 +171,8 @@ struct Taking<'a> {
     release: &'a Release,
     packages: Vec<Listed<'a>>,
     release_id: i64,
+    /// Whether the release had no version before.
+    is_first: bool,
     version_id: i64,
     version: String,
     fix: bool,
@@ -186,6 +188,7 @@ impl<'a> Taking<'a> {
     ) -> Result<Self, Error> {
         let pool = engine.store.pool();
         let manifest = &release.manifest;
+        let is_first = releases::find(pool, &manifest.name).await?.is_none();
         let row = releases::find_or_create(pool, &manifest.name).await?;
         let version = if wanted.rebase {
             rebased(engine, &manifest.name, &manifest.version).await?
@@ -221,6 +224,7 @@ impl<'a> Taking<'a> {
             release,
             packages: listed(release),
             release_id: row.id,
+            is_first,
             version_id,
             version,
             fix,
@@ -237,7 +241,12 @@ impl<'a> Taking<'a> {
         self.take_compiled(&ids, &keys).await?;
         let new_jobs = self.take_jobs().await?;
         if self.rebase && new_packages + new_jobs == 0 {
-            releases::delete_version(self.engine.store.pool(), self.version_id).await?;
+            let pool = self.engine.store.pool();
+            releases::delete_version(pool, self.version_id).await?;
+            if self.is_first {
+                // It was made for this version.
+                releases::delete(pool, self.release_id).await?;
+            }
             return Err(Error::refused(
                 100,
                 "Rebase is attempted without any job or package changes",

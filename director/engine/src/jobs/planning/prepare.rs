@@ -1,0 +1,188 @@
+//! What a plan follows from: documents, rows, and what agents say; read, with all variables made first.
+
+use serde_json::{Map, Value};
+use warren_director_plan::{Options, Release, Stemcell};
+use warren_director_store::deployments;
+use warren_director_store::work::Deploy;
+use warren_wire_manifest::check::read_manifest;
+use warren_wire_manifest::deployment::{UpdateOptions, Variable};
+
+use super::{DeployTask, Known, Scope};
+use crate::cpis::Cpis;
+use crate::documents::{self, Asked};
+use crate::inputs::{self, Rows};
+use crate::jobs::run_errand;
+use crate::{Error, disks};
+
+impl DeployTask<'_> {
+    /// Reads everything.
+    pub(super) async fn prepare(&self) -> Result<(Known, String), Error> {
+        let (engine, wanted) = (self.engine, self.wanted);
+        let text = match (&wanted.manifest, &self.row.manifest_text) {
+            (Some(text), _) => text.clone(),
+            (None, Some(text)) => text.clone(),
+            (None, None) => {
+                return Err(Error::refused(
+                    440_001,
+                    format!("Deployment '{}' was never deployed", self.row.name),
+                ));
+            }
+        };
+        let mut row = self.row.clone();
+        let is_whole = matches!(self.scope, Scope::All);
+        row.links_serial_id = if is_whole && wanted.change.is_none() {
+            deployments::next_links_serial(engine.store.pool(), row.id).await?
+        } else {
+            row.links_serial_id
+        };
+        if is_whole {
+            self.generate(&text).await?;
+        }
+        let options = UpdateOptions {
+            canaries: wanted.canaries.clone(),
+            max_in_flight: wanted.max_in_flight.clone(),
+            default_vm_strategy: None,
+        };
+        let asked = Asked {
+            text: &text,
+            cloud_configs: &wanted.cloud_configs,
+            runtime_configs: &wanted.runtime_configs,
+            options: &options,
+            again: wanted.manifest.is_none(),
+        };
+        let documents = documents::read(engine, &row, &asked, &self.variables).await?;
+        let releases = inputs::releases_of(engine, &documents.deployment).await?;
+        let cpis = Cpis::read(engine, self.task).await?;
+        cpis.check(&documents.deployment, &documents.cloud)?;
+        let mut stemcells = documents::stemcells_of(engine, &documents.deployment).await?;
+        for stemcell in &mut stemcells {
+            cpis.inherit(stemcell);
+        }
+        self.refer(&releases, &stemcells).await?;
+        let rows = Rows::read(engine, row.id).await?;
+        let asked = self.asked(&rows);
+        let states = if self.silent {
+            inputs::silent(&asked)
+        } else {
+            inputs::agent_states(engine, self.task, &asked, wanted.fix).await?
+        };
+        let ids = inputs::name_ids(engine, &row, &documents.deployment, &releases).await?;
+        let mut tags = Map::new();
+        for config in &documents.runtime {
+            tags.extend(warren_director_plan::json::from_mapping(&config.tags));
+        }
+        let known = Known {
+            director: inputs::director(engine),
+            existing: inputs::existing(&rows, &states),
+            releases,
+            stemcells,
+            rows,
+            states,
+            taken: inputs::taken(engine).await?,
+            providers: inputs::providers(engine, &row.name).await?,
+            ids,
+            options: Options {
+                recreate: wanted.recreate,
+                recreate_before: created_before(wanted)?,
+                recreate_persistent_disks: wanted.recreate_persistent_disks,
+                fix: wanted.fix,
+                change: wanted
+                    .change
+                    .as_ref()
+                    .map(|change| warren_director_plan::StateChange {
+                        state: change.state.clone(),
+                        group: change.job.clone(),
+                        id: change.id.clone(),
+                    }),
+                tags,
+            },
+            documents,
+            errands: Vec::new(),
+        };
+        let mut known = known;
+        if let Scope::Errand(name) = &self.scope {
+            known.errands = run_errand::groups_to_make(&known, name)?;
+        }
+        Ok((known, text))
+    }
+
+    /// Rows of the instances whose agents must answer.
+    fn asked(&self, rows: &Rows) -> Rows {
+        let mut asked = rows.clone();
+        asked.instances.retain(|row| match &self.scope {
+            Scope::All => true,
+            Scope::Instance(id) => row.uuid == *id,
+            // An errand on other groups is asked of their agents itself.
+            Scope::Errand(_) => row
+                .spec
+                .as_deref()
+                .and_then(|spec| serde_json::from_str::<Value>(spec).ok())
+                .is_some_and(|spec| spec["lifecycle"] == "errand"),
+        });
+        asked
+    }
+
+    /// Makes the variables of the manifest first, so that all of it may use them.
+    async fn generate(&self, text: &str) -> Result<(), Error> {
+        let manifest = read_manifest(text, "manifest")?;
+        let Some(list) = manifest.get("variables").and_then(|value| value.as_seq()) else {
+            return Ok(());
+        };
+        let converge = manifest
+            .get("features")
+            .and_then(|features| features.get("converge_variables"))
+            .is_some_and(|value| matches!(value, warren_wire_manifest::yaml::Value::Bool(true)));
+        let text_of = |value: &warren_wire_manifest::yaml::Value, key: &str| {
+            value
+                .get(key)
+                .and_then(|value| value.as_str())
+                .map(ToOwned::to_owned)
+        };
+        let wanted: Vec<Variable> = list
+            .iter()
+            .filter_map(|value| {
+                let map = |key: &str| value.get(key).and_then(|value| value.as_map()).cloned();
+                Some(Variable {
+                    name: text_of(value, "name")?,
+                    kind: text_of(value, "type")?,
+                    options: map("options").unwrap_or_default(),
+                    update_mode: text_of(value, "update_mode"),
+                    update_strategy: None,
+                    consumes: map("consumes").unwrap_or_default(),
+                })
+            })
+            .collect();
+        self.variables.generate(self.task, &wanted, converge).await
+    }
+
+    /// Keeps releases and stemcells from being deleted while they are used.
+    async fn refer(&self, releases: &[Release], stemcells: &[Stemcell]) -> Result<(), Error> {
+        let mut tx = self.engine.store.begin().await?;
+        let ids: Vec<i64> = releases.iter().map(|release| release.id).collect();
+        let what = deployments::Reference::ReleaseVersion;
+        deployments::refer(&mut tx, self.row.id, what, &ids).await?;
+        let ids: Vec<i64> = stemcells
+            .iter()
+            .flat_map(|one| one.ids.values().copied())
+            .collect();
+        let what = deployments::Reference::Stemcell;
+        deployments::refer(&mut tx, self.row.id, what, &ids).await?;
+        disks::commit(tx).await
+    }
+}
+
+/// The time before which machines must have been made to be made anew, Unix time.
+fn created_before(wanted: &Deploy) -> Result<Option<i64>, Error> {
+    let Some(text) = &wanted.recreate_vms_created_before else {
+        return Ok(None);
+    };
+    let format = &time::format_description::well_known::Rfc3339;
+    time::OffsetDateTime::parse(text, format)
+        .map(|time| Some(time.unix_timestamp()))
+        .map_err(|error| {
+            Error::refused(
+                40_005,
+                format!("'recreate_vms_created_before' is no time: '{text}': {error}"),
+            )
+        })
+}

@@ -1,0 +1,109 @@
+//! The end of an instance's jobs: what they are told before, and what is kept of their disks.
+
+use std::time::Duration;
+
+use serde_json::{Map, json};
+use tokio::time::sleep;
+use warren_director_bus::Agent;
+use warren_director_plan::changes::Change;
+use warren_director_plan::{State, spec};
+use warren_director_store::instances;
+
+use super::Update;
+use crate::Error;
+use crate::event_log::Step;
+use crate::jobs::{snapshots, targets};
+
+impl Update<'_> {
+    /// Runs what comes before the end of jobs, and ends them.
+    pub(super) async fn stop(
+        &self,
+        step: &Step,
+        row: &instances::Instance,
+        agent: &Agent,
+        renews: bool,
+    ) -> Result<(), Error> {
+        // A machine that was just made has no jobs: stock goes through all of it, some five seconds.
+        if row.state == "stopped" || !self.responds || self.is_new {
+            return Ok(());
+        }
+        let keeps = |keeps: bool| if keeps { "keep" } else { "delete" };
+        let vm_stays = !renews && self.plan.state != State::Detached;
+        if self.skip_drain {
+            step.advance(10, "skipped pre-stop & drain");
+        } else {
+            step.advance(5, "executing pre-stop");
+            let mut options = Map::new();
+            options.insert(
+                "env".into(),
+                json!({
+                    "BOSH_VM_NEXT_STATE": keeps(vm_stays),
+                    "BOSH_INSTANCE_NEXT_STATE": "keep",
+                    "BOSH_DEPLOYMENT_NEXT_STATE": "keep",
+                }),
+            );
+            agent.run_script("pre-stop", options, self.task).await?;
+            step.advance(5, "executing drain");
+            let ends = !vm_stays
+                || self.plan.state == State::Stopped
+                || self.changes.contains(&Change::PersistentDisk)
+                || self.changes.contains(&Change::RecreatePersistentDisks);
+            self.drain(agent, if ends { "shutdown" } else { "update" })
+                .await?;
+        }
+        step.advance(20, "stopping jobs");
+        agent.stop(self.task).await?;
+        step.advance(10, "executing post-stop");
+        agent.run_script("post-stop", Map::new(), self.task).await?;
+        Ok(())
+    }
+
+    /// Keeps what the disks hold while nothing writes to them.
+    pub(super) async fn snapshot(&self, row: &instances::Instance) -> Result<(), Error> {
+        if self.is_new || !self.engine.config.snapshots {
+            return Ok(());
+        }
+        let name = &self.input.deployment.name;
+        let deployment = targets::deployment(self.engine, name).await?;
+        match snapshots::take(self.engine, self.task, &deployment, row, true).await {
+            // Nobody has asked for this one: without it the jobs go on all the same.
+            Err(Error::Cpi(error)) if error.is_unsupported() => {
+                self.task.warn(&format!(
+                    "No snapshot of {}: {}",
+                    row.name(),
+                    warren_lib_errchain::chain(&error)
+                ));
+                Ok(())
+            }
+            done => done.map(drop),
+        }
+    }
+
+    async fn drain(&self, agent: &Agent, kind: &str) -> Result<(), Error> {
+        let document = spec::apply(
+            self.input,
+            self.group,
+            self.plan,
+            &spec::networks(self.plan),
+            self.packages,
+            &self.files.hashes,
+        );
+        let mut wait = agent
+            .run("drain", vec![json!(kind), document], self.task)
+            .await?
+            .as_i64()
+            .unwrap_or(0);
+        loop {
+            self.task.check()?;
+            sleep(Duration::from_secs(wait.unsigned_abs())).await;
+            if wait >= 0 {
+                return Ok(());
+            }
+            wait = agent
+                .run("drain", vec![json!("status")], self.task)
+                .await?
+                .as_i64()
+                .unwrap_or(0);
+        }
+    }
+}

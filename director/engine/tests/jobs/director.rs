@@ -1,0 +1,180 @@
+//! A director with a bus, agents that answer as one wants, a stemcell and a cloud config: what tests of
+//! deployments begin with.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use warren_director_store::work::{Deploy, Work};
+use warren_director_store::{configs, deployments, instances, vms};
+
+use crate::archives::{Member, release, stemcell, tgz};
+use crate::scene::{Ended, Scene};
+use crate::server::{Agent, Server};
+
+pub const CLOUD: &str = "
+azs: [{name: z1}]
+vm_types: [{name: default}]
+compilation: {workers: 1, az: z1, network: default, vm_type: default}
+networks:
+- name: default
+  type: manual
+  subnets: [{range: 10.244.0.0/24, gateway: 10.244.0.1, azs: [z1], dns: []}]
+";
+
+/// A manifest of so many `web`, whose group has these keys besides.
+pub fn manifest(instances: usize, more: &str) -> String {
+    format!(
+        "
+name: d
+tags: {{team: blue}}
+releases: [{{name: r, version: latest}}]
+stemcells: [{{alias: default, os: debian-bookworm, version: latest}}]
+update: {{canaries: 1, max_in_flight: 2, canary_watch_time: 1-30000, update_watch_time: 1-30000}}
+instance_groups:
+- name: web
+  instances: {instances}
+  azs: [z1]
+  stemcell: default
+  vm_type: default
+  networks: [{{name: default}}]
+  jobs: [{{name: web, release: r}}]
+{more}"
+    )
+}
+
+/// A director of one deployment `d`.
+pub struct Director {
+    _server: Server,
+    pub agent: Agent,
+    pub scene: Scene,
+    /// What agents say is mounted.
+    mounted: Arc<Mutex<Vec<String>>>,
+}
+
+impl Director {
+    /// One that takes no snapshots by itself.
+    pub async fn start() -> Self {
+        Self::with(false).await
+    }
+
+    /// One with snapshots or without.
+    pub async fn with(snapshots: bool) -> Self {
+        let server = Server::start();
+        let scene = Scene::with(Some(server.url()), snapshots).await;
+        let mounted = Arc::default();
+        let agent = agents(&server, &scene, &mounted);
+        crate::machines::ready(&scene, &["any"]).await;
+        let bytes = stemcell("1.1", "warden-tar", b"an image");
+        scene
+            .work(Work::UpdateStemcell(scene.upload(&bytes)))
+            .await
+            .done();
+        let it = Self {
+            _server: server,
+            agent,
+            scene,
+            mounted,
+        };
+        it.cloud(CLOUD).await;
+        it
+    }
+
+    /// Uploads the first version of the release `r`.
+    pub async fn release(&self, members: &[Member]) {
+        let bytes = release("r", "1", "c", members);
+        self.scene
+            .work(Work::UpdateRelease(self.scene.upload(&bytes)))
+            .await
+            .done();
+    }
+
+    /// Takes another cloud config.
+    pub async fn cloud(&self, text: &str) {
+        let pool = self.scene.engine.store.pool();
+        configs::create(pool, "cloud", "default", text, None)
+            .await
+            .unwrap();
+    }
+
+    /// Deploys a manifest.
+    pub async fn deploy(&self, manifest: &str) -> Ended {
+        let text = manifest.to_owned();
+        self.update(|deploy| deploy.manifest = Some(text)).await
+    }
+
+    /// Deploys in this way.
+    pub async fn update(&self, change: impl FnOnce(&mut Deploy)) -> Ended {
+        let pool = self.scene.engine.store.pool();
+        deployments::find_or_create(pool, "d", "[]").await.unwrap();
+        let cloud = configs::latest(pool, "cloud", "default").await.unwrap();
+        let mut deploy = Deploy {
+            deployment: "d".to_owned(),
+            cloud_configs: cloud.iter().map(|config| config.id).collect(),
+            ..Deploy::default()
+        };
+        change(&mut deploy);
+        let work = Work::UpdateDeployment(deploy);
+        self.scene.work_on(Some("d"), work).await
+    }
+
+    /// Has agents say that these disks are mounted.
+    pub fn mount(&self, cids: &[&str]) {
+        *self.mounted.lock().unwrap() = cids.iter().map(|&cid| cid.to_owned()).collect();
+    }
+
+    /// With what the CPI was asked for something, each time.
+    pub fn calls(&self, method: &str) -> Vec<Value> {
+        let mut calls = self.scene.cpi_calls();
+        calls.retain(|call| call["method"] == method);
+        calls
+    }
+
+    /// With what agents were asked for something, each time.
+    pub fn asked(&self, method: &str) -> Vec<Value> {
+        let asked = self.agent.asked().into_iter();
+        asked
+            .filter(|(name, _)| name == method)
+            .map(|(_, arguments)| arguments)
+            .collect()
+    }
+
+    /// The rows of the deployment's instances.
+    pub async fn instances(&self) -> Vec<instances::Instance> {
+        let pool = self.scene.engine.store.pool();
+        instances::of_deployment(pool, 1).await.unwrap()
+    }
+
+    /// The machines of an instance.
+    pub async fn machines(&self, instance: i64) -> Vec<vms::Vm> {
+        let pool = self.scene.engine.store.pool();
+        vms::of_instance(pool, instance).await.unwrap()
+    }
+}
+
+/// Answers for every agent.
+pub fn agents(server: &Server, scene: &Scene, mounted: &Arc<Mutex<Vec<String>>>) -> Agent {
+    let (store, runtime) = (
+        scene.engine.blobs.clone(),
+        tokio::runtime::Handle::current(),
+    );
+    let mounted = Arc::clone(mounted);
+    Agent::start(server, "*", move |method, arguments| {
+        let blob = || {
+            let packed = tgz(&[("log", b"x")]);
+            let stored = runtime.block_on(store.create(packed.as_slice())).unwrap();
+            json!({"blobstore_id": stored.id, "sha1": stored.sha1})
+        };
+        let value = match method {
+            "get_state" => json!({"job_state": "running", "vm": {"name": "vm-of-an-agent"}}),
+            "fetch_logs" => blob(),
+            "compile_package" => json!({"result": blob()}),
+            "run_errand" => json!({"stdout": arguments.len().to_string(), "stderr": "e",
+                "exit_code": 0}),
+            "drain" => json!(0),
+            "list_disk" => json!(*mounted.lock().unwrap()),
+            "run_script" => json!({}),
+            _ => json!("ok"),
+        };
+        json!({ "value": value })
+    })
+}
