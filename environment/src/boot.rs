@@ -2,22 +2,19 @@
 
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::thread::sleep;
 use std::time::Duration;
 
 use warren_director_client::{Credentials, Director, Settings, Target};
 use warren_garden_client::Streams;
 
 use crate::container::{EXECUTABLE, PATIENCE, run, until, until_within};
-use crate::{Database, Error, Level, Record, files, jobs, prepare, services};
+use crate::{Database, Error, Level, Record, evidence, files, jobs, prepare, services};
 
 /// How long a director may take to answer that waits for a new PostgreSQL: making one writes some
 /// fifty megabytes and has all of them on the disk.
 const WITH_CLUSTER: Duration = Duration::from_secs(180);
 /// Lines of a log that are told.
 const TAIL: usize = 8;
-/// How long new processes have to run.
-const STEADY: Duration = Duration::from_millis(250);
 
 /// Who may do everything with a director.
 #[derive(Clone)]
@@ -71,6 +68,7 @@ impl Access {
         let anonymous = Director::anonymous(&Settings {
             target: Target::parse(&self.url).map_err(failed())?,
             authorities: Some(self.authority.clone()),
+            is_local: true,
         })
         .map_err(failed())?;
         let credentials = Credentials::User {
@@ -108,14 +106,8 @@ pub(crate) fn start(level: &Level, record: &Record, address: Ipv4Addr) -> Result
     Ok(is_new)
 }
 
-/// Waits until the director answers and all of its processes run, for a while if they are new; or
-/// tells what they say.
-pub(crate) fn answers(
-    level: &Level,
-    record: &Record,
-    access: &Access,
-    are_new: bool,
-) -> Result<Director, Error> {
+/// Waits until the director answers and all of its processes do their work; or tells what they say.
+pub(crate) fn answers(level: &Level, record: &Record, access: &Access) -> Result<Director, Error> {
     let director = access.director()?;
     let jobs = jobs::director(record, Ipv4Addr::UNSPECIFIED);
     let names: Vec<&'static str> = jobs.iter().map(|job| job.name).collect();
@@ -128,16 +120,29 @@ pub(crate) fn answers(
         why: warren_lib_errchain::chain(&error) + &tails(level, &names),
     })?;
     let handle = level.container(record);
+    let inside = level.next();
     until(|| {
-        let before = running(level, &handle, &names)?;
-        if are_new {
-            // A program that is not there, or ends at once, has a process now and again.
-            sleep(STEADY);
-            if running(level, &handle, &names)? != before {
-                return Err(Idle::Some(names.clone()));
-            }
+        // All at the same time: one that has ended meanwhile is not done.
+        let silent: Vec<&'static str> = names
+            .iter()
+            .copied()
+            .filter(|name| !evidence::works(&inside, record, name))
+            .collect();
+        if silent.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        // What gives no evidence has to live for as long as its supervisor wants.
+        let services =
+            services::of(level, &handle).map_err(|error| Idle::Unknown(Box::new(error)))?;
+        let runs = |name: &str| {
+            let mut all = services.iter();
+            all.any(|service| service.name == name && service.state == "running")
+        };
+        let idle: Vec<&'static str> = silent.into_iter().filter(|name| !runs(name)).collect();
+        match idle.is_empty() {
+            true => Ok(()),
+            false => Err(Idle::Some(idle)),
+        }
     })
     .map_err(|idle| match idle {
         Idle::Some(names) => Error::Processes {
@@ -155,25 +160,6 @@ enum Idle {
     Some(Vec<&'static str>),
     /// Their supervisor does not tell.
     Unknown(Box<Error>),
-}
-
-/// The numbers of the processes of these names.
-fn running(level: &Level, handle: &str, names: &[&'static str]) -> Result<Vec<i64>, Idle> {
-    let services = services::of(level, handle).map_err(|error| Idle::Unknown(Box::new(error)))?;
-    let number = |name: &str| {
-        let service = services.iter().find(|service| service.name == name)?;
-        let vitals = service.vitals.as_ref()?;
-        (service.state == "running").then_some(vitals.pid)
-    };
-    let idle: Vec<&'static str> = names
-        .iter()
-        .copied()
-        .filter(|name| number(name).is_none())
-        .collect();
-    match idle.is_empty() {
-        true => Ok(names.iter().filter_map(|name| number(name)).collect()),
-        false => Err(Idle::Some(idle)),
-    }
 }
 
 /// The ends of the logs of these processes, each after its path.

@@ -11,7 +11,7 @@ use warren_wire_garden::process::ProcessSpec;
 
 use crate::image::Image;
 use crate::level::INSIDE;
-use crate::{Error, Level, Record, files, network};
+use crate::{Error, Level, Record, files, layers, network};
 
 /// Where the executable is in the image.
 pub(crate) const EXECUTABLE: &str = "/var/vcap/bosh/bin/warren";
@@ -57,6 +57,9 @@ pub(crate) fn ensure(
         }
         for (name, mode) in VCAP {
             files::directory(&next.here(&format!("vcap/{name}")), mode)?;
+        }
+        for name in layers::PARTS {
+            files::directory(&next.here(layers::SHARED).join(name), 0o700)?;
         }
         // Bpm shows it to every job.
         files::directory(&next.here("vcap/data/packages"), 0o755)?;
@@ -111,6 +114,13 @@ fn spec(level: &Level, record: &Record, image: &Image) -> ContainerSpec {
             BindMountMode::READ_ONLY,
         ),
     ];
+    bind_mounts.extend(layers::PARTS.map(|name| {
+        bind(
+            layers::own(level, name).display().to_string(),
+            format!("{INSIDE}/{}/{name}", layers::SHARED),
+            BindMountMode::READ_ONLY,
+        )
+    }));
     bind_mounts.extend(VCAP.map(|(name, _)| {
         bind(
             own(&format!("next/vcap/{name}")),

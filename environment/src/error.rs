@@ -42,6 +42,31 @@ pub enum Error {
         /// What was asked for.
         wanted: String,
     },
+    /// Containers that run have one image, and another is asked for.
+    #[error(
+        "the environment in {} runs with the image {have}, and what is asked for makes {wanted} \
+         (another executable makes another image, too): give warren stop, this command again, and \
+         warren start for the deployments",
+        home.display()
+    )]
+    OtherImage {
+        /// Where it is.
+        home: PathBuf,
+        /// What there is.
+        have: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// Machines that should run do not.
+    #[error("{deployment} does not run {seconds} s after its machines were looked at: {}", machines.join(", "))]
+    Waiting {
+        /// The deployment.
+        deployment: String,
+        /// For how long they were waited for.
+        seconds: u64,
+        /// Which, each with what it says.
+        machines: Vec<String>,
+    },
     /// What was asked for makes no sense.
     #[error("{0}")]
     Wrong(String),
@@ -52,6 +77,14 @@ pub enum Error {
         step: &'static str,
         /// Why.
         source: warren_release::stemcell::Error,
+    },
+    /// The image's layers.
+    #[error("cannot unpack the image {} and keep its layers:\n{said}", image.display())]
+    Layers {
+        /// The image's file.
+        image: PathBuf,
+        /// What was said about it.
+        said: String,
     },
     /// A Garden server does not answer.
     #[error("the Garden server of level {level} does not answer; the end of {}:\n{tail}", log.display())]

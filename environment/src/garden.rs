@@ -9,7 +9,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use warren_sys_process::daemon::in_own_session;
 
 use crate::container::until;
-use crate::{Error, Level, Record, files, mounts};
+use crate::{Error, Level, Record, files, layers, mounts};
 
 /// Lines of a log that are told.
 const TAIL: usize = 15;
@@ -35,9 +35,10 @@ pub(crate) fn flags(level: &Level, record: &Record) -> Vec<String> {
     if !level.has_director(record) {
         flags.extend(["--init-bin".to_owned(), own("init")]);
     }
-    // Those further in have everything to themselves.
-    if level.index == 0 {
-        flags.extend(["--tag".to_owned(), record.tag.to_string()]);
+    // Those further in have everything to themselves, but for what is unpacked already.
+    match level.index {
+        0 => flags.extend(["--tag".to_owned(), record.tag.to_string()]),
+        _ => flags.extend(["--shared-layers".to_owned(), own(layers::SHARED)]),
     }
     flags
 }

@@ -1,11 +1,13 @@
 //! The root file system of directors and machines, made of Debian packages once and used again.
 //!
-//! Its name tells what it is made of: packages, release of Debian, executable. Another executable
-//! makes another image and another version of the stemcell. Half-made ones are in `images/.making-*`
+//! Its name tells what it is made of: packages and release of Debian, or a directory and what shows
+//! that it was changed; and the executable. Another one of these makes another image and another
+//! version of the stemcell. Half-made ones are in `images/.making-*`
 //! and are removed by the next that is made.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -21,9 +23,28 @@ const FOR_DIRECTORS: [&str; 2] = ["nats-server", "ruby"];
 /// And one with PostgreSQL.
 const FOR_POSTGRES: &str = "postgresql";
 const MAKING: &str = ".making-";
+/// What of a root file system that was given is looked at to tell whether it is still the same one:
+/// what changes when a package is installed, or a file put where people put files.
+const TOUCHED: [&str; 14] = [
+    "",
+    "etc",
+    "etc/passwd",
+    "etc/shadow",
+    "usr",
+    "usr/bin",
+    "usr/lib",
+    "usr/local/bin",
+    "usr/sbin",
+    "usr/share",
+    "var/lib",
+    "var/lib/dpkg/status",
+    "var/vcap",
+    "var/vcap/bosh",
+];
 
 /// What an image is made of.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ImageOptions {
     /// A release of Debian; the machine's own if none is given.
     pub suite: Option<String>,
@@ -204,6 +225,21 @@ fn packages(record: &Record, options: &ImageOptions) -> Result<Bootstrap, Error>
     Ok(wanted)
 }
 
+/// The name of the image for what is asked.
+pub(crate) fn key_of(
+    record: &Record,
+    options: &ImageOptions,
+    executable: &Path,
+) -> Result<String, Error> {
+    key(&packages(record, options)?, options, executable)
+}
+
+/// Inode, size and times of change, if it is there.
+fn touched(path: &Path) -> Option<(u64, u64, i64, i64)> {
+    let about = fs::symlink_metadata(path).ok()?;
+    Some((about.ino(), about.size(), about.mtime(), about.ctime_nsec()))
+}
+
 /// A name for all that the image is made of.
 fn key(wanted: &Bootstrap, options: &ImageOptions, executable: &Path) -> Result<String, Error> {
     let mut state = Sha256::new();
@@ -214,6 +250,9 @@ fn key(wanted: &Bootstrap, options: &ImageOptions, executable: &Path) -> Result<
     let source = match &options.directory {
         Some(directory) => {
             say(&directory.display().to_string());
+            for path in TOUCHED {
+                say(&format!("{path} {:?}", touched(&directory.join(path))));
+            }
             "directory"
         }
         None => {

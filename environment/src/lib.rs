@@ -11,6 +11,7 @@
 //!   init                    the first process of the containers of this level's Garden
 //!   garden.sock garden.log  the Garden server of this level
 //!   garden/                 its depot, its images, its records
+//!   shared/                 layers that are unpacked at level 0, at the levels below, see `layers`
 //!   next/                   what the container of the next level sees as /var/lib/warren: the same
 //!     ...                   again, and in the last one
 //!     director/             the director's home
@@ -30,11 +31,13 @@ mod configs;
 mod container;
 mod down;
 mod error;
+mod evidence;
 mod files;
 mod find;
 mod garden;
 mod image;
 mod jobs;
+mod layers;
 mod level;
 mod lock;
 mod machines;

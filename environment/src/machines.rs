@@ -41,17 +41,24 @@ pub(crate) fn all(director: &Director) -> Result<Vec<Machine>, Error> {
     let failed = || Error::director("ask for machines");
     let mut machines = Vec::new();
     for deployment in director.deployments(false).map_err(failed())? {
-        let task = director
-            .describe_instances(&deployment.name, Kind::Vms)
-            .map_err(failed())?;
-        let bytes = result(director, task, &deployment.name)?;
-        let found: Vec<Instance> = parse_lines(&bytes, "machines").map_err(failed())?;
-        machines.extend(found.into_iter().map(|about| Machine {
-            deployment: deployment.name.clone(),
-            about,
-        }));
+        machines.extend(of(director, &deployment.name)?);
     }
     Ok(machines)
+}
+
+/// Asks those of a deployment.
+pub(crate) fn of(director: &Director, deployment: &str) -> Result<Vec<Machine>, Error> {
+    let failed = || Error::director("ask for machines");
+    let task = director
+        .describe_instances(deployment, Kind::Vms)
+        .map_err(failed())?;
+    let bytes = result(director, task, deployment)?;
+    let found: Vec<Instance> = parse_lines(&bytes, "machines").map_err(failed())?;
+    let machines = found.into_iter().map(|about| Machine {
+        deployment: deployment.to_owned(),
+        about,
+    });
+    Ok(machines.collect())
 }
 
 /// The result of a task; whoever asks does not wait longer than for agents, also when nobody works.

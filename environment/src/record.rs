@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, files};
+use crate::{Error, ImageOptions, files};
 
 const NAME: &str = "environment.json";
 
@@ -34,6 +34,9 @@ pub struct Record {
     pub levels: [u8; 2],
     /// The image of all containers.
     pub image: String,
+    /// What that was asked to be made of.
+    #[serde(default)]
+    pub image_options: ImageOptions,
     /// The addresses of the containers, the outermost first.
     pub addresses: Vec<Ipv4Addr>,
 }

@@ -1,7 +1,8 @@
 //! An environment that rests: nothing runs, all that was kept stays.
 
 use std::path::Path;
-use std::thread::scope;
+use std::thread::{scope, sleep};
+use std::time::{Duration, Instant};
 
 use warren_director_client::Director;
 use warren_director_client::tasks::Output;
@@ -9,7 +10,7 @@ use warren_director_client::tasks::Output;
 use crate::lock::Lock;
 use crate::step::step;
 use crate::up::{Options, Ready, up};
-use crate::{Error, Progress, Record, down, levels};
+use crate::{Error, Progress, Record, down, levels, machines};
 
 /// Ends all processes of an environment, those of its machines first; files, disks and what the
 /// director knows stay.
@@ -55,7 +56,7 @@ fn machines(home: &Path, record: &Record) -> String {
 }
 
 /// Brings an environment up again, and its deployments with it: machines that are gone are made anew
-/// with their disks.
+/// with their disks. When it is done, what should run in them does.
 ///
 /// # Errors
 /// [`Error`]; the next call goes on from there.
@@ -66,10 +67,44 @@ pub fn start(options: &Options, progress: &dyn Progress) -> Result<Ready, Error>
     let failed = || Error::director("ask for deployments");
     for deployment in director.deployments(false).map_err(failed())? {
         step(progress, &format!("Deployment {}", deployment.name), || {
-            mend(&director, &deployment.name).map(|told| (told, ()))
+            let told = mend(&director, &deployment.name)?;
+            until_good(&director, &deployment.name)?;
+            Ok::<_, Error>((told, ()))
         })?;
     }
     Ok(ready)
+}
+
+/// How long machines may take until all that should run in them does.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often they are asked.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Waits until the agents of a deployment answer, and what should run in its machines does.
+fn until_good(director: &Director, deployment: &str) -> Result<(), Error> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let machines = machines::of(director, deployment)?;
+        let bad: Vec<String> = machines
+            .iter()
+            .filter(|machine| !machine.is_good())
+            .map(|machine| {
+                let state = machine.about.job_state.as_deref();
+                format!("{} is {}", machine.name(), state.unwrap_or("silent"))
+            })
+            .collect();
+        if bad.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= end {
+            return Err(Error::Waiting {
+                deployment: deployment.to_owned(),
+                seconds: PATIENCE.as_secs(),
+                machines: bad,
+            });
+        }
+        sleep(PAUSE);
+    }
 }
 
 /// What is done about a machine whose processes are gone.

@@ -1,6 +1,7 @@
 //! The nesting as a tree: levels, their processes, machines and theirs.
 
 use std::collections::BTreeMap;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -207,14 +208,10 @@ struct Groups(BTreeMap<u64, String>);
 
 impl Groups {
     fn look() -> Self {
-        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-        let top = mounts.lines().find_map(|line| {
-            let mut words = line.split(' ');
-            let (_, place, kind) = (words.next()?, words.next()?, words.next()?);
-            (kind == "cgroup2").then(|| place.to_owned())
-        });
         let mut groups = Self::default();
-        if let Some(top) = top {
+        // A mount of our own: others may not be there, as in a network namespace of ip-netns(8).
+        if let Ok(tree) = warren_sys_mount::detached_cgroup2() {
+            let top = format!("/proc/self/fd/{}", tree.root.as_raw_fd());
             groups.walk(Path::new(&top), "");
         }
         groups

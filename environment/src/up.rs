@@ -17,8 +17,8 @@ use crate::image::ImageOptions;
 use crate::lock::Lock;
 use crate::step::step;
 use crate::{
-    Database, Error, Progress, Record, boot, configs, container, files, garden, image, levels,
-    network, prepare,
+    Database, Error, Level, Progress, Record, boot, configs, container, files, garden, image,
+    layers, levels, network, prepare,
 };
 
 /// What environment is wanted.
@@ -63,19 +63,22 @@ pub fn up(options: &Options, progress: &dyn Progress) -> Result<Ready, Error> {
     let home = options.home.as_path();
     let _lock = Lock::take(home)?;
     let mut record = record(options)?;
+    let wanted = wanted(options, &record);
+    let all = levels(home, &record);
+    same_image(options, wanted.as_ref(), &record, all.first())?;
     let executable = match &options.executable {
         Some(from) => executable(home, from)?,
         None => home.join("bin/warren"),
     };
-    let image = step(progress, "Image", || match &options.image {
-        Some(options) => image::ensure(home, &record, options, &executable),
+    let image = step(progress, "Image", || match &wanted {
+        Some(wanted) => image::ensure(home, &record, wanted, &executable),
         None => image::of(home, &record.image),
     })?;
     if record.image != image.key {
         record.image.clone_from(&image.key);
+        record.image_options = wanted.unwrap_or_default();
         record.write(home)?;
     }
-    let all = levels(home, &record);
     for level in all.iter().take(record.depth) {
         step(
             progress,
@@ -92,6 +95,9 @@ pub fn up(options: &Options, progress: &dyn Progress) -> Result<Ready, Error> {
         let address = step(progress, &format!("Container {handle}"), || {
             if !level.garden().exists(&handle).unwrap_or_default() {
                 prepare::next(level, &record)?;
+                if level.index == 0 {
+                    layers::keep(level, &image, &executable)?;
+                }
             }
             let (is_new, address) = container::ensure(level, &record, &image)?;
             Ok::<_, Error>((format!("{address}, {}", done(is_new, "made")), address))
@@ -108,7 +114,7 @@ pub fn up(options: &Options, progress: &dyn Progress) -> Result<Ready, Error> {
         let is_new = boot::start(around, &record, address)?;
         garden::answers(&around.next())?;
         let access = Access::of(home, &record)?;
-        let director = boot::answers(around, &record, &access, is_new)?;
+        let director = boot::answers(around, &record, &access)?;
         let told = format!("{}, {}", access.url, done(is_new, "started"));
         Ok::<_, Error>((told, (access, director)))
     })?;
@@ -119,6 +125,46 @@ pub fn up(options: &Options, progress: &dyn Progress) -> Result<Ready, Error> {
         configs::stemcell(&director, home, &image).map(|told| (told, ()))
     })?;
     Ok(Ready { record, access })
+}
+
+/// The image that is asked for: whoever says nothing of it wants the one that there is.
+fn wanted(options: &Options, record: &Record) -> Option<ImageOptions> {
+    let wanted = options.image.clone()?;
+    let says_nothing = wanted == ImageOptions::default() && !record.image.is_empty();
+    Some(match says_nothing {
+        true => record.image_options.clone(),
+        false => wanted,
+    })
+}
+
+/// Refuses another image than that with which containers run.
+fn same_image(
+    options: &Options,
+    wanted: Option<&ImageOptions>,
+    record: &Record,
+    machine: Option<&Level>,
+) -> Result<(), Error> {
+    let (Some(wanted), Some(machine)) = (wanted, machine) else {
+        return Ok(());
+    };
+    let lives = || {
+        let exists = machine.garden().exists(&machine.container(record));
+        exists.unwrap_or_default()
+    };
+    if record.image.is_empty() || !lives() {
+        return Ok(());
+    }
+    let own = options.home.join("bin/warren");
+    let executable = options.executable.as_deref().unwrap_or(&own);
+    let wanted = image::key_of(record, wanted, executable)?;
+    match wanted == record.image {
+        true => Ok(()),
+        false => Err(Error::OtherImage {
+            home: options.home.clone(),
+            have: record.image.clone(),
+            wanted,
+        }),
+    }
 }
 
 fn done(is_new: bool, what: &str) -> String {
@@ -180,6 +226,7 @@ fn record(options: &Options) -> Result<Record, Error> {
         machines: options.machines.unwrap_or(machines),
         levels,
         image: String::new(),
+        image_options: ImageOptions::default(),
         addresses: Vec::new(),
     };
     record.write(home)?;

@@ -18,6 +18,9 @@ use std::net::Ipv4Addr;
 use crate::container::EXECUTABLE;
 use crate::{Database, Level, Record, garden};
 
+/// The database's process.
+pub(crate) use postgres::NAME as POSTGRES;
+
 /// The director's home, as the director sees it.
 pub(crate) const HOME: &str = "/var/vcap/store/director";
 /// What the director calls for machines and disks.

@@ -7,7 +7,7 @@
 use super::{File, Job, file};
 use crate::Record;
 
-pub(super) const NAME: &str = "postgres";
+pub(crate) const NAME: &str = "postgres";
 pub(super) const SOCKET: &str = "/var/vcap/sys/run/postgres/.s.PGSQL.5432";
 /// The director's role and database.
 const ROLE: &str = "warren";

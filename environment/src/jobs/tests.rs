@@ -17,6 +17,7 @@ fn record() -> Record {
         machines: [10, 244],
         levels: [10, 255],
         image: "bookworm-0".to_owned(),
+        image_options: crate::ImageOptions::default(),
         addresses: vec![Ipv4Addr::new(10, 254, 0, 2), Ipv4Addr::new(10, 254, 4, 2)],
     }
 }

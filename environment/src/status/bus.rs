@@ -7,18 +7,26 @@ use std::time::Duration;
 use warren_lib_nats::{Client, Event, Events, Message, Options, ServerUrl, Tls};
 
 use super::{Found, Scene, said};
+use crate::{Level, Record};
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) fn round_trip(scene: &Scene) -> Result<Found, String> {
-    let address = scene
-        .record
-        .director()
-        .ok_or("the director has no address yet")?;
+    let service = || scene.service("nats");
+    match connects(&scene.inner, &scene.record) {
+        Ok(url) => Ok(Found::Good(format!("{url} answers; {}", service()?))),
+        Err(cause) => Err(format!(
+            "{cause}; {}",
+            service().unwrap_or_else(|cause| cause)
+        )),
+    }
+}
+
+/// A round trip to the NATS of a director's level; its address.
+pub(crate) fn connects(inside: &Level, record: &Record) -> Result<String, String> {
+    let address = record.director().ok_or("the director has no address yet")?;
     let text = |name: &str| {
-        let path = scene
-            .inner
-            .here(&format!("vcap/store/director/certs/{name}"));
+        let path = inside.here(&format!("vcap/store/director/certs/{name}"));
         fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
     };
     let url = format!("nats://{address}:4222");
@@ -43,14 +51,10 @@ pub(super) fn round_trip(scene: &Scene) -> Result<Found, String> {
     let answered = client.wait_connected(PATIENCE) && client.flush(PATIENCE);
     client.close();
     match answered {
-        true => Ok(Found::Good(format!(
-            "{url} answers; {}",
-            scene.service("nats")?
-        ))),
+        true => Ok(url),
         false => Err(format!(
-            "{url} does not answer within {} s; {}",
-            PATIENCE.as_secs(),
-            scene.service("nats").unwrap_or_else(|cause| cause)
+            "{url} does not answer within {} s",
+            PATIENCE.as_secs()
         )),
     }
 }

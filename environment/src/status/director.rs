@@ -1,9 +1,10 @@
 //! The director's own parts.
 
-use std::io::Cursor;
 use std::time::{Duration, Instant};
 
+use sha1::{Digest, Sha1};
 use warren_director_client::tasks::Filter;
+use warren_director_client::{Credentials, Director, Method, Settings, Target};
 use warren_garden_client::Streams;
 
 use super::{Found, Scene, said};
@@ -11,6 +12,8 @@ use crate::container::run;
 use crate::image::Image;
 use crate::{Database, files};
 
+/// What is put into the blobstore.
+const BLOB: &[u8] = b"warren";
 /// How long a task may wait for a worker.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -102,6 +105,7 @@ pub(super) fn front(scene: &Scene) -> Result<Found, String> {
 
 /// A blob put, got and removed.
 pub(super) fn blobstore(scene: &Scene) -> Result<Found, String> {
+    let access = scene.access.as_ref().map_err(Clone::clone)?;
     let address = scene
         .record
         .director()
@@ -115,36 +119,44 @@ pub(super) fn blobstore(scene: &Scene) -> Result<Found, String> {
     let secrets: Secrets = serde_json::from_slice(&text).map_err(|error| said(&error))?;
     let id = files::random().map_err(|error| said(&error))?;
     // A blob's directory is the first two digits of its name's digest.
-    let script = format!(
-        "prefix=$(printf %s {id} | sha1sum | cut -c1-2); \
-         exec curl -K - https://{address}:25250/$prefix/{id}"
-    );
-    // On standard input: what is in a command line, everybody may read.
-    let config = |more: &str| {
-        format!(
-            "user = \"director:{}\"\ncacert = \"/var/vcap/store/director/certs/ca.crt\"\n\
-             silent\nshow-error\nfail\nmax-time = 5\n{more}\n",
-            secrets.blobstore_director_password
-        )
+    let digest = Sha1::digest(id.as_bytes());
+    let path = format!("/{:02x}/{id}", digest.first().copied().unwrap_or_default());
+    let settings = Settings {
+        target: Target::parse(&format!("https://{address}:25250")).map_err(|error| said(&error))?,
+        authorities: Some(access.authority.clone()),
+        is_local: true,
     };
-    let curl = |more: &str| {
-        let streams = Streams {
-            stdin: Some(Box::new(Cursor::new(config(more).into_bytes()))),
-            ..Streams::default()
-        };
-        run(&scene.around, &scene.handle, &script, streams).map_err(|error| said(&error))
+    let credentials = Credentials::User {
+        name: "director".to_owned(),
+        password: secrets.blobstore_director_password,
     };
-    curl("request = \"PUT\"\ndata = \"warren\"")?;
-    let back = curl("");
-    let removed = curl("request = \"DELETE\"");
+    let store = Director::anonymous(&settings)
+        .map_err(|error| said(&error))?
+        .signed_in(credentials, None);
+    let ask = |method: Method, body: &[u8]| {
+        let kind = [("content-type", "application/octet-stream")];
+        let answer = store
+            .raw(method, &path, &kind, body.to_vec())
+            .map_err(|error| said(&error))?;
+        match answer.status {
+            200..300 => Ok(answer.body),
+            status => Err(format!("{} of a blob: status {status}", method.name())),
+        }
+    };
+    ask(Method::Put, BLOB)?;
+    let back = ask(Method::Get, b"");
+    let removed = ask(Method::Delete, b"");
     let back = back?;
     removed?;
-    match back.as_str() {
-        "warren" => Ok(Found::Good(format!(
+    match back == BLOB {
+        true => Ok(Found::Good(format!(
             "a blob put and got; {}",
             scene.service("blobstore")?
         ))),
-        other => Err(format!("another blob came back: {other:?}")),
+        false => Err(format!(
+            "another blob came back: {:?}",
+            String::from_utf8_lossy(&back)
+        )),
     }
 }
 

@@ -21,7 +21,20 @@ cd /var/vcap && mkdir -p data/packages packages store sys/log sys/run
 bpm=/var/vcap/bosh/bin/bpm
 $bpm start probe
 pid=$($bpm pid probe)
-pgrep -P $pid -x sleep >/dev/null
+# Without the tools of procps, which a small root does not have. The process may be about to become it.
+child() {
+    for stat in /proc/[0-9]*/stat; do
+        read -r number name state parent rest <$stat || continue
+        [ \"$parent $name\" != \"$pid (sleep)\" ] || return 0
+    done 2>/dev/null
+    return 1
+}
+tries=100
+until child; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || exit 1
+    sleep 0.02
+done
 $bpm stop probe
 ! grep -i filter /var/vcap/sys/log/probe/bpm.log
 echo process $pid";

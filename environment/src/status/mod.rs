@@ -9,7 +9,7 @@
 //!
 //! Rows do not depend on each other: one that fails tells why, and the others are checked all the same.
 
-mod bus;
+pub(crate) mod bus;
 mod deployed;
 mod director;
 mod inside;

@@ -7,6 +7,7 @@
 
 mod connections;
 mod devicefilter;
+mod director;
 mod figures;
 mod firewall;
 mod garden;
@@ -31,6 +32,13 @@ fn main() -> ExitCode {
         ["rootfs"] => rootfs::bench(),
         ["garden"] => garden::bench(None),
         ["garden", part @ ("cycle" | "engines" | "alive" | "streams")] => garden::bench(Some(part)),
+        ["director", flags @ ..] => match director::Options::read(flags) {
+            Ok(options) => director::bench(&options),
+            Err(wrong) => {
+                eprintln!("warren-bench director: {wrong}");
+                return ExitCode::from(2);
+            }
+        },
         ["inside", "firewall", runs] => firewall::inside(runs),
         ["inside", "connections", load, place, seconds] => {
             connections::inside(load, place, seconds)
@@ -40,7 +48,7 @@ fn main() -> ExitCode {
         ["serve", ..] => return warren_tests_harness::serve::main(),
         _ => {
             eprintln!(
-                "usage: warren-bench [firewall|connections|devicefilter|rootfs|garden [cycle|engines|alive|streams]]"
+                "usage: warren-bench [firewall|connections|devicefilter|rootfs|garden [cycle|engines|alive|streams]|director [FLAG...]]"
             );
             return ExitCode::from(2);
         }

@@ -283,7 +283,7 @@ pub(super) const TABLE: &[Row] = &[
     },
     Row {
         folder: "supervisor",
-        uses: Uses::Only(&["lib/errchain", "sys/process"]),
+        uses: Uses::Only(&["lib/errchain", "sys/cgroup", "sys/process"]),
         must_not_know: "directors, agents, containers or async",
         bans: NOT_FOR_KERNEL_CODE,
     },
@@ -460,6 +460,7 @@ pub(super) const TABLE: &[Row] = &[
             "lib/nats",
             "lib/tar",
             "release",
+            "sys/mount",
             "sys/process",
             "wire/garden",
         ]),

@@ -18,7 +18,8 @@ use crate::output::{Format, Report, show};
 /// Makes the image of Debian packages (once), starts a Garden server on this machine and, in a
 /// container of it, nats-server, the director's processes and a Garden server of its own, in which the
 /// director's machines will be. The director then has a cloud config and the stemcell. What is there
-/// already is left as it is, so the command may be broken off and given again.
+/// already is left as it is, so the command may be broken off and given again; unless something is said
+/// about the image, that which there is is taken.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   warren up && eval \"$(warren env)\" && warren deploy zookeeper.yml
