@@ -8,6 +8,7 @@
 //! | light stemcells come out of a registry, by digest | `light` |
 //! | disks: files and directories; seen at once in a running machine; grown, copied | `disks` |
 //! | errors have the kinds that directors know, and leave nothing | `failures` |
+//! | requests that are none and arguments that cannot be are told so | `refused` |
 //! | calls that are killed, and calls at the same time | `crash` |
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -20,4 +21,5 @@ mod layout;
 mod light;
 mod machines;
 mod recorded;
+mod refused;
 mod scene;

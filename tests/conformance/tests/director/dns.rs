@@ -162,7 +162,7 @@ fn names_are_found_inside_machines() {
     );
 
     // Who answers is nobody.
-    let answering = &pids(&scene, idle, "warren serve dns --keeper")[0];
+    let answering = &pids(&scene, idle, "warren serve dns --answer")[0];
     let status = scene.inside(idle, &format!("cat /proc/{answering}/status"));
     assert!(
         status.contains("Uid:\t65534\t65534\t65534\t65534"),
@@ -175,7 +175,7 @@ fn names_are_found_inside_machines() {
     assert!(!said.contains("Updating instance idle"), "{said}");
     assert_eq!(look(&scene, idle, group).len(), 2);
     assert_eq!(
-        &pids(&scene, idle, "warren serve dns --keeper")[0],
+        &pids(&scene, idle, "warren serve dns --answer")[0],
         answering
     );
     let asked = scene.bosh(&["run-errand", "names", "--instance", "names/0"]);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use warren_tests_conformance::environment::PATIENCE;
 use warren_tests_harness::{Connected, Leaks};
 
 use crate::scene::Scene;
@@ -123,4 +124,31 @@ fn rows_in_postgresql_and_processes_in_containers_of_their_own() {
     scene.assert_good();
     let again = scene.deploy(1, "rows");
     assert!(!again.contains("Compiling packages"), "{again}");
+    killed_during_a_deploy(&scene);
+}
+
+/// PostgreSQL with all its processes, while a machine is made anew; another deploy makes it good.
+fn killed_during_a_deploy(scene: &Scene) {
+    let manifest = scene.manifest(1, "killed");
+    let begun = scene.begin(&["deploy", "--recreate", &manifest]);
+    begun.until_said("L executing post-stop");
+    // Its first process, which all others leave with.
+    let first = || {
+        let find = "ps -C postgres -o pid=,args= | awk '/ -D / { print $1 }'";
+        scene.inside(0, "director", find).trim().to_owned()
+    };
+    let old = first();
+    scene.inside(0, "director", &format!("kill -9 {old}"));
+    let (_, said) = begun.end(PATIENCE);
+    scene.until("PostgreSQL runs again", || {
+        let new = first();
+        !new.is_empty() && new != old
+    });
+    scene.until_no_tasks();
+    scene.deploy(1, "killed");
+    scene.until_good();
+    let [cid] = scene.machines("vm_cid").try_into().unwrap();
+    let config = scene.inside(1, &cid, "cat /var/vcap/jobs/web/config/config");
+    assert!(config.starts_with("killed from web/0"), "{config}\n{said}");
+    assert_eq!(scene.garden(1, &["list"]).trim(), cid, "{said}");
 }

@@ -1,0 +1,273 @@
+//! Requests that are none, and arguments that cannot be: each is answered by type and in words, and leaves
+//! nothing.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::scene::{Scene, create_vm, request};
+
+/// What the process answers to these bytes: type without its prefix, and message.
+fn said(scene: &Scene, input: &[u8]) -> (String, String) {
+    let place = scene.server.directory().join("input");
+    fs::write(&place, input).unwrap();
+    let command = format!(
+        "exec {} cpi -configPath={} <{} >{}",
+        warren_tests_harness::programs::warren().display(),
+        scene.server.directory().join("cpi.json").display(),
+        place.display(),
+        place.with_extension("answer").display()
+    );
+    scene.server.actor().run(&["sh", "-c", &command]).success();
+    let answer = fs::read(place.with_extension("answer")).unwrap();
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(
+        (&answer["result"], answer["log"].is_string()),
+        (&Value::Null, true),
+        "{answer}"
+    );
+    let error = &answer["error"];
+    assert_eq!(error["ok_to_retry"], false, "{answer}");
+    let text = |key: &str| error[key].as_str().unwrap().to_owned();
+    (text("type").replace("Bosh::Clouds::", ""), text("message"))
+}
+
+#[test]
+fn what_is_no_request_is_told_so() {
+    let scene = Scene::new("directory");
+    for (input, kind, text) in [
+        ("", "CpiError", "Must provide valid JSON payload"),
+        ("{", "CpiError", "Must provide valid JSON payload"),
+        ("[1]", "CpiError", "Must provide valid JSON payload"),
+        (
+            "\u{0}\u{fffd}",
+            "CpiError",
+            "Must provide valid JSON payload",
+        ),
+        ("{}", "CpiError", "Must provide 'method' key"),
+        (
+            r#"{"method":7,"arguments":[]}"#,
+            "CpiError",
+            "Must provide 'method' key",
+        ),
+        (
+            r#"{"method":"info","arguments":{}}"#,
+            "CpiError",
+            "Must provide 'arguments' key",
+        ),
+        (
+            r#"{"method":"fly","arguments":[]}"#,
+            "NotImplemented",
+            "Must call implemented method: fly",
+        ),
+        (
+            r#"{"method":"info","arguments":[],"api_version":4}"#,
+            "NotImplemented",
+            "Must call implemented method: info of API version 4 is not known",
+        ),
+    ] {
+        let found = said(&scene, input.as_bytes());
+        assert_eq!(found, (kind.to_owned(), text.to_owned()), "{input}");
+    }
+    let mut broken = request("has_vm", json!(["x"])).to_string().into_bytes();
+    broken[3] = 0xff;
+    assert_eq!(said(&scene, &broken).0, "CpiError");
+}
+
+#[test]
+fn arguments_that_cannot_be_are_refused() {
+    let scene = Scene::new("directory");
+    let stemcell = scene.stemcell(true);
+    let vm = scene.vm(&stemcell, "10.244.0.5");
+    let missing = "9e53905a-4b45-4b55-9d58-3e6e9bb92794";
+    let made = |change: &dyn Fn(&mut Value)| {
+        let mut arguments = create_vm(&stemcell, "10.244.0.6", json!({}));
+        change(&mut arguments);
+        arguments
+    };
+    let light = |reference: &str| json!(["/dev/null", {"image_reference": reference}]);
+    for (method, arguments, kind, text) in [
+        (
+            "has_vm",
+            json!([]),
+            "CloudError",
+            "has_vm: expected at least 1 arguments, got 0",
+        ),
+        ("has_vm", json!([""]), "CloudError", "has_vm: "),
+        ("has_vm", json!([7]), "CloudError", "has_vm: "),
+        ("delete_disk", json!([null]), "CloudError", "delete_disk: "),
+        (
+            "set_vm_metadata",
+            json!([vm, "x"]),
+            "CloudError",
+            "set_vm_metadata: ",
+        ),
+        (
+            "set_vm_metadata",
+            json!([vm, ["x"]]),
+            "CloudError",
+            "set_vm_metadata: ",
+        ),
+        (
+            "set_disk_metadata",
+            json!(["x", 1]),
+            "CloudError",
+            "set_disk_metadata: ",
+        ),
+        (
+            "calculate_vm_cloud_properties",
+            json!([{"cpu": 1}]),
+            "CloudError",
+            "'ram' must be a number above 0",
+        ),
+        (
+            "calculate_vm_cloud_properties",
+            json!([{"cpu": "2", "ram": 1, "ephemeral_disk_size": 1}]),
+            "CloudError",
+            "'cpu' must be a number",
+        ),
+        (
+            "calculate_vm_cloud_properties",
+            json!([7]),
+            "CloudError",
+            "calculate_vm_cloud_properties: ",
+        ),
+        ("attach_disk", json!([vm, missing]), "DiskNotFound", missing),
+        (
+            "attach_disk",
+            json!([vm, "../.info"]),
+            "DiskNotFound",
+            "../.info",
+        ),
+        ("detach_disk", json!([vm, missing]), "DiskNotFound", missing),
+        (
+            "create_stemcell",
+            light("../etc"),
+            "CloudError",
+            "image_reference \"../etc\"",
+        ),
+        (
+            "create_stemcell",
+            light("a/../../etc"),
+            "CloudError",
+            "is no name of an image",
+        ),
+        (
+            "create_stemcell",
+            light("/x"),
+            "CloudError",
+            "image_reference \"/x\"",
+        ),
+        (
+            "create_stemcell",
+            light(":x"),
+            "CloudError",
+            "is no name of an image",
+        ),
+        (
+            "create_vm",
+            made(&|all| all[1] = json!(missing)),
+            "VMCreationFailed",
+            missing,
+        ),
+        (
+            "create_vm",
+            made(&|all| all[2] = json!({"cpu": "2"})),
+            "VMCreationFailed",
+            "cloud property 'cpu' must be a number, got \"2\"",
+        ),
+        (
+            "create_vm",
+            made(&|all| all[2] = json!({"ram": -1})),
+            "VMCreationFailed",
+            "cloud property 'ram' must be a number, got -1",
+        ),
+        (
+            "create_vm",
+            made(&|all| all[2] = json!({"ephemeral_disk": u64::MAX})),
+            "VMCreationFailed",
+            "cloud property 'ephemeral_disk' is too large",
+        ),
+        (
+            "create_vm",
+            made(&|all| all[2] = json!({"ports": [{"host": 53, "protocol": "udp"}]})),
+            "NotSupported",
+            "Garden maps TCP ports only",
+        ),
+        (
+            "create_vm",
+            made(&|all| all[2] = json!([])),
+            "CloudError",
+            "create_vm: ",
+        ),
+        (
+            "create_vm",
+            made(&|all| all[3] = json!({})),
+            "VMCreationFailed",
+            "network",
+        ),
+        (
+            "create_vm",
+            made(&|all| all[3] = json!([])),
+            "CloudError",
+            "create_vm: ",
+        ),
+        (
+            "create_vm",
+            made(&|all| all[3]["default"]["ip"] = json!("10.244.0.999")),
+            "VMCreationFailed",
+            "10.244.0.999",
+        ),
+        (
+            "create_vm",
+            made(&|all| all[4] = json!([missing])),
+            "VMCreationFailed",
+            missing,
+        ),
+        (
+            "create_vm",
+            made(&|all| all[4] = json!("x")),
+            "CloudError",
+            "create_vm: ",
+        ),
+        (
+            "create_vm",
+            made(&|all| all[5] = json!("x")),
+            "CloudError",
+            "create_vm: ",
+        ),
+    ] {
+        let (error, said, again) = scene.refused(method, arguments.clone());
+        assert_eq!(error, kind, "{method} {arguments}: {said}");
+        assert!(said.contains(text), "{method} {arguments}: {said}");
+        assert!(!again, "{method} {arguments}");
+    }
+    let size = scene.call(
+        "calculate_vm_cloud_properties",
+        json!([{"cpu": 2, "ram": 512, "ephemeral_disk_size": 1024}]),
+    );
+    assert_eq!(size, json!({"cpu": 2, "ram": 512, "ephemeral_disk": 1024}));
+    // The one machine is as it was, and there is no other.
+    assert_eq!(scene.says(&vm, "echo well").unwrap().trim(), "well");
+    scene.call("delete_vm", json!([vm]));
+    scene.call("delete_stemcell", json!([stemcell]));
+    scene.assert_no_machines();
+}
+
+/// Directors go on without a snapshot only if there is nothing like it.
+#[test]
+fn a_disk_in_use_that_cannot_be_copied_has_no_snapshots() {
+    let scene = Scene::new("directory");
+    let stemcell = scene.stemcell(true);
+    let vm = scene.vm(&stemcell, "10.244.0.5");
+    let disk = scene.call("create_disk", json!([1, {}, vm]));
+    scene.call("attach_disk", json!([vm, disk]));
+    let (error, said, again) = scene.refused("snapshot_disk", json!([disk, {}]));
+    assert_eq!((error.as_str(), again), ("NotImplemented", false), "{said}");
+    assert!(said.contains("detach it first"), "{said}");
+    scene.call("detach_disk", json!([vm, disk]));
+    let snapshot = scene.call("snapshot_disk", json!([disk, {}]));
+    scene.call("delete_snapshot", json!([snapshot]));
+    scene.call("delete_vm", json!([vm]));
+    scene.call("delete_disk", json!([disk]));
+}

@@ -1,0 +1,83 @@
+//! The steps, in their order.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use warren_tests_harness::Leaks;
+
+use crate::scene::{Scene, Wanted};
+use crate::{deploys, kills, witness};
+
+#[test]
+fn from_nothing_to_an_ensemble_that_survives_everything() {
+    let leaks = Leaks::snapshot();
+    let scene = timed("quickstart", Scene::new);
+    let mut wanted = Wanted {
+        tick: 1000,
+        five: false,
+        more: String::new(),
+    };
+    let nodes = scene.nodes();
+    scene.node(&nodes[0]).create("/first", "of all");
+    scene.assert_ensemble(3, &wanted);
+
+    let over = AtomicBool::new(false);
+    let addresses: Vec<_> = nodes.iter().map(|node| node.address).collect();
+    let seen = std::thread::scope(|scope| {
+        let watching = scope.spawn(|| witness::watch(scene.machine.net(), &addresses, &over));
+        // It ends whether they fail or not.
+        let _over = Over(&over);
+        for (name, step) in STEPS {
+            timed(name, || step(&scene, &mut wanted));
+            scene.assert_ensemble(3, &wanted);
+            scene.assert_no_more_containers();
+            // One that was killed counts as starting for a while.
+            scene.until_good();
+        }
+        drop(_over);
+        watching.join().unwrap()
+    });
+    println!("    {seen:?}");
+    assert!(seen.too_many.is_empty(), "{seen:?}");
+    // Somebody who sees nothing has not looked.
+    assert!(seen.rounds > 0 && seen.one_down > 0, "{seen:?}");
+
+    timed("delete", || deploys::delete(&scene));
+    timed("down", || {
+        println!("{}", scene.warren(&["down", "--all"]).trim_end());
+        assert!(!scene.home().exists());
+        std::fs::remove_dir_all(scene.work()).unwrap();
+    });
+    drop(scene);
+    leaks.assert_same();
+}
+
+type Step = fn(&Scene, &mut Wanted);
+
+const STEPS: [(&str, Step); 9] = [
+    ("a deploy that changes nothing", deploys::nothing),
+    ("a property", deploys::property),
+    ("five nodes and three again", deploys::scale),
+    ("a canary that fails", deploys::canary),
+    ("a deploy that is cancelled", deploys::cancel),
+    ("a node is killed", kills::node),
+    ("a worker is killed", kills::worker),
+    ("the bus is killed", kills::bus),
+    ("another stemcell, and Garden is killed", kills::garden),
+];
+
+/// Says how long it took.
+fn timed<T>(name: &str, work: impl FnOnce() -> T) -> T {
+    let began = Instant::now();
+    let done = work();
+    println!("{name}: {:.1} s", began.elapsed().as_secs_f64());
+    done
+}
+
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
