@@ -41,11 +41,35 @@ pub fn directory(path: &Path, mode: u32, owner: Owner) -> Result<(), FileError> 
     owner.give(path)
 }
 
+/// Whether a file is on the disk when it has been written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasting {
+    /// It is: after a crash of the machine there is the old or the new content.
+    Yes,
+    /// Not yet: for what the next boot makes anew whatever it finds. A disk that others write to
+    /// takes tens of milliseconds for the difference.
+    UntilReboot,
+}
+
 /// Writes a file in one step: there is the old or the new content, never a part, also after a crash.
 ///
 /// # Errors
 /// [`FileError`].
 pub fn write(path: &Path, content: &[u8], mode: u32, owner: Owner) -> Result<(), FileError> {
+    store(path, content, mode, owner, Lasting::Yes)
+}
+
+/// Writes a file in one step, as lasting as is asked for.
+///
+/// # Errors
+/// [`FileError`].
+pub fn store(
+    path: &Path,
+    content: &[u8],
+    mode: u32,
+    owner: Owner,
+    lasting: Lasting,
+) -> Result<(), FileError> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     if !directory.is_dir() {
         std::fs::create_dir_all(directory).map_err(failed("make the directory", directory))?;
@@ -63,10 +87,12 @@ pub fn write(path: &Path, content: &[u8], mode: u32, owner: Owner) -> Result<(),
         .write_all(content)
         .map_err(failed("write", path))?;
     owner.give(temporary.path())?;
-    temporary
-        .as_file()
-        .sync_all()
-        .map_err(failed("write", path))?;
+    if lasting == Lasting::Yes {
+        temporary
+            .as_file()
+            .sync_all()
+            .map_err(failed("write", path))?;
+    }
     let stored = temporary.persist(path);
     stored
         .map(drop)
@@ -77,8 +103,14 @@ pub fn write(path: &Path, content: &[u8], mode: u32, owner: Owner) -> Result<(),
 ///
 /// # Errors
 /// [`FileError`].
-pub fn replace(path: &Path, content: &[u8], mode: u32, owner: Owner) -> Result<(), FileError> {
-    match write(path, content, mode, owner) {
+pub fn replace(
+    path: &Path,
+    content: &[u8],
+    mode: u32,
+    owner: Owner,
+    lasting: Lasting,
+) -> Result<(), FileError> {
+    match store(path, content, mode, owner, lasting) {
         Err(error) if error.source.raw_os_error() == Some(BUSY) => {
             let file = std::fs::OpenOptions::new()
                 .write(true)

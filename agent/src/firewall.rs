@@ -1,8 +1,8 @@
 //! Who may talk to monit and NATS: the agent alone, by its cgroup.
 //!
 //! The agent enters a cgroup of its own first, so that nothing else in this VM is taken for it.
-//! Then the crate `firewall` puts the rules in force and proves them. Before each attempt to
-//! connect, the rules are brought up to date with the addresses of the servers.
+//! Then the crate `firewall` puts the rules in force; while the agent goes on, it proves them. Before
+//! each attempt to connect, the rules are brought up to date with the addresses of the servers.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ use warren_firewall::dns::SystemResolver;
 use warren_firewall::endpoint::Mbus;
 use warren_firewall::identity::AgentRef;
 use warren_firewall::policy::{MONIT_PORT, Policy};
-use warren_firewall::setup::{Request, setup};
+use warren_firewall::setup::{InForce, Request, enforce};
 use warren_firewall::table::Kernel;
 use warren_lib_errchain::chain;
 use warren_sys_cgroup::Process;
@@ -134,28 +134,41 @@ impl Guard {
         };
         let mut kernel = Kernel::open().map_err(|error| chain(&error))?;
         let mut resolver = SystemResolver::new(Path::new("/"));
-        let outcome = setup(&mut kernel, &request, &mut resolver).map_err(|error| chain(&error))?;
+        let rules = enforce(&mut kernel, &request, &mut resolver).map_err(|error| chain(&error))?;
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        if let Some(why) = &outcome.agent.degraded {
+        if let Some(why) = &rules.agent.degraded {
             say!(
                 "firewall",
                 "user id 0 is let through instead of our cgroup: {why}"
             );
         }
-        if !outcome.changes.is_empty() {
-            let proved = if outcome.proof.holds() {
-                "proved"
-            } else {
-                "NOT PROVED"
-            };
-            say!(
-                "firewall",
-                "in force, {proved}, {} processes share our cgroup",
-                outcome.agent.sharing
-            );
+        // Neither the proof nor the end of the connection to nftables, for which the kernel takes tens
+        // of milliseconds, is anything that a director waits for.
+        let proving = std::thread::Builder::new().name("firewall".to_owned());
+        let spawned = proving.spawn(move || prove(&mut kernel, rules));
+        if let Err(error) = spawned {
+            say!("firewall", "in force, and not proved: {error}");
         }
         Ok(())
     }
+}
+
+/// Proves rules, and tells if they are new.
+fn prove(kernel: &mut Kernel, rules: InForce) {
+    let outcome = rules.prove(kernel);
+    if outcome.changes.is_empty() {
+        return;
+    }
+    let proved = if outcome.proof.holds() {
+        "proved"
+    } else {
+        "NOT PROVED"
+    };
+    say!(
+        "firewall",
+        "in force, {proved}, {} processes share our cgroup",
+        outcome.agent.sharing
+    );
 }
 
 /// Moves this process to a cgroup of its own, unless it is there.

@@ -7,8 +7,9 @@ use warren_wire_agent::heartbeat::{Health, Heartbeat, INTERVAL_SECONDS};
 use warren_wire_agent::subject;
 
 use crate::agent::Agent;
-use crate::files;
+use crate::files::{self, FileError, Lasting};
 use crate::monit::Monit;
+use crate::owner::Owner;
 use crate::process::Cancel;
 use crate::say;
 use warren_wire_agent::state::JobState;
@@ -58,9 +59,16 @@ pub fn heartbeat(agent: &Agent) -> Heartbeat {
     }
 }
 
+fn store_health(agent: &Agent, state: JobState) -> Result<(), FileError> {
+    let path = agent.paths.health();
+    let text = serde_json::to_vec(&Health { state }).map_err(std::io::Error::from);
+    let text = text.map_err(files::failed("write", &path))?;
+    files::store(&path, &text, 0o644, Owner::ROOT, Lasting::UntilReboot)
+}
+
 /// Tells jobs of this instance how it is.
 pub fn write_health(agent: &Agent, state: JobState) {
-    let written = files::write_json(&agent.paths.health(), &Health { state }, 0o644);
+    let written = store_health(agent, state);
     if let Err(error) = written {
         say!("heartbeat", "{}", warren_lib_errchain::chain(&error));
     }

@@ -176,7 +176,10 @@ fn read_now(paths: &Paths, sources: &[PathBuf]) -> Result<Settings, SettingsErro
             Ok((settings, bytes)) => {
                 let kept = files::read_if_there(&paths.settings()).ok().flatten();
                 if kept.as_deref() != Some(&bytes) {
-                    files::write(&paths.settings(), &bytes, 0o600, crate::owner::Owner::ROOT)?;
+                    // The source has them at the next boot, as it has them now.
+                    let lasting = files::Lasting::UntilReboot;
+                    let owner = crate::owner::Owner::ROOT;
+                    files::store(&paths.settings(), &bytes, 0o600, owner, lasting)?;
                 }
                 return Ok(settings);
             }

@@ -9,7 +9,9 @@
 //! ```
 //!
 //! PARENT is the group above if bpm's own is called `init`, which is what makes room, or ends with
-//! `.service` or `.scope`, which is systemd's. In each hierarchy this is decided by itself.
+//! `.service` or `.scope`, which is systemd's. Started by our supervisor, bpm is in the group of its
+//! service, `warren-jobs-ID/warren-job-SERVICE`, which ends with `bpm start`: PARENT is then the group
+//! that the supervisor makes those in. In each hierarchy this is decided by itself.
 //!
 //! Where cgroup v2 has the controllers that a limit needs, PARENT must hand them down, and therefore
 //! hold no process: they are moved to `init` first. A machine whose controllers are in v1, and a
@@ -32,6 +34,10 @@ use crate::{Step, files};
 const PREFIX: &str = "warren-bpm-";
 /// The leaf that makes room.
 const LEAF: &str = "init";
+/// What the group of all groups of services is called, before what tells its supervisor from others.
+const SERVICES: &str = "/warren-jobs-";
+/// What the group of a service is called, before its name.
+const SERVICE: &str = "/warren-job-";
 /// How long moving processes may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What limits need.
@@ -48,11 +54,15 @@ pub fn place(root: &Root) -> Result<Place, Step> {
 /// The parent, by the names alone.
 fn above(own: &Place) -> Place {
     let mut place = own.clone();
-    if let Some(v2) = &mut place.v2
-        && let Some((parent, name)) = v2.rsplit_once('/')
-        && makes_way(name)
-    {
-        *v2 = if parent.is_empty() { "/" } else { parent }.to_owned();
+    if let Some(v2) = &mut place.v2 {
+        if let Some(parent) = outside_of_service(v2) {
+            *v2 = parent;
+        }
+        if let Some((parent, name)) = v2.rsplit_once('/')
+            && makes_way(name)
+        {
+            *v2 = if parent.is_empty() { "/" } else { parent }.to_owned();
+        }
     }
     for v1 in &mut place.v1 {
         let name = v1.path.file_name().and_then(|name| name.to_str());
@@ -61,6 +71,14 @@ fn above(own: &Place) -> Place {
         }
     }
     place
+}
+
+/// The group that services' groups are made in, if this is the group of a service or below it.
+fn outside_of_service(path: &str) -> Option<String> {
+    let (parent, below) = path.rsplit_once(SERVICES)?;
+    let (_, service) = below.split_once('/')?;
+    let is_one = format!("/{service}").starts_with(SERVICE);
+    is_one.then(|| if parent.is_empty() { "/" } else { parent }.to_owned())
 }
 
 fn makes_way(name: &str) -> bool {
@@ -220,6 +238,17 @@ mod tests {
         );
         assert_eq!(above(&unit), at("/system.slice", "/m/system.slice"));
         assert_eq!(above(&at("/init", "/m/init")), at("/", "/m"));
+        let service = at("/warren-jobs-1f/warren-job-uaa", "/m");
+        assert_eq!(above(&service), at("/", "/m"));
+        let manager = at("/a/warren-jobs-1f/warren-job-uaa/init", "/m/init");
+        assert_eq!(above(&manager), at("/a", "/m"));
+        let unit = at(
+            "/system.slice/monit.service/warren-jobs-1f/warren-job-uaa",
+            "/m",
+        );
+        assert_eq!(above(&unit), at("/system.slice", "/m"));
+        let nobodys = at("/a/warren-jobs-1f/other", "/m");
+        assert_eq!(above(&nobodys), nobodys);
         assert_eq!(above(&at("/", "/m")), at("/", "/m"));
     }
 

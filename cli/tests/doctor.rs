@@ -383,6 +383,29 @@ fn the_store_that_is_asked_about_is_tried_and_left_as_it_was() {
     assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
 }
 
+/// Most machines' disks are not mounted with project quotas; tests/vm has file systems that are.
+#[test]
+fn disk_limits_are_tried_and_it_is_told_what_they_lack() {
+    let place = tempfile::tempdir().unwrap();
+    let store = place.path().join("store");
+    let at = store.to_str().unwrap();
+    let ran = warren(&["doctor", "--json", "--only", "disk-limits", "--store", at]);
+    let found = finding(&ran, "disk-limits");
+    let text = evidence(&found);
+    assert!(text.starts_with(at), "{text}");
+    match found["status"].as_str().unwrap() {
+        "pass" => assert!(text.contains("kept by project quotas"), "{text}"),
+        "warn" => {
+            assert!(text.contains("nothing stops a writer"), "{text}");
+            assert!(text.contains("asking for project quotas"), "{text}");
+            let remedy = found["remedy"].as_str().unwrap();
+            assert!(remedy.contains("prjquota"), "{remedy}");
+        }
+        other => panic!("{other}: {found}"),
+    }
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+}
+
 #[test]
 fn what_listens_at_the_usual_place_is_asked() {
     let ask = |target: &str| {

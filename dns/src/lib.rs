@@ -1,11 +1,12 @@
 //! The name server of a VM: it answers for instances of the director, and asks others for the rest.
 //!
 //! ```text
-//!   keeper (root, no rights but to end the other)          answering (nobody, no rights)
-//!   ────────────────────────────────────────────          ─────────────────────────────
-//!   address, sockets ─────────── starts ──────────────►   udp, tcp ─► answer ─► names ─► zone
-//!   /etc/resolv.conf ◄── once it answers                              └─► cache, forward ─► recursors
-//!   steps aside for a job that is a name server
+//!   root                                    nobody, without rights
+//!   ────                                    ──────────────────────
+//!   address, sockets ───── becomes ─────►   udp, tcp ─► answer ─► names ─► zone
+//!   first in /etc/resolv.conf                             └─► cache, forward ─► recursors
+//!   stands aside for a job that is a name server
+//!        ▲──────── init ◄──── ends when there is something to do for root
 //! ```
 //!
 //! | part | what it does |
@@ -16,8 +17,8 @@
 //! | [`resolv_conf`], [`handlers`] | files of others; pure |
 //! | [`names`] | all of these files, read again when they change |
 //! | [`recursors`], [`forward`] | whom to ask, and asking |
-//! | [`serve`] | the process that answers |
-//! | [`keeper`] | the process that keeps it |
+//! | [`serve`] | what answers, without rights |
+//! | [`keeper`] | what has to be done as root, before |
 //!
 //! Everything is synchronous: what is known here is answered on the thread that reads packets; each
 //! question to somebody else has a thread for as long as it takes, and their number has a bound.

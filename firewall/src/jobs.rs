@@ -79,7 +79,8 @@ pub fn check_name(job: &str) -> Result<(), Error> {
 }
 
 /// The job name in the path of a cgroup that bpm made: `runc-bpm-<job>.scope`,
-/// `<unit>-bpm-bpm-<job>.scope` (systemd driver) or a last element `bpm-<job>`.
+/// `<unit>-bpm-bpm-<job>.scope` (systemd driver) or a last element `bpm-<job>`; or the name of the
+/// service, in that of a group that our supervisor made for it: `warren-job-<service>`.
 pub fn name_from_path(path: &str) -> Option<String> {
     path.rsplit('/').find_map(|element| {
         let unit = element.strip_suffix(".scope").unwrap_or(element);
@@ -87,7 +88,8 @@ pub fn name_from_path(path: &str) -> Option<String> {
             Some((_, job)) => job,
             None => unit
                 .strip_prefix("runc-bpm-")
-                .or_else(|| unit.strip_prefix("bpm-"))?,
+                .or_else(|| unit.strip_prefix("bpm-"))
+                .or_else(|| unit.strip_prefix("warren-job-"))?,
         };
         check_name(job).ok().map(|()| job.to_owned())
     })

@@ -122,6 +122,31 @@ pub struct Outcome {
     pub proof: Proof,
 }
 
+/// Rules that are in force and not proved yet.
+#[derive(Debug)]
+pub struct InForce {
+    /// Whom they let through.
+    pub agent: Agent,
+    /// What was changed.
+    pub changes: Vec<Change>,
+    targets: Vec<Target>,
+    policy: Policy,
+}
+
+impl InForce {
+    /// Proves them with packets.
+    #[must_use]
+    pub fn prove(self, kernel: &mut Kernel) -> Outcome {
+        let proof = prove(kernel, &self.policy, &self.agent, &self.targets);
+        Outcome {
+            agent: self.agent,
+            nats: nats_report(self.targets),
+            changes: self.changes,
+            proof,
+        }
+    }
+}
+
 /// Puts the rules in force, in one transaction, and proves them.
 ///
 /// # Errors
@@ -131,17 +156,28 @@ pub fn setup(
     request: &Request,
     resolver: &mut dyn Resolve,
 ) -> Result<Outcome, Error> {
+    Ok(enforce(kernel, request, resolver)?.prove(kernel))
+}
+
+/// Puts the rules in force, in one transaction.
+///
+/// # Errors
+/// [`Error`]; nothing is changed then.
+pub fn enforce(
+    kernel: &mut Kernel,
+    request: &Request,
+    resolver: &mut dyn Resolve,
+) -> Result<InForce, Error> {
     let known = kernel.read()?.known_addresses();
     let agent = agent(kernel, request)?;
     let targets = targets(&request.policy.nats, &known, resolver)?;
     let desired = ruleset::desired(&request.policy, &agent.admitted, &targets);
     let changes = kernel.update(|actual| plan::plan(&desired, actual).map_err(Error::from))?;
-    let proof = prove(kernel, &request.policy, &agent, &targets);
-    Ok(Outcome {
+    Ok(InForce {
         agent,
-        nats: nats_report(targets),
         changes,
-        proof,
+        targets,
+        policy: request.policy.clone(),
     })
 }
 

@@ -15,6 +15,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::engine::{Engine, Input, Start, Target};
 use crate::error::{Error, Refused};
 use crate::fleet::{Command, Millis};
+use crate::groups::Grouping;
 use crate::http::server::Server;
 use crate::log::Log;
 use crate::monitrc::load::{LoadError, load};
@@ -57,6 +58,8 @@ pub struct Options {
     pub interval: Option<Duration>,
     /// See [`SETTLE`].
     pub settle: Duration,
+    /// Control groups of services.
+    pub grouping: Grouping,
     /// Called with everything that happens.
     pub on_event: Option<OnEvent>,
 }
@@ -70,6 +73,7 @@ impl Default for Options {
             http: Http::AsConfigured,
             interval: None,
             settle: SETTLE,
+            grouping: Grouping::default(),
             on_event: None,
         }
     }
@@ -173,6 +177,7 @@ impl Supervisor {
             state_path,
             interval: options.interval,
             settle: options.settle,
+            grouping: options.grouping,
             configuration,
             httpd: address.map(|address| (address.ip().to_string(), address.port())),
             host,

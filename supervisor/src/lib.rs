@@ -18,6 +18,7 @@ mod date;
 mod engine;
 mod error;
 pub mod fleet;
+mod groups;
 mod handle;
 pub mod http;
 mod log;
@@ -31,6 +32,7 @@ pub mod view;
 
 pub use self::error::{Error, Refused};
 pub use self::fleet::{Command, Event};
+pub use self::groups::Grouping;
 pub use self::handle::{CONTROL_FILE, Handle, Http, Options, SETTLE, STATE_FILE, Supervisor};
 pub use self::teller::OnEvent;
 pub use self::view::{ServiceState, Snapshot, Status};

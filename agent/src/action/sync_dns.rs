@@ -25,7 +25,13 @@ pub(super) fn run(agent: &Agent, wanted: &SyncDns) -> Outcome {
         return Err(RecordsError::Version.into());
     }
     let hosts = records.hosts_file(&agent.settings.agent_id());
-    files::replace(&agent.paths.hosts(), hosts.as_bytes(), 0o644, Owner::ROOT)?;
+    files::replace(
+        &agent.paths.hosts(),
+        hosts.as_bytes(),
+        0o644,
+        Owner::ROOT,
+        files::Lasting::Yes,
+    )?;
     files::write(&agent.paths.records(), &bytes, 0o640, agent.vcap())?;
     Ok(ANSWER.into())
 }

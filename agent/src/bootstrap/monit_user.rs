@@ -3,11 +3,12 @@
 //! Stock agents write a fixed password. Here it is by chance, made once, and readable for root
 //! alone; whoever is to use it besides root reads the file.
 
-use crate::files::{self, FileError};
+use crate::files::{self, FileError, Lasting};
 use crate::owner::Owner;
 use crate::paths::Paths;
 
-/// Makes it, unless there is one: the supervisor may have read it already.
+/// Makes it, unless there is one: the supervisor may have read it already. One that a crash has left
+/// empty is made anew.
 ///
 /// # Errors
 /// [`FileError`].
@@ -19,5 +20,6 @@ pub fn make(paths: &Paths) -> Result<(), FileError> {
         return Ok(());
     }
     let text = format!("vcap:{}", crate::id::uuid());
-    files::write(&path, text.as_bytes(), 0o600, Owner::ROOT)
+    let lasting = Lasting::UntilReboot;
+    files::store(&path, text.as_bytes(), 0o600, Owner::ROOT, lasting)
 }

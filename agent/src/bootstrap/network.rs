@@ -6,7 +6,7 @@ use warren_wire_agent::dns::default_hosts;
 use warren_wire_agent::settings::Settings;
 
 use crate::agent::Agent;
-use crate::files::{self, FileError};
+use crate::files::{self, FileError, Lasting};
 use crate::owner::Owner;
 use crate::paths::Paths;
 use crate::say;
@@ -22,6 +22,7 @@ pub fn set_up(agent: &Agent, settings: &Settings) -> Result<(), FileError> {
         format!("{name}\n").as_bytes(),
         0o644,
         Owner::ROOT,
+        Lasting::UntilReboot,
     )?;
     if paths.is_system()
         && let Err(errno) = rustix::system::sethostname(name.as_bytes())
@@ -35,6 +36,7 @@ pub fn set_up(agent: &Agent, settings: &Settings) -> Result<(), FileError> {
             default_hosts(name).as_bytes(),
             0o644,
             Owner::ROOT,
+            Lasting::UntilReboot,
         )?;
     }
     let unconfigured = settings
@@ -54,7 +56,10 @@ fn name_servers(paths: &Paths, servers: &[String]) -> Result<(), FileError> {
     let path = paths.resolv_conf();
     let before = files::read_if_there(&path)?.unwrap_or_default();
     match resolv_conf(&String::from_utf8_lossy(&before), servers) {
-        Some(text) => files::replace(&path, text.as_bytes(), 0o644, Owner::ROOT),
+        Some(text) => {
+            let lasting = Lasting::UntilReboot;
+            files::replace(&path, text.as_bytes(), 0o644, Owner::ROOT, lasting)
+        }
         None => Ok(()),
     }
 }
@@ -91,7 +96,9 @@ pub fn time_servers(paths: &Paths, settings: &Settings) -> Result<bool, FileErro
         return Ok(false);
     }
     let path = paths.etc_bosh().join("ntpserver");
-    files::write(&path, servers.join(" ").as_bytes(), 0o644, Owner::ROOT)?;
+    let text = servers.join(" ");
+    let lasting = Lasting::UntilReboot;
+    files::store(&path, text.as_bytes(), 0o644, Owner::ROOT, lasting)?;
     Ok(true)
 }
 

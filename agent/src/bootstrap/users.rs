@@ -2,7 +2,7 @@
 
 use warren_wire_agent::settings::BoshEnv;
 
-use crate::files::{self, FileError};
+use crate::files::{self, FileError, Lasting};
 use crate::owner::Owner;
 use crate::paths::Paths;
 use crate::say;
@@ -74,7 +74,8 @@ fn set_passwords(paths: &Paths, users: &[&str], hash: &str) -> Result<(), FileEr
         uid: about.uid(),
         gid: about.gid(),
     };
-    files::replace(&path, changed.as_bytes(), about.mode() & 0o777, owner)
+    let mode = about.mode() & 0o777;
+    files::replace(&path, changed.as_bytes(), mode, owner, Lasting::Yes)
 }
 
 fn with_password(line: &str, users: &[&str], hash: &str) -> String {

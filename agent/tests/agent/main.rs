@@ -19,6 +19,7 @@ mod init;
 mod listener;
 mod logs;
 mod people;
+mod refused;
 mod scripts;
 mod settings;
 mod support;

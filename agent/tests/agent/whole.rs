@@ -1,15 +1,17 @@
 //! A whole VM: `warren init` with the real supervisor and the real agent on a real nats-server, in
-//! mount, pid, network and host name namespaces of its own, with the firewall in force. A job is
-//! deployed, its process runs, the agent and the supervisor are killed and come back.
+//! mount, pid, network, cgroup and host name namespaces of its own, with the firewall in force. A job
+//! is deployed, its process runs, somebody logs in, a job is let to the supervisor, the agent and the
+//! supervisor are killed and come back.
+
+mod access;
+mod login;
 
 use std::net::UdpSocket;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use warren_sys_cgroup::Process;
-use warren_sys_cgroup::locate::locate_writable;
-use warren_tests_harness::programs;
+use warren_tests_harness::{Sandbox, programs};
 
 use crate::support::certificates::AGENT;
 use crate::support::tar::tgz;
@@ -20,28 +22,22 @@ const EXECUTABLE: &str = "WARREN_TEST_WHOLE";
 
 #[test]
 fn a_whole_vm() {
-    let output = Command::new("unshare")
-        .args([
-            "--mount",
-            "--pid",
-            "--net",
-            "--uts",
-            "--fork",
-            "--kill-child",
-        ])
+    // The root of the cgroup namespace, as in a container, and removed with all that is made in it.
+    let sandbox = Sandbox::new("whole");
+    let enter = "echo $$ >\"$0\"/cgroup.procs; exec unshare --mount --pid --net --uts --cgroup --fork \
+        --kill-child \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", enter])
+        .arg(sandbox.cgroup())
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "whole::inside", "--nocapture"])
         .env(EXECUTABLE, programs::warren())
         .output()
         .unwrap();
-    // The agent's own group, below ours; nobody is in it any more.
-    let ours = locate_writable(Process::Myself, None).unwrap();
-    ours.group
-        .remove_child("warren-agent", crate::support::PATIENCE)
-        .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     print!("{text}");
     let errors = String::from_utf8_lossy(&output.stderr);
+    print!("{errors}");
     assert!(
         output.status.success() && text.contains("WHOLE"),
         "{errors}"
@@ -97,31 +93,37 @@ fn inside() {
     for file in ["hosts", "hostname", "resolv.conf"] {
         vm.write(&format!("etc/{file}"), "");
     }
+    login::users(&vm);
     shell(&format!(
         "chmod 700 {root}/var/vcap/bosh/etc/monitrc; \
          mount -t tmpfs none /var && mkdir -p /var/lib /var/log /var/tmp /var/run /var/cache; \
          mkdir /var/vcap; mount --bind {root}/var/vcap /var/vcap; \
-         for f in hosts hostname resolv.conf passwd group shadow; do \
-           [ -e /etc/$f ] || continue; mount --bind {root}/etc/$f /etc/$f; done; \
-         mount --bind {root}/etc/logrotate.d /etc/logrotate.d || mkdir -p /etc/logrotate.d"
+         mount -t tmpfs none /run; mount -t tmpfs -o mode=755 none /home; \
+         cp -an /etc/. {root}/etc/; rm -f {root}/etc/ssh/ssh_host_*; mount --bind {root}/etc /etc; \
+         for f in hosts hostname resolv.conf; do mount --bind {root}/etc/$f /etc/$f; done; \
+         mkdir /var/vcap/bosh/bin; ln -s {} /var/vcap/bosh/bin/bosh-enable-monit-access",
+        warren
     ));
     let begun = Instant::now();
-    let mut init = Command::new(warren)
-        .args(["init", "--no-sshd"])
-        .spawn()
-        .unwrap();
+    let mut init = Command::new(warren).arg("init").spawn().unwrap();
     vm.director.ping();
     println!(
         "from init's start to an answer: {} ms",
         begun.elapsed().as_millis()
     );
-    let log = vm.read("var/vcap/bosh/log/current");
-    assert!(log.contains("[firewall] in force, proved"), "{log}");
+    let log = || vm.read("var/vcap/bosh/log/current");
+    until("the firewall is proved", || {
+        log().contains("[firewall] in force, proved")
+    });
+    print!("{}", log());
 
-    let jobs = tgz(&[("./web/monit", MONIT), ("./web/bin/ctl", CTL)]);
+    let mut files = vec![("./web/monit", MONIT), ("./web/bin/ctl", CTL)];
+    files.extend(access::FILES);
+    let jobs = tgz(&files);
     let digest = vm.blob("jobs", &jobs);
     let spec = json!({"deployment": "dep", "name": "web", "index": 0, "id": "i-1",
-        "job": {"name": "web", "template": "web", "templates": [{"name": "web", "version": "1"}]},
+        "job": {"name": "web", "template": "web", "templates":
+            [{"name": "web", "version": "1"}, {"name": "asks", "version": "1"}, {"name": "other", "version": "1"}]},
         "networks": {"default": {"type": "manual"}}, "configuration_hash": "h",
         "rendered_templates_archive": {"sha1": digest, "blobstore_id": "jobs"}});
     let begun = Instant::now();
@@ -130,7 +132,11 @@ fn inside() {
     assert_eq!(vm.director.value("start", json!([])), "started");
     let state = || vm.director.value("get_state", json!([]));
     until("the job runs", || {
-        state()["job_state"] == "running" && state()["processes"][0]["state"] == "running"
+        let all = |state: &serde_json::Value| {
+            let processes = state["processes"].as_array().cloned().unwrap_or_default();
+            processes.len() == 3 && processes.iter().all(|each| each["state"] == "running")
+        };
+        state()["job_state"] == "running" && all(&state())
     });
     println!(
         "apply {} ms, to running {} ms",
@@ -146,6 +152,9 @@ fn inside() {
         .unwrap();
     assert!(!refused.success(), "an outsider reached the supervisor");
 
+    access::only_who_asked();
+    login::in_and_out(&vm);
+
     for name in ["agent", "supervisor"] {
         kill(name);
         std::thread::sleep(Duration::from_millis(100));
@@ -158,7 +167,7 @@ fn inside() {
             "the job went on"
         );
     }
-    // The name server: both its processes, and what it answers, come back.
+    // The name server comes back.
     let named = || {
         let sent = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
             socket.set_read_timeout(Some(Duration::from_millis(100)))?;

@@ -1,6 +1,6 @@
 //! From start to stop.
 
-use warren_tests_harness::Leaks;
+use warren_tests_harness::{Leaks, cgroup};
 
 use crate::scene::{FOREVER, Scene, eventually, is_alive};
 
@@ -252,4 +252,26 @@ fn logs_are_shown_and_a_shell_opens() {
     assert!(is_alive(pid));
     scene.says("bpm stop web");
     scene.assert_clean();
+}
+
+/// Our supervisor starts `bpm` in a group of its service, which is gone afterwards: the process is where
+/// any other shell would have started it, and is found from there.
+#[test]
+fn whoever_starts_it_the_group_is_the_same() {
+    let scene = Scene::new("service");
+    scene.shell_job("web", "exec sleep 1000", "");
+    let own = scene.says("sed -n 's/^0:://p' /proc/self/cgroup");
+    let service = format!(
+        "{}/warren-jobs-1f/warren-job-web",
+        cgroup::root().join(&own[1..]).display()
+    );
+    std::fs::create_dir_all(&service).unwrap();
+    scene.says(&format!("echo $$ >{service}/cgroup.procs; bpm start web"));
+    let group = scene.says("sed -n 's/^0:://p' /proc/$(bpm pid web)/cgroup");
+    assert!(group.starts_with(&format!("{own}/warren-bpm-")), "{group}");
+    assert!(group.ends_with("/bpm-web/init"), "{group}");
+    // Nothing of it is left in the service's group.
+    std::fs::remove_dir(&service).unwrap();
+    scene.says("bpm stop web");
+    assert!(scene.says("bpm list").contains("stopped"));
 }

@@ -128,3 +128,38 @@ fn without_the_user_nothing_starts() {
         "{said}"
     );
 }
+
+/// All of a file is checked, whichever of its processes is meant.
+#[test]
+fn mistakes_in_the_file_are_told() {
+    let scene = Scene::new("file");
+    let v = "/var/vcap";
+    let good = "{name: web, executable: /bin/true}";
+    for (process, text) in [
+        ("{executable: /bin/true}".to_owned(), "invalid config: name".to_owned()),
+        (
+            "{name: b, executable: /bin/true, shutdown_signal: KILL}".to_owned(),
+            "shutdown signal should either be 'TERM' or 'INT' (or left unspecified), but got 'KILL'"
+                .to_owned(),
+        ),
+        (
+            format!("{{name: b, executable: /b, additional_volumes: [{{path: {v}/data/../x}}]}}"),
+            "volume path must be canonical".to_owned(),
+        ),
+        (
+            format!("{{name: b, executable: /b, additional_volumes: [{{path: {v}/data/web}}]}}"),
+            "cannot conflict with default job data or store directories".to_owned(),
+        ),
+        ("7".to_owned(), "failed to parse job configuration: ".to_owned()),
+        ("[".to_owned(), "failed to parse job configuration: ".to_owned()),
+    ] {
+        scene.job("web", &format!("processes: [{good}, {process}]"));
+        for script in ["bpm start web", "bpm run web"] {
+            let (code, said) = scene.fails(script);
+            assert_eq!(code, 1, "{process}: {said}");
+            assert!(said.contains(&text), "{process}: {said}");
+        }
+    }
+    let (code, said) = scene.fails("bpm pid web");
+    assert_eq!(code, 1, "{said}");
+}

@@ -78,9 +78,9 @@ fn ours(name: &str, log: &str, arguments: &[&str], last: Option<&Path>) -> Servi
     }
 }
 
-/// The image has no host keys: each VM makes its own, at its first start.
+/// The image has no host keys: each VM makes its own, at its first start, and nobody waits for them.
 fn sshd() -> Service {
-    let script = "mkdir -p /run/sshd && ssh-keygen -A && exec /usr/sbin/sshd -D -e";
+    let script = "mkdir -p /run/sshd && nice -n 19 ssh-keygen -A && exec /usr/sbin/sshd -D -e";
     Service {
         name: "sshd".to_owned(),
         program: PathBuf::from("/bin/sh"),

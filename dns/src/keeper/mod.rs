@@ -1,52 +1,52 @@
-//! The process that keeps the one that answers, and `/etc/resolv.conf`.
+//! What has to be done as root: the address, the sockets, `/etc/resolv.conf`. Then the process becomes
+//! another one, which answers and has no rights.
 //!
 //! ```text
-//! aside ⇄ binding ─► starting ─► answering ─► end
+//! aside ⇄ binding ─► first in /etc/resolv.conf ─► nobody: the executable anew ─► answering ─► end
+//!   ▲                                                                                         │
+//!   └───────────────────────────────── init, as root ◄────────────────────────────────────────┘
 //! ```
 //!
 //! | state | while |
 //! |---|---|
-//! | aside | there is a job `bosh-dns`, or somebody else has the address |
-//! | binding | the address is added to loopback if it is missing, sockets are bound |
-//! | starting | the other process has the sockets and does not answer yet |
-//! | answering | `/etc/resolv.conf` has our address first, and gets it back when it is written anew |
+//! | aside | there is a job `bosh-dns`, or somebody else has the address; `/etc/resolv.conf` does not name us |
+//! | binding | the address is added to loopback if it is missing, sockets are bound: queries wait there |
+//! | answering | there is no job `bosh-dns`, and `/etc/resolv.conf` names us first |
 //!
-//! It ends, for init to start it again, when the other process ends, and when a job `bosh-dns` comes;
-//! then, and when it is told to end, the address leaves `/etc/resolv.conf` again. If it is killed,
-//! the line stays: the name servers behind ours are asked meanwhile.
-//!
-//! From `starting` on it has no right but to end the other process; that one never had any.
+//! What answers may change nothing, so it ends when something is to be changed, and init, which keeps
+//! it, begins here again. Meanwhile, and whenever it is gone, the port is refused at once and the name
+//! servers behind ours are asked.
 
 mod address;
 pub(crate) mod rights;
-mod watch;
+pub(crate) mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::net::sockopt;
 use warren_lib_errchain::chain;
 
 use crate::{Log, Sources, resolv_conf};
 pub use address::AddressError;
-use watch::{Watch, Woken};
+use watch::{Watch, WatchError, Woken};
 
 /// The job that does the same.
 const JOB: &str = "bosh-dns";
+/// Tells what answers that `/etc/resolv.conf` names us first, and that it is to see to that.
+pub const FIRST: &str = "--first";
 /// How often it is looked whether the address is free.
 const LOOK: Duration = Duration::from_secs(1);
 /// How many bytes of questions may wait.
 const ROOM: usize = 4 << 20;
-/// How long the other process may take until it answers.
-const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What to keep.
+/// What to begin with.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Files that names come from; `resolv_conf` is written as well.
@@ -54,7 +54,7 @@ pub struct Options {
     /// Our port.
     pub port: u16,
     /// The program that answers on the sockets that it gets as standard input (UDP) and output (TCP),
-    /// with its arguments, its name first.
+    /// with its arguments, its name first; [`FIRST`] is added to them.
     pub program: (PathBuf, Vec<OsString>),
     /// Where groups are; `vcap` may read the files of jobs.
     pub groups: PathBuf,
@@ -69,59 +69,45 @@ pub enum KeeperError {
     /// Sockets.
     #[error("cannot listen on {0}")]
     Bind(SocketAddr, #[source] io::Error),
-    /// Signals, changes of files, or the other process's end.
-    #[error("cannot wait for {0}")]
-    Wait(&'static str, #[source] io::Error),
+    /// Changes.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// Rights.
     #[error("cannot give up rights")]
     Rights(#[source] io::Error),
-    /// The other process.
-    #[error("cannot start the process that answers")]
-    Start(#[source] io::Error),
-    /// It does not do what it should.
-    #[error("the process that answers does not, after {} s", PATIENCE.as_secs())]
-    Silent,
-    /// It ended.
-    #[error("the process that answers has ended: {0}")]
-    Ended(std::process::ExitStatus),
+    /// The one that answers.
+    #[error("cannot become the process that answers")]
+    Become(#[source] io::Error),
 }
 
-/// Keeps a name server until a job takes its place, or it is told to end.
+/// Becomes the process that answers, and so returns only if that cannot be, or if it is told to end
+/// while it stands aside.
 ///
 /// # Errors
 /// [`KeeperError`].
-pub fn keep(options: &Options, log: Log) -> Result<(), KeeperError> {
+pub fn begin(options: &Options, log: Log) -> Result<(), KeeperError> {
     let address = SocketAddr::new(options.sources.own, options.port);
-    let jobs = &options.sources.jobs;
-    let mut watch = Watch::new(&[jobs, &options.sources.resolv_conf])?;
-    let Some((udp, tcp)) = sockets(address, jobs, &mut watch, log)? else {
+    let Some((udp, tcp)) = sockets(address, options, log)? else {
         return Ok(());
     };
     make_room(&udp);
-    rights::close_bounding().map_err(KeeperError::Rights)?;
-    let mut child = start(options, udp, tcp)?;
-    rights::keep_only_to_end_others().map_err(KeeperError::Rights)?;
-    let kept = answering(options, address, &mut child, &mut watch, log);
-    if kept.is_ok()
-        && change(&options.sources.resolv_conf, log, |text| {
-            resolv_conf::without(text, address.ip())
-        })
-    {
-        log("the system asks others again");
+    if change(&options.sources.resolv_conf, log, |text| {
+        resolv_conf::with_first(text, address.ip())
+    }) {
+        log(&format!("the system asks {} first", address.ip()));
     }
-    // It is ours to end; after its own end there is nothing to end.
-    let _ = child.kill();
-    let _ = child.wait();
-    kept
+    rights::close_bounding().map_err(KeeperError::Rights)?;
+    Err(KeeperError::Become(become_nobody(options, udp, tcp)))
 }
 
 /// Bound sockets, or none if we are told to end before they can be had.
 fn sockets(
     address: SocketAddr,
-    jobs: &Path,
-    watch: &mut Watch,
+    options: &Options,
     log: Log,
 ) -> Result<Option<(UdpSocket, TcpListener)>, KeeperError> {
+    let (jobs, path) = (&options.sources.jobs, &options.sources.resolv_conf);
+    let mut watch = Watch::new(&[jobs, path])?;
     let mut said = String::new();
     loop {
         let reason = if has_job(jobs) {
@@ -138,6 +124,12 @@ fn sockets(
         if reason != said {
             log(&reason);
             said = reason;
+            // Of one before us. Where the address is in use, the line is whose that is.
+            if !is_in_use(address)
+                && change(path, log, |text| resolv_conf::without(text, address.ip()))
+            {
+                log("the system asks others again");
+            }
         }
         if watch.wait(Some(LOOK))? == Woken::End {
             return Ok(None);
@@ -145,7 +137,11 @@ fn sockets(
     }
 }
 
-fn has_job(jobs: &Path) -> bool {
+fn is_in_use(address: SocketAddr) -> bool {
+    UdpSocket::bind(address).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
+}
+
+pub(crate) fn has_job(jobs: &Path) -> bool {
     // A link that leads nowhere yet counts, too.
     jobs.join(JOB).symlink_metadata().is_ok()
 }
@@ -170,107 +166,37 @@ fn make_room(udp: &UdpSocket) {
     let _ = set.or_else(|_| sockopt::set_socket_recv_buffer_size(udp, ROOM));
 }
 
-/// Starts the other process as nobody in the group that may read files of jobs.
-fn start(options: &Options, udp: UdpSocket, tcp: TcpListener) -> Result<Child, KeeperError> {
-    let (udp, tcp) = (OwnedFd::from(udp), OwnedFd::from(tcp));
-    let mut last = None;
-    for user in rights::users(&options.groups) {
-        let (program, arguments) = &options.program;
-        let mut command = Command::new(program);
-        if let Some((name, rest)) = arguments.split_first() {
-            command.arg0(name).args(rest);
-        }
-        let copy = |fd: &OwnedFd| fd.try_clone().map_err(KeeperError::Start);
-        command
-            .stdin(Stdio::from(copy(&udp)?))
-            .stdout(Stdio::from(copy(&tcp)?))
-            .current_dir("/")
-            .env_clear();
-        // Who we are decides whether we may become somebody else.
-        if rustix::process::geteuid().is_root() {
-            command.uid(user.0).gid(user.1);
-        }
-        match command.spawn() {
-            Ok(child) => return Ok(child),
-            // A user that this user namespace does not have.
-            Err(error) if error.kind() == ErrorKind::InvalidInput => last = Some(error),
-            Err(error) => return Err(KeeperError::Start(error)),
-        }
+/// Executes the program that answers, as nobody in the group that may read files of jobs. Returns
+/// only if that failed.
+fn become_nobody(options: &Options, udp: UdpSocket, tcp: TcpListener) -> io::Error {
+    let (program, arguments) = &options.program;
+    let mut command = Command::new(program);
+    if let Some((name, rest)) = arguments.split_first() {
+        command.arg0(name).args(rest);
     }
-    Err(KeeperError::Start(
-        last.unwrap_or_else(|| ErrorKind::NotFound.into()),
-    ))
-}
-
-/// Waits until it answers, then until there is a reason to end.
-fn answering(
-    options: &Options,
-    address: SocketAddr,
-    child: &mut Child,
-    watch: &mut Watch,
-    log: Log,
-) -> Result<(), KeeperError> {
-    watch.child(child)?;
-    let end = Instant::now() + PATIENCE;
-    while !answers(address) {
-        if let Some(status) = child
-            .try_wait()
-            .map_err(|e| KeeperError::Wait("a child", e))?
-        {
-            return Err(KeeperError::Ended(status));
-        }
-        if Instant::now() >= end {
-            return Err(KeeperError::Silent);
-        }
+    if is_first(&options.sources) {
+        command.arg(FIRST);
     }
-    log(&format!("answering on {address}"));
-    let path = &options.sources.resolv_conf;
-    let put = |text: &str| resolv_conf::with_first(text, address.ip());
-    loop {
-        if has_job(&options.sources.jobs) {
-            log(&format!("stepping aside for the job {JOB}"));
-            return Ok(());
-        }
-        if change(path, log, put) {
-            log(&format!("the system asks {} first", address.ip()));
-        }
-        match watch.wait(None)? {
-            Woken::End => return Ok(()),
-            Woken::Child => {
-                let status = child.wait().map_err(|e| KeeperError::Wait("a child", e))?;
-                return Err(KeeperError::Ended(status));
-            }
-            Woken::Change => {}
-        }
-    }
-}
-
-/// Asks for the name that is always there.
-fn answers(address: SocketAddr) -> bool {
-    const WAIT: Duration = Duration::from_millis(50);
-    let Some(name) = warren_lib_dns::encode_name(crate::answer::UPCHECK) else {
-        return false;
-    };
-    let query = [
-        &[0x77, 0x72, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0][..],
-        &name,
-        &[0, 1, 0, 1],
-    ]
-    .concat();
-    let ask = || -> io::Result<bool> {
-        let any: IpAddr = match address {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    command
+        .stdin(Stdio::from(OwnedFd::from(udp)))
+        .stdout(Stdio::from(OwnedFd::from(tcp)))
+        .current_dir("/")
+        .env_clear();
+    // Who we are decides whether we may become somebody else.
+    if rustix::process::geteuid().is_root() {
+        let Some((user, group)) = rights::user(&options.groups) else {
+            return io::Error::other("this user namespace has neither nobody nor vcap");
         };
-        let socket = UdpSocket::bind((any, 0))?;
-        socket.connect(address)?;
-        socket.set_read_timeout(Some(WAIT))?;
-        socket.send(&query)?;
-        let mut buffer = [0; 512];
-        let count = socket.recv(&mut buffer)?;
-        Ok(count > query.len() && buffer[..2] == query[..2])
-    };
-    ask().unwrap_or(false)
+        command.uid(user).gid(group);
+    }
+    command.exec()
+}
+
+/// Whether the system asks us first.
+pub(crate) fn is_first(sources: &Sources) -> bool {
+    std::fs::read(&sources.resolv_conf).is_ok_and(|text| {
+        resolv_conf::with_first(&String::from_utf8_lossy(&text), sources.own).is_none()
+    })
 }
 
 /// Changes the file of name servers if there is something to change; tells whether it was.

@@ -1,12 +1,11 @@
-//! What the two processes may do: as little as can be.
+//! What the process that answers may do: nothing but answer.
 
 use std::io;
 use std::path::Path;
 
 use rustix::io::Errno;
-use rustix::process::Pid;
-use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set, set_no_new_privs};
-use warren_sys_process::{capabilities, lifecycle};
+use rustix::thread::{remove_capability_from_bounding_set, set_no_new_privs};
+use warren_sys_process::capabilities;
 
 /// The user that owns nothing, and its group.
 const NOBODY: u32 = 65534;
@@ -24,48 +23,75 @@ pub(super) fn close_bounding() -> io::Result<()> {
     Ok(())
 }
 
-/// Keeps what ends a process of another user, which the kernel asks for when it ends it in our place.
-pub(super) fn keep_only_to_end_others() -> io::Result<()> {
-    // What cannot be removed from the bounding set was left there before.
-    let sets = rustix::thread::capabilities(None)?;
-    let kept = rustix::thread::CapabilitySets {
-        effective: sets.effective & CapabilitySet::KILL,
-        permitted: sets.permitted & CapabilitySet::KILL,
-        inheritable: CapabilitySet::empty(),
-    };
-    rustix::thread::set_capabilities(None, kept)?;
-    Ok(set_no_new_privs(true)?)
+/// Who is to answer: nobody, or a user of jobs where this user namespace has no nobody; in the group
+/// that may read the files of jobs, where there is one.
+pub(super) fn user(groups: &Path) -> Option<(u32, u32)> {
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    let own = |name: &str| read(&Path::new("/proc/self").join(name));
+    choose(&read(groups), &own("uid_map"), &own("gid_map"))
 }
 
-/// Users to answer as, with their groups, the first one that can be had: nobody, or a user of jobs.
-/// Both are in the group that may read the files of jobs, where there is one.
-pub(super) fn users(groups: &Path) -> Vec<(u32, u32)> {
-    let text = std::fs::read_to_string(groups).unwrap_or_default();
-    let vcap = text.lines().find_map(|line| {
+fn choose(groups: &str, users: &str, ids_of_groups: &str) -> Option<(u32, u32)> {
+    let vcap = groups.lines().find_map(|line| {
         let mut fields = line.split(':');
         (fields.next()? == "vcap")
             .then(|| fields.nth(1)?.parse().ok())
             .flatten()
     });
-    match vcap {
+    let candidates = match vcap {
         Some(group) => vec![(NOBODY, group), (group, group)],
         None => vec![(NOBODY, NOBODY)],
-    }
+    };
+    let is_there = |(user, group): &(u32, u32)| has(users, *user) && has(ids_of_groups, *group);
+    candidates.into_iter().find(is_there)
 }
 
-/// For the process that answers, at its begin: checks that it has no rights, sees to it that it gets
-/// none, and that it ends with its keeper.
+/// Whether a map of ids, as in `/proc/self/uid_map`, has this one inside. A map that cannot be read
+/// has all.
+fn has(map: &str, id: u32) -> bool {
+    let holds = |line: &str| -> Option<bool> {
+        let mut words = line.split_ascii_whitespace();
+        let first: u64 = words.next()?.parse().ok()?;
+        let count: u64 = words.nth(1)?.parse().ok()?;
+        Some((first..first.saturating_add(count)).contains(&u64::from(id)))
+    };
+    map.is_empty() || map.lines().filter_map(holds).any(|holds| holds)
+}
+
+/// For the process that answers, at its begin: checks that it has no rights, and sees to it that it
+/// gets none.
 ///
 /// # Errors
-/// It is user 0, or has a capability, or its keeper is gone already.
-pub(crate) fn answerer(keeper: u32) -> io::Result<()> {
+/// It is user 0, or has a capability.
+pub(crate) fn answerer() -> io::Result<()> {
     let has = capabilities::effective().map_err(io::Error::other)?;
     if rustix::process::geteuid().is_root() || !has.is_empty() {
         return Err(io::Error::other(
             "this process has rights that it must not have",
         ));
     }
-    set_no_new_privs(true)?;
-    let keeper = i32::try_from(keeper).ok().and_then(Pid::from_raw);
-    Ok(lifecycle::die_with_parent(keeper)?)
+    Ok(set_no_new_privs(true)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: &str = "         0          0 4294967295\n";
+    const SOME: &str = "0 100000 1000\n1000 1000 2\n";
+
+    #[test]
+    fn who_answers_is_nobody_where_there_is_one() {
+        let groups = "root:x:0:\nvcap:x:1001:\n";
+        assert_eq!(choose(groups, ALL, ALL), Some((NOBODY, 1001)));
+        assert_eq!(choose("", ALL, ALL), Some((NOBODY, NOBODY)));
+        assert_eq!(choose(groups, SOME, SOME), Some((1001, 1001)));
+        assert_eq!(choose("", SOME, SOME), None);
+        assert_eq!(choose(groups, "", ""), Some((NOBODY, 1001)));
+        assert_eq!(
+            choose("vcap:x:junk:\nvcap", ALL, ALL),
+            Some((NOBODY, NOBODY))
+        );
+        assert_eq!(choose(groups, "junk\n1 2\n", ALL), None);
+    }
 }

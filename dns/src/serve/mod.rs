@@ -6,6 +6,7 @@
 
 mod tcp;
 mod udp;
+mod watch;
 
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::AsFd;
@@ -18,6 +19,7 @@ use warren_lib_dns::Query;
 use crate::answer::{Carrier, Decision, decide, failure};
 use crate::cache::Cache;
 use crate::keeper::rights;
+use crate::keeper::watch::WatchError;
 use crate::names::{Names, Snapshot};
 use crate::recursors::Recursors;
 use crate::{Log, Sources, forward};
@@ -39,9 +41,12 @@ pub enum ServeError {
     #[error("cannot begin as a process without rights")]
     Rights(#[source] std::io::Error),
     /// It was given no sockets.
-    #[error("standard input and output are not the sockets of a keeper")]
+    #[error("standard input and output are not a UDP and a TCP socket")]
     Sockets(#[source] std::io::Error),
-    /// No thread for connections.
+    /// Changes of files cannot be followed.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// No thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
 }
@@ -55,21 +60,24 @@ struct Server {
     log: Log,
 }
 
-/// As [`run`], in a process that a keeper with this number has started: on the sockets that are its
-/// standard input and output, and only without any rights.
+/// As [`run`], in the process that [`keeper::begin`](crate::keeper::begin) has become: on the sockets
+/// that are its standard input and output, and only without any rights. `first` says that
+/// `/etc/resolv.conf` names us first.
 ///
 /// # Errors
-/// [`ServeError`]; there is no other end.
-pub fn for_keeper(keeper: u32, sources: Sources, log: Log) -> Result<(), ServeError> {
-    rights::answerer(keeper).map_err(ServeError::Rights)?;
+/// [`ServeError`]. Told to end, or when there is something for root to do, the process ends with 0.
+pub fn without_rights(sources: Sources, first: bool, log: Log) -> Result<(), ServeError> {
+    rights::answerer().map_err(ServeError::Rights)?;
     // For whoever lists processes; the name of what was executed says nothing.
     let _ = rustix::thread::set_name(c"warren-dns");
     let udp = std::io::stdin().as_fd().try_clone_to_owned();
     let tcp = std::io::stdout().as_fd().try_clone_to_owned();
     let udp = UdpSocket::from(udp.map_err(ServeError::Sockets)?);
     let tcp = TcpListener::from(tcp.map_err(ServeError::Sockets)?);
-    udp.local_addr().map_err(ServeError::Sockets)?;
+    let address = udp.local_addr().map_err(ServeError::Sockets)?;
     tcp.local_addr().map_err(ServeError::Sockets)?;
+    watch::start(&sources, first, log)?;
+    log(&format!("answering on {address}"));
     run(udp, tcp, sources, log)
 }
 

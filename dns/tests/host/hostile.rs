@@ -48,7 +48,7 @@ fn junk_changes_nothing() {
         // It may close the connection before it has read all.
         let _ = stream.write_all(&numbers.bytes(3000));
     }
-    let answerer = world.answerer();
+    let answerer = world.process();
     assert_eq!(
         world.ask("uuid-a.web.default.dep.bosh", A).addresses,
         ["10.0.0.1"]
@@ -57,7 +57,7 @@ fn junk_changes_nothing() {
         world.ask_tcp("uuid-a.web.default.dep.bosh", A).addresses,
         ["10.0.0.1"]
     );
-    assert_eq!(world.answerer(), answerer);
+    assert_eq!(world.process(), answerer);
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! The keeper: rights, turns, ends.
+//! Rights, turns, ends.
 
 use std::net::UdpSocket;
 use std::path::Path;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Pid;
 use warren_tests_harness::Leaks;
 
 use crate::wire::A;
@@ -27,7 +27,7 @@ fn status(pid: Pid, key: &str) -> String {
 #[test]
 fn it_has_no_rights() {
     let world = World::started();
-    let answerer = world.answerer();
+    let answerer = world.process();
     assert_eq!(status(answerer, "Uid"), "65534 65534 65534 65534");
     assert_eq!(status(answerer, "Gid"), "1000 1000 1000 1000");
     assert_eq!(status(answerer, "Groups"), "");
@@ -35,24 +35,28 @@ fn it_has_no_rights() {
         assert_eq!(status(answerer, set), "0000000000000000", "{set}");
     }
     assert_eq!(status(answerer, "NoNewPrivs"), "1");
-    // CAP_KILL is the sixth.
-    assert_eq!(status(world.keeper(), "CapEff"), "0000000000000020");
-    assert_eq!(status(world.keeper(), "CapPrm"), "0000000000000020");
-    assert_eq!(status(world.keeper(), "NoNewPrivs"), "1");
+    // There is no other.
+    let pid = answerer.as_raw_nonzero();
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    assert_eq!(children, "");
 }
 
 #[test]
 fn it_leaves_nothing() {
     let leaks = Leaks::snapshot();
     let mut world = World::started();
-    let answerer = world.answerer();
+    let answerer = world.process();
     assert_eq!(
         world.read("resolv.conf"),
         "search example.com\nnameserver 169.254.0.2\n"
     );
     world.stop();
     assert!(!exists(answerer));
-    assert_eq!(world.read("resolv.conf"), "search example.com\n");
+    // It has no right to change that: whoever is behind it is asked.
+    assert_eq!(
+        world.read("resolv.conf"),
+        "search example.com\nnameserver 169.254.0.2\n"
+    );
     drop(world);
     leaks.assert_same();
 }
@@ -61,21 +65,9 @@ fn it_leaves_nothing() {
 fn killed_it_comes_back() {
     let mut world = World::started();
     for _ in 0..3 {
-        // The one that answers: its keeper ends as well, with a failure.
-        kill_process(world.answerer(), Signal::KILL).unwrap();
-        assert_eq!(world.ended(), Some(1));
-        assert!(world.read("resolv.conf").contains("169.254.0.2"));
-        world.launch();
-        world.until("it answers again", || {
-            world.read("log").matches("answering on").count() > 1
-        });
-        // The keeper: the one that answers ends as well.
         world.kill();
-        std::fs::remove_file(world.at("log")).unwrap();
-        world.launch();
-        world.until("it answers again", || {
-            world.read("log").contains("answering on")
-        });
+        assert!(world.read("resolv.conf").contains("169.254.0.2"));
+        world.start();
         assert_eq!(
             world.ask("uuid-a.web.default.dep.bosh", A).addresses,
             ["10.0.0.1"]
@@ -87,22 +79,34 @@ fn killed_it_comes_back() {
 #[test]
 fn it_steps_aside_for_a_job() {
     let mut world = World::started();
-    let answerer = world.answerer();
+    let answerer = world.process();
     std::os::unix::fs::symlink("/nonexistent", world.at("jobs/bosh-dns")).unwrap();
     assert_eq!(world.ended(), Some(0), "{}", world.read("log"));
     assert!(!exists(answerer));
-    assert_eq!(world.read("resolv.conf"), "search example.com\n");
-    world.net.inside(|| UdpSocket::bind(SERVER).unwrap());
-    // Init starts it again: it waits.
+    // Init starts it again: it waits, and the system asks others.
     world.launch();
     world.until("it stands aside", || {
         world.read("log").contains("standing aside for the job")
+            && world.read("resolv.conf") == "search example.com\n"
     });
-    world.net.inside(|| UdpSocket::bind(SERVER).unwrap());
+    // The job has the address and the line by now: whatever is done here leaves both.
+    let job = world.net.inside(|| UdpSocket::bind(SERVER).unwrap());
+    let line = "nameserver 169.254.0.2\n";
+    world.write("resolv.conf", line);
+    world.stop();
+    world.launch();
+    world.until("it stands aside again", || {
+        world
+            .read("log")
+            .matches("standing aside for the job")
+            .count()
+            == 2
+    });
+    world.stop();
+    assert_eq!(world.read("resolv.conf"), line);
+    drop(job);
     std::fs::remove_file(world.at("jobs/bosh-dns")).unwrap();
-    world.until("it is used again", || {
-        world.read("resolv.conf").contains("169.254.0.2")
-    });
+    world.start();
     assert_eq!(
         world.ask("uuid-a.web.default.dep.bosh", A).addresses,
         ["10.0.0.1"]
@@ -122,8 +126,9 @@ fn it_steps_aside_for_whoever_has_the_address() {
     });
     assert_eq!(world.read("resolv.conf"), "search example.com\n");
     drop(other);
-    world.until("it is used", || {
+    world.until("it is used, and answers", || {
         world.read("resolv.conf").contains("169.254.0.2")
+            && world.read("log").contains("answering on")
     });
     // Told to end while it waits, it ends.
     world.stop();
@@ -153,4 +158,41 @@ fn without_the_right_to_an_address_it_says_so_and_changes_nothing() {
         world.read("log")
     );
     assert_eq!(world.read("resolv.conf"), "search example.com\n");
+}
+
+/// Somebody writes the file anew, as the agent does: what answers has no right to mend that, so it
+/// ends for init to start it again.
+#[test]
+fn it_is_first_again() {
+    let mut world = World::started();
+    world.write(
+        "resolv.conf",
+        "nameserver 169.254.0.2\nnameserver 10.0.0.1\n",
+    );
+    assert_eq!(
+        world.ask("uuid-a.web.default.dep.bosh", A).addresses,
+        ["10.0.0.1"]
+    );
+    world.write("resolv.conf", "nameserver 10.0.0.1\n");
+    assert_eq!(world.ended(), Some(0), "{}", world.read("log"));
+    world.start();
+    assert_eq!(
+        world.read("resolv.conf"),
+        "nameserver 169.254.0.2\nnameserver 10.0.0.1\n"
+    );
+}
+
+/// A file that cannot be changed keeps nobody from answering.
+#[test]
+fn it_answers_where_it_cannot_be_first() {
+    let mut world = World::new();
+    std::fs::remove_file(world.at("resolv.conf")).unwrap();
+    std::fs::create_dir(world.at("resolv.conf")).unwrap();
+    world.launch();
+    world.until("it answers", || world.read("log").contains("answering on"));
+    assert_eq!(
+        world.ask("uuid-a.web.default.dep.bosh", A).addresses,
+        ["10.0.0.1"]
+    );
+    world.stop();
 }

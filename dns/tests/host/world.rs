@@ -7,9 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{
-    Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid,
-};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use warren_tests_harness::{NetNs, programs};
@@ -25,14 +23,12 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct World {
     pub net: NetNs,
     pub directory: TempDir,
-    keeper: Option<Child>,
+    process: Option<Child>,
 }
 
 impl World {
     /// Files, and no process yet.
     pub fn new() -> Self {
-        // The process that answers is ours to reap when its keeper was killed.
-        set_child_subreaper(Some(getpid())).unwrap();
         let directory = tempfile::tempdir().unwrap();
         // The process that answers is nobody.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -40,7 +36,7 @@ impl World {
         let world = Self {
             net: NetNs::new(),
             directory,
-            keeper: None,
+            process: None,
         };
         world.write("group", "root:x:0:\nvcap:x:1000:\n");
         world.write("resolv.conf", "search example.com\n");
@@ -144,63 +140,53 @@ impl World {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
-        self.keeper = Some(self.net.inside(|| command.spawn().unwrap()));
+        self.process = Some(self.net.inside(|| command.spawn().unwrap()));
     }
 
-    /// Starts it and waits until the system uses it.
+    /// Starts it and waits until the system uses it, and it answers.
     pub fn start(&mut self) {
+        let before = self.read("log").matches("answering on").count();
         self.launch();
-        self.until("it is used", || {
-            self.read("resolv.conf")
-                .contains("nameserver 169.254.0.2\n")
+        self.until("it is used, and answers", || {
+            let log = self.read("log");
+            log.matches("answering on").count() > before
+                && self
+                    .read("resolv.conf")
+                    .contains("nameserver 169.254.0.2\n")
         });
     }
 
-    pub fn keeper(&self) -> Pid {
-        Pid::from_child(self.keeper.as_ref().unwrap())
+    /// The process: of root at first, of nobody when it answers.
+    pub fn process(&self) -> Pid {
+        Pid::from_child(self.process.as_ref().unwrap())
     }
 
-    /// The process that answers.
-    pub fn answerer(&self) -> Pid {
-        let keeper = self.keeper().as_raw_nonzero();
-        let path = format!("/proc/{keeper}/task/{keeper}/children");
-        let children = fs::read_to_string(path).unwrap();
-        Pid::from_raw(children.trim().parse().unwrap()).unwrap()
-    }
-
-    /// Waits for the keeper's end; its exit code.
+    /// Waits for its end; its exit code.
     pub fn ended(&mut self) -> Option<i32> {
-        let mut keeper = self.keeper.take().unwrap();
+        let mut process = self.process.take().unwrap();
         let end = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = keeper.try_wait().unwrap() {
+            if let Some(status) = process.try_wait().unwrap() {
                 return status.code();
             }
             assert!(
                 Instant::now() < end,
-                "the keeper does not end\n{}",
+                "it does not end\n{}",
                 self.read("log")
             );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// Kills it, and waits until the process that answers has ended, too.
+    /// Kills it.
     pub fn kill(&mut self) {
-        let answerer = self.answerer();
-        kill_process(self.keeper(), Signal::KILL).unwrap();
+        kill_process(self.process(), Signal::KILL).unwrap();
         assert_eq!(self.ended(), None);
-        self.until("the process that answers has ended", || {
-            let ended = waitpid(Some(answerer), WaitOptions::NOHANG);
-            ended
-                .unwrap()
-                .is_some_and(|(_, status)| status.terminating_signal() == Some(9))
-        });
     }
 
     /// Ends it in order.
     pub fn stop(&mut self) {
-        kill_process(self.keeper(), Signal::TERM).unwrap();
+        kill_process(self.process(), Signal::TERM).unwrap();
         assert_eq!(self.ended(), Some(0), "{}", self.read("log"));
     }
 
@@ -248,10 +234,9 @@ pub fn server() -> SocketAddr {
 
 impl Drop for World {
     fn drop(&mut self) {
-        if let Some(mut keeper) = self.keeper.take() {
-            // In order, so that it reaps the other process.
-            let _ = kill_process(Pid::from_child(&keeper), Signal::TERM);
-            let _ = keeper.wait();
+        if let Some(mut process) = self.process.take() {
+            let _ = kill_process(Pid::from_child(&process), Signal::TERM);
+            let _ = process.wait();
         }
     }
 }

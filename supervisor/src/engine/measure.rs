@@ -11,6 +11,7 @@ use std::path::Path;
 use super::look::Gauge;
 use super::{connect, programs};
 use crate::fleet::{Live, Reading, Unit};
+use crate::groups::Groups;
 use crate::monitrc::model::{Connection, Kind, Op, Program, Resource, Test};
 use crate::procfs::Process;
 use crate::users;
@@ -43,7 +44,7 @@ impl Slow {
     }
 
     /// Makes them. Blocks.
-    pub fn make(self, service: &str, host: &str) -> Vec<(usize, Reading)> {
+    pub fn make(self, service: &str, host: &str, groups: &Groups) -> Vec<(usize, Reading)> {
         let mut readings: Vec<(usize, Reading)> = self
             .connections
             .iter()
@@ -57,7 +58,7 @@ impl Slow {
                 description: "check",
                 vitals: None,
             };
-            let status = programs::status(program, &cause);
+            let status = programs::status(program, &cause, groups);
             for (rule, op, limit) in self.statuses {
                 let reading = match &status {
                     Ok(status) if op.holds(*status as f64, limit as f64) => {

@@ -1,36 +1,36 @@
 //! The engine: brings the fleet its facts and carries out its effects. See the crate's page.
 
+mod configure;
 mod connect;
+mod effects;
 mod look;
 mod measure;
+mod orders;
 mod programs;
 mod publish;
+mod sleep;
 
-use std::collections::{BTreeMap, HashMap};
-use std::os::fd::{AsFd, OwnedFd};
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
 use self::look::{Gauge, Sight};
 use self::measure::Memory;
-use self::programs::{Cause, Running};
+use self::programs::Running;
 use crate::error::Refused;
-use crate::fleet::{
-    Command, Effect, Event, EventKind, Facts, Fleet, Millis, Monitor, Outcome, Phase, Purpose,
-    Reading,
-};
+use crate::fleet::{Command, Facts, Fleet, Millis, Phase, Purpose, Reading};
+use crate::groups::{Grouping, Groups};
 use crate::handle::Shared;
 use crate::log::Log;
 use crate::monitrc::assemble::Configuration;
-use crate::monitrc::load::{LoadError, load};
+use crate::monitrc::load::LoadError;
 use crate::monitrc::model::Settings;
-use crate::procfs::{Process, ticks_per_second, uptime};
+use crate::procfs::{ticks_per_second, uptime};
 use crate::state::State;
-use crate::teller::{Teller, Told};
+use crate::teller::Teller;
 use crate::view::Vitals;
 
 /// How often what is under way is looked at.
@@ -82,6 +82,7 @@ pub(crate) struct Start {
     pub state_path: PathBuf,
     pub interval: Option<Duration>,
     pub settle: Duration,
+    pub grouping: Grouping,
     pub configuration: Configuration,
     pub httpd: Option<(String, u16)>,
     pub host: String,
@@ -100,6 +101,7 @@ pub(crate) struct Engine {
     sides: HashMap<String, Side>,
     programs: Vec<Running>,
     gauge: Gauge,
+    groups: Arc<Groups>,
     settings: Arc<Settings>,
     state: State,
     origin: Instant,
@@ -116,12 +118,14 @@ impl Engine {
         if let Some(complaint) = complaint {
             start.log.error(&complaint);
         }
+        let groups = Groups::new(start.grouping, &state.id, start.log.clone());
         let settle = crate::handle::millis(start.settle);
         let mut engine = Engine {
             fleet: Fleet::new(10_000, settle),
             sides: HashMap::new(),
             programs: Vec::new(),
             gauge: Gauge::default(),
+            groups: Arc::new(groups),
             settings: Arc::default(),
             state,
             origin: Instant::now(),
@@ -161,175 +165,10 @@ impl Engine {
         crate::handle::millis(interval).max(100)
     }
 
-    /// Takes a configuration as its own.
-    fn configure(&mut self, configuration: Configuration) {
-        let now = self.now();
-        self.settings = Arc::new(configuration.settings.clone());
-        let log = &self.start.log;
-        for problem in &configuration.problems {
-            log.error(&format!("file left out: {problem}"));
-        }
-        for warning in &configuration.warnings {
-            log.info(&warning.to_string());
-        }
-        let saved = &self.state.services;
-        let records: BTreeMap<String, _> = saved
-            .iter()
-            .map(|(name, saved)| (name.clone(), saved.record.clone()))
-            .collect();
-        let services = configuration.services.clone();
-        let interval = self.interval();
-        let before = std::mem::take(&mut self.sides);
-        let mut before: HashMap<String, Side> = before;
-        for service in &services {
-            let name = service.name.to_lowercase();
-            let old = self.fleet.find(&name);
-            let same_kind = old.is_some_and(|at| self.fleet.units()[at].spec.kind == service.kind);
-            let mut side = before.remove(&name).unwrap_or_default();
-            if !same_kind {
-                side.sight = Sight::new(&service.kind);
-                if let Some(saved) = saved.get(&name).filter(|_| old.is_none()) {
-                    side.sight.seen = saved.seen;
-                    for program in &saved.programs {
-                        let known = |each: &Running| each.live == program.live;
-                        if !self.programs.iter().any(known) {
-                            let adopted = Running::adopt(&name, program.purpose, program.live);
-                            self.programs.extend(adopted);
-                        }
-                    }
-                }
-            }
-            self.sides.insert(name, side);
-        }
-        self.fleet.replace(now, services, interval, &records);
-        self.next_tick = self.next_tick.min(now + interval);
-        let last = self.state.incarnation;
-        self.state.incarnation = crate::teller::now().max(last + 1);
-        self.start.configuration = configuration;
-        for at in 0..self.fleet.units().len() {
-            self.observe(at);
-        }
-    }
-
-    fn input(&mut self, input: Input) {
-        match input {
-            Input::Command(target, command, reply) => {
-                let answer = self.command(&target, command);
-                self.replies.push(Box::new(move || {
-                    let _ = reply.send(answer);
-                }));
-            }
-            Input::Reload(reply) => {
-                let answer = load(&self.start.control_file);
-                let answer = match answer {
-                    Ok(configuration) => {
-                        self.start
-                            .log
-                            .open(configuration.settings.log_file.as_deref());
-                        self.configure(configuration);
-                        let names = self.fleet.units().len();
-                        self.start
-                            .log
-                            .info(&format!("configuration read: {names} services"));
-                        self.instance("configuration read");
-                        Ok(())
-                    }
-                    Err(error) => {
-                        let text = warren_lib_errchain::chain(&error);
-                        let text = format!("configuration kept as it was: {text}");
-                        self.start.log.error(&text);
-                        Err(error)
-                    }
-                };
-                self.replies.push(Box::new(move || {
-                    let _ = reply.send(answer);
-                }));
-            }
-            Input::Validate => self.next_tick = 0,
-            Input::Quit => self.quit = true,
-            Input::Readings {
-                service,
-                serial,
-                mut quick,
-                slow,
-            } => {
-                let Some(at) = self.fleet.find(&service) else {
-                    return;
-                };
-                let Some(side) = self.sides.get_mut(&service) else {
-                    return;
-                };
-                if side.serial != serial {
-                    return;
-                }
-                let mut accessible = None;
-                for (rule, reading) in slow {
-                    accessible = Some(accessible.unwrap_or(true) && reading == Reading::Good);
-                    if let Some(place) = quick.get_mut(rule) {
-                        *place = reading;
-                    }
-                }
-                side.accessible = accessible;
-                let now = self.now();
-                self.fleet.measured(now, at, quick);
-            }
-        }
-    }
-
-    fn command(&mut self, target: &Target, command: Command) -> Result<(), Refused> {
-        let now = self.now();
-        let units = self.fleet.units();
-        let chosen: Vec<usize> = match target {
-            Target::Service(name) => match self.fleet.find(name) {
-                Some(at) => vec![at],
-                None => return Err(Refused::NoService(name.clone())),
-            },
-            Target::Group(group) => {
-                let is_in = |name: &String| name.eq_ignore_ascii_case(group);
-                (0..units.len())
-                    .filter(|at| units[*at].spec.groups.iter().any(is_in))
-                    .collect()
-            }
-            Target::All => (0..units.len()).collect(),
-        };
-        let mut busy = Ok(());
-        for at in chosen {
-            self.observe(at);
-            let name = self.fleet.units()[at].spec.name.clone();
-            if let Err(error) = self.fleet.command(now, at, command) {
-                busy = Err(Refused::Busy(name, error));
-            }
-        }
-        busy
-    }
-
-    fn instance(&self, description: &str) {
-        let host = &self.start.host;
-        let event = Event {
-            service: format!("system_{host}"),
-            kind: EventKind::Instance,
-            outcome: Outcome::Succeeded,
-            action: "alert",
-            description: description.to_owned(),
-        };
-        self.tell(event, Vec::new());
-    }
-
-    fn tell(&self, event: Event, alerts: Vec<crate::monitrc::model::Alert>) {
-        let told = Told {
-            event,
-            alerts,
-            settings: Arc::clone(&self.settings),
-            host: self.start.host.clone(),
-            when: crate::teller::now(),
-        };
-        self.start.teller.tell(told, &self.start.log);
-    }
-
     /// Everything that is due.
     fn turn(&mut self) {
         let now = self.now();
-        self.reap(now);
+        let mut ended = self.reap(now);
         for at in 0..self.fleet.units().len() {
             let unit = &self.fleet.units()[at];
             let name = unit.spec.name.to_lowercase();
@@ -343,13 +182,14 @@ impl Engine {
                 None => false,
             };
             if due {
-                self.observe(at);
+                ended |= self.observe(at);
             }
         }
         if now >= self.next_tick {
             for at in 0..self.fleet.units().len() {
                 self.observe(at);
             }
+            ended = true;
             self.fleet.tick();
             self.next_tick = now + self.interval();
         }
@@ -365,6 +205,9 @@ impl Engine {
                 self.carry_out(now, effect);
             }
         }
+        if ended {
+            self.groups.sweep();
+        }
         self.save();
         self.publish();
         for reply in std::mem::take(&mut self.replies) {
@@ -372,7 +215,9 @@ impl Engine {
         }
     }
 
-    fn reap(&mut self, now: Millis) {
+    /// Takes the ends of programs; whether there was one.
+    fn reap(&mut self, now: Millis) -> bool {
+        let before = self.programs.len();
         let log = &self.start.log;
         self.programs.retain_mut(|running| {
             running.force(now);
@@ -385,15 +230,17 @@ impl Engine {
             }
             false
         });
+        self.programs.len() < before
     }
 
-    /// Tells the fleet what is there of a service.
-    fn observe(&mut self, at: usize) {
+    /// Tells the fleet what is there of a service; whether its process has ended.
+    fn observe(&mut self, at: usize) -> bool {
         let unit = &self.fleet.units()[at];
         let name = unit.spec.name.to_lowercase();
         let Some(side) = self.sides.get_mut(&name) else {
-            return;
+            return false;
         };
+        let ran = unit.facts.live.is_some();
         let live = side.sight.look(&unit.spec.kind);
         if live.is_none() {
             side.vitals = None;
@@ -414,176 +261,6 @@ impl Engine {
         };
         let now = self.now();
         self.fleet.observe(now, at, facts);
-    }
-
-    fn carry_out(&mut self, now: Millis, effect: Effect) {
-        match effect {
-            Effect::Run {
-                service,
-                purpose,
-                program,
-                cause,
-            } => {
-                let name = self.fleet.units()[service].spec.name.clone();
-                let key = name.to_lowercase();
-                let log = &self.start.log;
-                let verb = format!("{purpose:?}").to_lowercase();
-                log.info(&format!("'{name}' {verb}: {}", program.command.join(" ")));
-                let cause = Cause {
-                    service: &name,
-                    host: &self.start.host,
-                    event: &cause.0,
-                    description: &cause.1,
-                    vitals: self.sides.get(&key).and_then(|side| side.vitals.as_ref()),
-                };
-                match programs::spawn(&program, purpose, &cause) {
-                    Ok(mut running) => {
-                        running.service = key;
-                        self.programs.push(running);
-                    }
-                    Err(error) => log.error(&format!("'{name}' {verb}: {error}")),
-                }
-            }
-            Effect::EndPrograms(service) => {
-                let name = self.fleet.units()[service].spec.name.to_lowercase();
-                for running in &mut self.programs {
-                    if running.service == name && running.purpose != Purpose::Exec {
-                        running.end(now);
-                    }
-                }
-            }
-            Effect::Check(at) => self.check(now, at),
-            Effect::Event(event) => {
-                let text = event.kind.text(event.outcome);
-                let line = format!("'{}' {text}: {}", event.service, event.description);
-                match event.outcome {
-                    Outcome::Failed => self.start.log.error(&line),
-                    Outcome::Succeeded => self.start.log.info(&line),
-                }
-                let unit = self.fleet.find(&event.service);
-                let alerts = unit.map(|at| self.fleet.units()[at].spec.alerts.clone());
-                self.tell(event, alerts.unwrap_or_default());
-            }
-        }
-    }
-
-    /// Takes the readings of a service, those that take time in a thread.
-    fn check(&mut self, now: Millis, at: usize) {
-        self.gauge.refresh();
-        let unit = &self.fleet.units()[at];
-        let name = unit.spec.name.to_lowercase();
-        let Some(side) = self.sides.get_mut(&name) else {
-            return;
-        };
-        let process = unit.facts.live.and_then(|live| Process::of(live.pid));
-        side.vitals = process.map(|process| measure::vitals(&process, &self.gauge));
-        side.collected = crate::date::since_epoch(std::time::SystemTime::now());
-        let vitals = side.vitals.as_ref();
-        let (quick, slow) = measure::take(unit, vitals, &self.gauge, &mut side.memory);
-        if slow.is_empty() {
-            side.accessible = None;
-            self.fleet.measured(now, at, quick);
-            return;
-        }
-        side.serial += 1;
-        let (serial, host) = (side.serial, self.start.host.clone());
-        let (outbox, waker) = (self.start.outbox.clone(), Arc::clone(&self.start.waker));
-        let (service, copy) = (name.clone(), quick.clone());
-        let spawned = std::thread::Builder::new()
-            .name("probe".to_owned())
-            .stack_size(256 * 1024)
-            .spawn(move || {
-                let slow = slow.make(&service, &host);
-                let _ = outbox.send(Input::Readings {
-                    service,
-                    serial,
-                    quick: copy,
-                    slow,
-                });
-                let _ = rustix::io::write(&*waker, &[1]);
-            });
-        if let Err(error) = spawned {
-            self.start
-                .log
-                .error(&format!("'{name}' cannot be tested: {error}"));
-            self.fleet.measured(now, at, quick);
-        }
-    }
-
-    /// Sleeps until something happens or is due.
-    fn sleep(&mut self) {
-        let now = self.now();
-        let mut until = self.next_tick;
-        until = until.min(self.fleet.due().unwrap_or(until));
-        let mut confirms = self.sides.values().filter_map(|side| side.confirm);
-        until = until.min(confirms.by_ref().min().unwrap_or(until));
-        let is_hot =
-            self.fleet.units().iter().any(|unit| {
-                unit.phase != Phase::Idle || unit.facts.starting || unit.facts.stopping
-            });
-        if is_hot
-            || self
-                .programs
-                .iter()
-                .any(|each| each.is_ending() || each.fd.is_none())
-        {
-            until = until.min(now + HOT);
-        }
-        let blind = self.fleet.units().iter().any(|unit| {
-            let side = self.sides.get(&unit.spec.name.to_lowercase());
-            let watched = side.is_some_and(|side| side.sight.fd.is_some());
-            unit.facts.live.is_some() && !watched && unit.monitor != Monitor::No
-        });
-        if blind {
-            until = until.min(now + BLIND);
-        }
-        let names: Vec<&String> = self
-            .sides
-            .iter()
-            .filter(|(_, side)| side.sight.fd.is_some())
-            .map(|(name, _)| name)
-            .collect();
-        let mut fds = vec![PollFd::new(&self.start.wake, PollFlags::IN)];
-        for name in &names {
-            if let Some(fd) = self
-                .sides
-                .get(*name)
-                .and_then(|side| side.sight.fd.as_ref())
-            {
-                fds.push(PollFd::new(fd, PollFlags::IN));
-            }
-        }
-        let programs = self.programs.iter().filter_map(|each| each.fd.as_ref());
-        fds.extend(programs.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
-        let wait = until.saturating_sub(now);
-        let timeout = Timespec {
-            tv_sec: i64::try_from(wait / 1000).unwrap_or(3600),
-            tv_nsec: i64::try_from(wait % 1000).unwrap_or(0) * 1_000_000,
-        };
-        // Interrupted or not: what is due is found by looking.
-        let _ = poll(&mut fds, Some(&timeout));
-        let ended: Vec<String> = names
-            .iter()
-            .zip(&fds[1..])
-            .filter(|(_, fd)| !fd.revents().is_empty())
-            .map(|(name, _)| (*name).clone())
-            .collect();
-        let woken = !fds[0].revents().is_empty();
-        drop(fds);
-        if woken {
-            let _ = rustix::io::read(&self.start.wake, &mut [0_u8; 256]);
-        }
-        let now = self.now();
-        for name in ended {
-            if let Some(side) = self.sides.get_mut(&name) {
-                side.sight.fd = None;
-                side.confirm = Some(now + CONFIRM);
-            }
-        }
-        if blind {
-            for at in 0..self.fleet.units().len() {
-                self.observe(at);
-            }
-        }
+        ran && live.is_none()
     }
 }

@@ -7,9 +7,11 @@ use std::time::SystemTime;
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use warren_sys_process::daemon::in_own_session;
+use warren_sys_process::enter::in_group;
 
 use crate::date;
 use crate::fleet::{Live, Millis, Purpose};
+use crate::groups::Groups;
 use crate::monitrc::model::Program;
 use crate::procfs::Process;
 use crate::users;
@@ -47,42 +49,27 @@ pub(super) fn spawn(
     program: &Program,
     purpose: Purpose,
     cause: &Cause<'_>,
+    groups: &Groups,
 ) -> Result<Running, String> {
     let (file, arguments) = program.command.split_first().ok_or("an empty command")?;
-    let mut command = Command::new(file);
-    command.args(arguments).env_clear().env("PATH", PATH);
-    if let Some(zone) = std::env::var_os("TZ") {
-        command.env("TZ", zone);
-    }
-    let (now, _) = date::since_epoch(SystemTime::now());
-    command.env("MONIT_DATE", date::mail(now, "+0000"));
-    for (name, value) in [
-        ("SERVICE", cause.service),
-        ("HOST", cause.host),
-        ("EVENT", cause.event),
-        ("DESCRIPTION", cause.description),
-    ] {
-        command.env(format!("MONIT_{name}"), value.replace('\0', "?"));
-    }
-    if let Some(vitals) = cause.vitals {
-        command.env("MONIT_PROCESS_PID", vitals.pid.to_string());
-        command.env("MONIT_PROCESS_MEMORY", vitals.memory.to_string());
-        command.env("MONIT_PROCESS_CHILDREN", vitals.children.to_string());
-        command.env("MONIT_PROCESS_CPU_PERCENT", format!("{:.1}", vitals.cpu));
-    }
-    if let Some(name) = &program.group {
-        command.gid(users::group(name).ok_or_else(|| format!("there is no group {name:?}"))?);
-    }
-    if let Some(name) = &program.user {
-        command.uid(users::user(name).ok_or_else(|| format!("there is no user {name:?}"))?);
-    }
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command.current_dir("/");
-    let child = in_own_session(&mut command)
-        .spawn()
+    let ids = Ids::of(program)?;
+    let start = |entrance: Option<OwnedFd>| {
+        let mut command = Command::new(file);
+        command.args(arguments);
+        ids.set(&mut command);
+        cause.tell(&mut command);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.current_dir("/");
+        if let Some(procs) = entrance {
+            in_group(&mut command, procs);
+        }
+        in_own_session(&mut command).spawn()
+    };
+    let child = groups
+        .start(cause.service, start)
         .map_err(|error| format!("cannot run {file}: {error}"))?;
     let pid = child.id().cast_signed();
     // One that has ended already is still there as a zombie of ours, and counts as ended.
@@ -95,6 +82,64 @@ pub(super) fn spawn(
         child: Some(child),
         kill_at: None,
     })
+}
+
+/// Whose rights a program has.
+struct Ids {
+    user: Option<u32>,
+    group: Option<u32>,
+}
+
+impl Ids {
+    fn of(program: &Program) -> Result<Ids, String> {
+        let group = program
+            .group
+            .as_ref()
+            .map(|name| users::group(name).ok_or_else(|| format!("there is no group {name:?}")));
+        let user = program
+            .user
+            .as_ref()
+            .map(|name| users::user(name).ok_or_else(|| format!("there is no user {name:?}")));
+        Ok(Ids {
+            group: group.transpose()?,
+            user: user.transpose()?,
+        })
+    }
+
+    fn set(&self, command: &mut Command) {
+        if let Some(group) = self.group {
+            command.gid(group);
+        }
+        if let Some(user) = self.user {
+            command.uid(user);
+        }
+    }
+}
+
+impl Cause<'_> {
+    /// Makes it the environment of a program.
+    fn tell(&self, command: &mut Command) {
+        command.env_clear().env("PATH", PATH);
+        if let Some(zone) = std::env::var_os("TZ") {
+            command.env("TZ", zone);
+        }
+        let (now, _) = date::since_epoch(SystemTime::now());
+        command.env("MONIT_DATE", date::mail(now, "+0000"));
+        for (name, value) in [
+            ("SERVICE", self.service),
+            ("HOST", self.host),
+            ("EVENT", self.event),
+            ("DESCRIPTION", self.description),
+        ] {
+            command.env(format!("MONIT_{name}"), value.replace('\0', "?"));
+        }
+        if let Some(vitals) = self.vitals {
+            command.env("MONIT_PROCESS_PID", vitals.pid.to_string());
+            command.env("MONIT_PROCESS_MEMORY", vitals.memory.to_string());
+            command.env("MONIT_PROCESS_CHILDREN", vitals.children.to_string());
+            command.env("MONIT_PROCESS_CPU_PERCENT", format!("{:.1}", vitals.cpu));
+        }
+    }
 }
 
 /// A descriptor that becomes readable when the process ends.
@@ -164,8 +209,8 @@ impl Running {
 }
 
 /// Runs a program to its end, for its exit status. Blocks.
-pub(super) fn status(program: &Program, cause: &Cause<'_>) -> Result<i64, String> {
-    let mut running = spawn(program, Purpose::Exec, cause)?;
+pub(super) fn status(program: &Program, cause: &Cause<'_>, groups: &Groups) -> Result<i64, String> {
+    let mut running = spawn(program, Purpose::Exec, cause, groups)?;
     let until = std::time::Instant::now() + program.timeout;
     let child = running.child.as_mut().ok_or("no child")?;
     loop {

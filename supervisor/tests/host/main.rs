@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
 mod embedded;
+mod groups;
 mod hostile;
 mod peer;
 mod program;

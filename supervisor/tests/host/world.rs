@@ -129,10 +129,11 @@ impl World {
         field(&self.xml(), service, element)
     }
 
-    /// Starts `warren serve supervisor`.
+    /// Starts `warren serve supervisor`, with what it starts in the test's own control group.
     pub fn serve(&self) -> Served {
         let child = Command::new(programs::warren())
-            .args(["serve", "supervisor", "--settle", "0.2", "--control-file"])
+            .args(["serve", "supervisor", "--no-groups", "--settle", "0.2"])
+            .arg("--control-file")
             .arg(self.control_file())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -8,6 +8,7 @@ mod child;
 mod clone3;
 pub mod daemon;
 pub mod descriptors;
+pub mod enter;
 pub mod exec;
 pub mod fork;
 pub mod idmap;

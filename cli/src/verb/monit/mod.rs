@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use warren_lib_errchain::chain;
 use warren_supervisor::monitrc::load::load;
-use warren_supervisor::{Options, http::xml::VERSION};
+use warren_supervisor::{Grouping, Options, http::xml::VERSION};
 
 use super::serve::supervisor;
 use crate::failure::{Failure, exit};
@@ -88,6 +88,7 @@ impl Arguments {
                 state_file: self.state_file,
                 log_file: self.log_file,
                 interval: self.daemon.map(std::time::Duration::from_secs),
+                grouping: Grouping::Each,
                 ..Options::default()
             };
             return supervisor::run(options, format);

@@ -16,9 +16,10 @@ const OURSELVES: &str = "/proc/self/exe";
 
 /// Resolve names of instances, and ask others for all else, until SIGTERM or SIGINT
 ///
-/// Answers where bosh-dns does, from the records that the agent keeps and the aliases of jobs, as a
-/// process without rights; puts itself first in /etc/resolv.conf once it answers. Steps aside as long
-/// as there is a job bosh-dns, or somebody else listens there. Writes its log to standard error.
+/// Answers where bosh-dns does, from the records that the agent keeps and the aliases of jobs. Puts
+/// itself first in /etc/resolv.conf, then gives up all rights. Stands aside as long as there is a job
+/// bosh-dns, or somebody else listens there. Ends when there is something to do that needs rights: it
+/// is to be started again then, as warren init does. Writes its log to standard error.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Example: warren serve dns --address 127.0.0.2 --resolv-conf /tmp/resolv.conf"
@@ -48,13 +49,17 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", default_value = "/etc/resolv.conf")]
     resolv_conf: PathBuf,
 
-    /// Groups; the process that answers is in vcap, which may read files of jobs
+    /// Groups; what answers is in vcap, which may read files of jobs
     #[arg(long, value_name = "FILE", default_value = "/etc/group")]
     groups: PathBuf,
 
-    /// Be the process that answers, for the keeper with this process id
-    #[arg(long, value_name = "PID", hide = true)]
-    keeper: Option<u32>,
+    /// Answer without rights, on the sockets that are standard input and output
+    #[arg(long, hide = true)]
+    answer: bool,
+
+    /// The resolv.conf names this one first
+    #[arg(long, hide = true, requires = "answer")]
+    first: bool,
 }
 
 impl Arguments {
@@ -67,8 +72,9 @@ impl Arguments {
             resolv_conf: self.resolv_conf.clone(),
             own: self.address,
         };
-        if let Some(keeper) = self.keeper {
-            serve::for_keeper(keeper, sources, say).map_err(|error| Failure::new(&error))?;
+        if self.answer {
+            serve::without_rights(sources, self.first, say)
+                .map_err(|error| Failure::new(&error))?;
             return Ok(exit::GOOD);
         }
         let options = Options {
@@ -77,16 +83,15 @@ impl Arguments {
             program: (PathBuf::from(OURSELVES), self.answering()),
             groups: self.groups,
         };
-        keeper::keep(&options, say).map_err(|error| failure(&error))?;
+        keeper::begin(&options, say).map_err(|error| failure(&error))?;
         Ok(exit::GOOD)
     }
 
-    /// The command line of the process that answers.
+    /// The command line of what answers.
     fn answering(&self) -> Vec<OsString> {
-        let mut words: Vec<OsString> = ["warren", "serve", "dns", "--keeper"]
+        let mut words: Vec<OsString> = ["warren", "serve", "dns", "--answer"]
             .map(Into::into)
             .into();
-        words.push(std::process::id().to_string().into());
         for (flag, value) in [
             ("--address", self.address.to_string().into()),
             ("--records", self.records.clone().into_os_string()),

@@ -9,7 +9,7 @@ use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use warren_lib_errchain::chain;
-use warren_supervisor::{Error, Http, Options, SETTLE, Supervisor};
+use warren_supervisor::{Error, Grouping, Http, Options, SETTLE, Supervisor};
 
 use crate::failure::{Failure, exit};
 use crate::output::Format;
@@ -51,6 +51,11 @@ pub struct Arguments {
     /// [default: 2]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     settle: Option<Duration>,
+
+    /// Leave services in the control group of the supervisor, instead of giving each its own where
+    /// that can be had
+    #[arg(long)]
+    no_groups: bool,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -76,6 +81,11 @@ impl Arguments {
             http,
             interval: self.interval,
             settle: self.settle.unwrap_or(SETTLE),
+            grouping: if self.no_groups {
+                Grouping::Shared
+            } else {
+                Grouping::Each
+            },
             on_event: None,
         };
         run(options, format)

@@ -1,0 +1,197 @@
+//! What each action says to arguments that it cannot use, over the wire: too few, of another type, and
+//! what only the action itself can tell is wrong. Afterwards the agent answers as before.
+
+use serde_json::{Value, json};
+
+use crate::support::vm::{Vm, executable};
+
+/// The text of a request's failure, whether the action has a task or not.
+#[track_caller]
+fn failure(vm: &Vm, method: &str, arguments: Value) -> String {
+    use warren_wire_agent::envelope::Response;
+    match vm.director.ask(method, arguments.clone()) {
+        Response::Exception(message) => message,
+        Response::Value(value) => {
+            let task = value["agent_task_id"].as_str();
+            let task = task.unwrap_or_else(|| panic!("{method} {arguments}: {value}"));
+            match vm.director.finish(task) {
+                Response::Exception(message) => message,
+                Response::Value(value) => panic!("{method} {arguments}: {value}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn too_few_arguments() {
+    let (vm, running) = Vm::started();
+    for (method, expected) in [
+        ("prepare", 1),
+        ("apply", 1),
+        ("drain", 1),
+        ("run_script", 2),
+        ("compile_package", 5),
+        ("compile_package_with_signed_url", 1),
+        ("fetch_logs", 2),
+        ("fetch_logs_with_signed_url", 1),
+        ("bundle_logs", 1),
+        ("remove_file", 1),
+        ("upload_blob", 1),
+        ("ssh", 2),
+        ("mount_disk", 1),
+        ("unmount_disk", 1),
+        ("add_persistent_disk", 2),
+        ("remove_persistent_disk", 1),
+        ("add_dynamic_disk", 2),
+        ("remove_dynamic_disk", 1),
+        ("update_settings", 1),
+        ("sync_dns", 3),
+        ("sync_dns_with_signed_url", 1),
+        ("delete_arp_entries", 1),
+        ("get_task", 1),
+        ("cancel_task", 1),
+    ] {
+        assert_eq!(
+            vm.director.exception(method, json!([])),
+            format!("Action Failed {method}: Not enough arguments, expected {expected}, got 0")
+        );
+    }
+    vm.director.ping();
+    running.stop();
+}
+
+#[test]
+fn arguments_of_another_type() {
+    let (vm, running) = Vm::started();
+    for (method, arguments) in [
+        ("prepare", json!(["spec"])),
+        ("apply", json!([["spec"]])),
+        ("apply", json!([{"networks": 7}])),
+        ("drain", json!([7, {}])),
+        ("run_script", json!([{}, {}])),
+        ("run_errand", json!([{}])),
+        ("compile_package", json!([{}, "", "", "", {}])),
+        ("compile_package_with_signed_url", json!(["url"])),
+        ("fetch_logs", json!(["job", "filter"])),
+        ("fetch_logs_with_signed_url", json!([7])),
+        ("bundle_logs", json!(["me"])),
+        ("remove_file", json!([{}])),
+        ("upload_blob", json!(["blob"])),
+        ("ssh", json!(["setup", "user"])),
+        ("mount_disk", json!([{}])),
+        ("add_persistent_disk", json!([{}, {}])),
+        ("update_settings", json!(["settings"])),
+        ("sync_dns", json!(["id", "00", "seven"])),
+        ("sync_dns_with_signed_url", json!([[]])),
+        ("delete_arp_entries", json!([{"ips": "10.0.0.1"}])),
+        ("get_task", json!([{}])),
+    ] {
+        let said = vm.director.exception(method, arguments.clone());
+        assert!(
+            said.starts_with(&format!("Action Failed {method}: ")),
+            "{method} {arguments}: {said}"
+        );
+        assert!(said.contains("cannot be read"), "{method}: {said}");
+    }
+    vm.director.ping();
+    running.stop();
+}
+
+#[test]
+fn what_only_the_action_can_tell() {
+    let (vm, running) = Vm::started();
+    let compile = json!(["gone", "00", "p", "1", {}]);
+    let logs = json!(["nonsense", []]);
+    let bundle = json!([{"owning_user": "vcap", "log_type": "nonsense", "filters": []}]);
+    let blob = json!([{"blob_id": "../up", "checksum": "00", "payload": "QQ=="}]);
+    let digest = json!([{"blob_id": "b", "checksum": "00", "payload": "QQ=="}]);
+    let signed =
+        json!([{"signed_url": "http://127.0.0.1:1/x", "multi_digest": "00", "version": 3}]);
+    // What is wrong with a hint is told when it is used, as by stock agents.
+    let hint = json!(["cid", {}]);
+    assert_eq!(vm.director.run("add_persistent_disk", hint), json!({}));
+    for (method, arguments, text) in [
+        (
+            "drain",
+            json!(["status", {}]),
+            "Unexpected call with drain type 'status'",
+        ),
+        ("drain", json!(["dance", {}]), "Unknown drain type dance"),
+        (
+            "run_errand",
+            json!([]),
+            "the instance has no job to run as an errand",
+        ),
+        ("run_errand", json!(["gone"]), "the job gone has no bin/run"),
+        ("run_errand", json!(["../up"]), "is no name of a file"),
+        ("compile_package", compile, "gone"),
+        ("fetch_logs", logs, "Invalid log type"),
+        ("bundle_logs", bundle, "Invalid log type"),
+        ("upload_blob", blob, "is no name of a file"),
+        ("upload_blob", digest, "00"),
+        (
+            "mount_disk",
+            json!(["gone"]),
+            "Persistent disk with volume id 'gone' could not be found",
+        ),
+        (
+            "mount_disk",
+            json!(["cid"]),
+            "the hint of disk cid names no path",
+        ),
+        (
+            "add_dynamic_disk",
+            json!(["../up", "/dev/x"]),
+            "is no name of a file",
+        ),
+        ("sync_dns", json!(["gone", "00", 1]), "gone"),
+        ("sync_dns_with_signed_url", signed, "127.0.0.1:1"),
+        (
+            "cancel_task",
+            json!(["nope"]),
+            "Task with id nope could not be found",
+        ),
+        (
+            "update_settings",
+            json!([{"mbus": {"urls": ["nonsense://"], "cert": {}}}]),
+            "",
+        ),
+    ] {
+        let said = failure(&vm, method, arguments.clone());
+        let begin = format!("Action Failed {method}: ");
+        assert!(
+            said.contains(&begin) && said.contains(text),
+            "{method} {arguments}: {said}"
+        );
+    }
+    vm.director.ping();
+    running.stop();
+}
+
+/// Whoever asks for the result of a task that has failed gets its text in the stock agent's frame.
+#[test]
+fn a_task_that_failed_says_so_as_often_as_it_is_asked() {
+    let (vm, running) = Vm::started();
+    let task = vm.director.start("drain", json!(["dance", {}]));
+    let said = loop {
+        match vm.director.ask("get_task", json!([task])) {
+            warren_wire_agent::envelope::Response::Exception(said) => break said,
+            warren_wire_agent::envelope::Response::Value(_) => {}
+        }
+    };
+    assert_eq!(
+        said,
+        format!(
+            "Action Failed get_task: Task {task} result: Action Failed drain: Unknown drain type dance"
+        )
+    );
+    assert_eq!(vm.director.exception("get_task", json!([task])), said);
+    // Only drains and errands can be cancelled.
+    executable(&vm, "var/vcap/jobs/slow/bin/pre-start", "sleep 5");
+    let task = vm.director.start("run_script", json!(["pre-start", {}]));
+    assert_eq!(
+        vm.director.exception("cancel_task", json!([task])),
+        "Action Failed cancel_task: not supported"
+    );
+    running.stop();
+}
