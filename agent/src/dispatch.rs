@@ -66,7 +66,8 @@ impl Dispatcher {
                 return respond(self.perform(&method, call, request.protocol, &Cancel::default()));
             }
             Call::GetState { .. } => {}
-            _ => say!("dispatch", "{method}"),
+            // Where the answer goes ends in the id of the request that all of this is done for.
+            _ => say!("dispatch", "{method}, for {}", request.reply_to),
         }
         match call.answer(request.protocol) {
             Answer::Value => self.in_thread(method, call, request.protocol, respond),

@@ -286,16 +286,22 @@ impl Network {
     /// mapping does not exist then.
     pub fn net_in(&self, handle: &str, request: MappingRequest) -> Result<Mapping, Error> {
         let mut inner = self.lock();
-        let before = inner.find(handle)?.clone();
         let same = |m: &&Mapping| {
             m.transport == request.transport
                 && m.host_port == request.host_port
                 && (m.container_port == request.container_port || request.container_port == 0)
         };
-        if let Some(mapping) = before.mappings.iter().find(same) {
-            return Ok(*mapping);
-        }
-        let mapping = inner.map(self.settings(), request)?;
+        let (before, mapping) = loop {
+            let before = inner.find(handle)?.clone();
+            if let Some(mapping) = before.mappings.iter().find(same) {
+                return Ok(*mapping);
+            }
+            match inner.map(self.settings(), request) {
+                // The port may be that of a container on its way out.
+                Err(Error::Port(_)) if !inner.leaving.is_empty() => inner = self.wait(inner),
+                mapping => break (before, mapping?),
+            }
+        };
         let mut after = before.clone();
         after.mappings.push(mapping);
         match inner.update(self.settings(), &before, after) {

@@ -268,7 +268,7 @@ impl Cpi {
         self.call(&call, None).await.map(drop)
     }
 
-    /// Keeps what a disk holds now; the answer is the snapshot's id, or `None` if the CPI cannot do it.
+    /// Keeps what a disk holds now; the answer is the snapshot's id, or why the CPI has none of this disk.
     ///
     /// # Errors
     /// [`Error`].
@@ -276,14 +276,16 @@ impl Cpi {
         &self,
         cid: &str,
         metadata: Object,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Result<String, String>, Error> {
         let call = Call::SnapshotDisk {
             cid: cid.to_owned(),
             metadata,
         };
-        match maybe(self.call(&call, None).await)? {
-            Some(answer) => text("snapshot_disk", &answer).map(Some),
-            None => Ok(None),
+        match self.call(&call, None).await {
+            Err(error) if error.kind() == Some(ErrorKind::NotImplemented) => {
+                Ok(Err(error.to_string()))
+            }
+            answer => text("snapshot_disk", &answer?).map(Ok),
         }
     }
 

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Map;
@@ -25,11 +24,11 @@ fn scene(info: &str, script: &str) -> Scene {
         directory.path().display()
     );
     std::fs::write(&program, text).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let log = Arc::new(Mutex::new(String::new()));
     let lines = Arc::clone(&log);
     let settings = Settings {
-        command: vec![program],
+        // Read by the shell: a file that was just written cannot be executed while another thread forks.
+        command: vec!["/bin/sh".into(), program],
         director_uuid: "d".to_owned(),
         properties: Map::new(),
         preferred_version: 3,

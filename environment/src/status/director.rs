@@ -7,7 +7,7 @@ use warren_director_client::tasks::Filter;
 use warren_director_client::{Credentials, Director, Method, Settings, Target};
 use warren_garden_client::Streams;
 
-use super::{Found, Scene, said};
+use super::{Found, Scene, process, said};
 use crate::container::run;
 use crate::image::Image;
 use crate::{Database, files};
@@ -161,11 +161,18 @@ pub(super) fn blobstore(scene: &Scene) -> Result<Found, String> {
 }
 
 pub(super) fn scheduler(scene: &Scene) -> Result<Found, String> {
-    scene.service("scheduler").map(Found::Good)
+    role(scene, "scheduler", "scheduler")
 }
 
 pub(super) fn sync_dns(scene: &Scene) -> Result<Found, String> {
-    scene.service("sync_dns").map(Found::Good)
+    role(scene, "sync_dns", "sync-dns")
+}
+
+/// A role whose work is not asked for from outside: its process runs and answers.
+fn role(scene: &Scene, service: &str, role: &str) -> Result<Found, String> {
+    let told = scene.service(service)?;
+    process::answers(&scene.inner.here("vcap/store/director"), role)?;
+    Ok(Found::Good(format!("{told}, answers")))
 }
 
 fn inside(scene: &Scene, script: &str) -> Result<String, String> {

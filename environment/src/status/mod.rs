@@ -13,6 +13,7 @@ pub(crate) mod bus;
 mod deployed;
 mod director;
 mod inside;
+mod process;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

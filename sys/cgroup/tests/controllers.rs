@@ -87,7 +87,7 @@ fn every_limit_reads_back() {
             "memory.oom.group=1",
             "memory.swap.max=0",
             "memory.max=67108864",
-            "cpu.weight=50",
+            "cpu.weight=59",
             "cpu.max=50000 100000",
             "pids.max=9",
             "cpuset.cpus=0",

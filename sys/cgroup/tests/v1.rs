@@ -116,7 +116,7 @@ fn cpu_shares_and_quota() {
     assert_eq!(
         said(&set(&test, &limits)),
         [
-            ("cpu.shares", "512"),
+            ("cpu.shares", "421"),
             ("cpu.cfs_period_us", "50000"),
             ("cpu.cfs_quota_us", "20000")
         ]

@@ -98,14 +98,17 @@ pub async fn take(
     let cpis = Cpis::read(engine, task).await?;
     for disk in disks::of_instance(pool, instance.id).await? {
         let cpi = cpis.get(&disk.cpi)?;
-        let Some(cid) = cpi.snapshot_disk(&disk.disk_cid, metadata.clone()).await? else {
-            // Of another disk it may.
-            task.warn(&format!(
-                "No snapshot of disk '{}' of {}: the CPI has none of it",
-                disk.disk_cid,
-                instance.name()
-            ));
-            continue;
+        let cid = match cpi.snapshot_disk(&disk.disk_cid, metadata.clone()).await? {
+            Ok(cid) => cid,
+            // Of another disk it may have one.
+            Err(why) => {
+                task.warn(&format!(
+                    "No snapshot of disk '{}' of {}: {why}",
+                    disk.disk_cid,
+                    instance.name()
+                ));
+                continue;
+            }
         };
         snapshots::create(pool, disk.id, &cid, clean).await?;
         taken.push(cid);

@@ -2,40 +2,32 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use warren_tests_conformance::garden::{Container, Server};
 
 use crate::figures::{Samples, milliseconds, table};
 
-const RUNS: usize = 100;
+const RUNS: usize = 200;
 const ALIVE: usize = 100;
 const MOST: usize = 200;
+/// So long the kernel may still be removing what the one before has left.
+const PAUSE: Duration = Duration::from_millis(150);
 
 /// Creation with none and with a hundred alive; then two hundred, and their memory.
 pub fn bench() {
     let server = Server::new();
-    let mut none = Samples::default();
-    let mut many = Samples::default();
-    creations(&server, &mut none);
+    let none = creations(&server, PAUSE);
+    let none_at_once = creations(&server, Duration::ZERO);
     let before = server_memory(&server);
     let mut alive: Vec<Container> = (0..ALIVE).map(|_| server.container()).collect();
-    creations(&server, &mut many);
-    let p99 = |samples: &Samples| Samples(vec![samples.quantile(0.99)]);
-    table(
-        "Creating a container",
-        "ms",
-        &[("with no other alive", &none), ("with 100 alive", &many)],
-        0,
-    );
-    table(
-        "The same, 99th percentile",
-        "ms",
-        &[
-            ("with no other alive", &p99(&none)),
-            ("with 100 alive", &p99(&many)),
-        ],
-        0,
+    let many = creations(&server, PAUSE);
+    let many_at_once = creations(&server, Duration::ZERO);
+    compare("Creating a container", &none, &many);
+    compare(
+        "Creating a container right behind another one's end",
+        &none_at_once,
+        &many_at_once,
     );
     let began = Instant::now();
     alive.extend((ALIVE..MOST).map(|_| server.container()));
@@ -53,12 +45,24 @@ pub fn bench() {
     println!("| init, each of {MOST} | {:.0} |", each(inits));
 }
 
-fn creations(server: &Server, into: &mut Samples) {
+fn compare(title: &str, none: &Samples, many: &Samples) {
+    let rows = |none, many| [("with no other alive", none), ("with 100 alive", many)];
+    table(title, "ms", &rows(none, many), 0);
+    let p99 = |samples: &Samples| Samples(vec![samples.quantile(0.99)]);
+    let title = format!("{title}: the 99th percentile");
+    table(&title, "ms", &rows(&p99(none), &p99(many)), 0);
+}
+
+/// Each made after a pause, and removed again.
+fn creations(server: &Server, pause: Duration) -> Samples {
+    let mut samples = Samples::default();
     for _ in 0..RUNS {
+        std::thread::sleep(pause);
         let mut made = None;
-        into.time(|| made = Some(server.container()));
+        samples.time(|| made = Some(server.container()));
         drop(made);
     }
+    samples
 }
 
 /// Proportional set size in KiB.

@@ -66,6 +66,7 @@ impl ServerBuilder {
             tls: self.tls,
             pid: None,
             before: None,
+            others: None,
         };
         server.start();
         server.before = Some(Remains::of(&server));
@@ -85,6 +86,8 @@ pub struct Server {
     pid: Option<String>,
     /// What there was when it had no container yet.
     before: Option<Remains>,
+    /// Below it others may have left mounts.
+    others: Option<PathBuf>,
 }
 
 impl Server {
@@ -179,6 +182,12 @@ impl Server {
         self.pid.as_deref() == Some(pid)
     }
 
+    /// Mounts below this directory are somebody else's, such as a CPI's, whose machines the test need not
+    /// have deleted.
+    pub fn leave_to_others(&mut self, directory: PathBuf) {
+        self.others = Some(directory);
+    }
+
     /// Waits until there is nothing on its machine that was not there before its first container.
     ///
     /// # Panics
@@ -189,7 +198,11 @@ impl Server {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let now = Remains::of(self);
-            let left = now.beyond(before);
+            let mut left = now.beyond(before);
+            if let Some(others) = &self.others {
+                let theirs = format!("mount {}/", others.display());
+                left.retain(|each| !each.starts_with(&theirs));
+            }
             if left.is_empty() {
                 return;
             }

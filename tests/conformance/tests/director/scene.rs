@@ -29,9 +29,10 @@ impl Scene {
     /// Starts everything and uploads stemcell, release and cloud config.
     #[track_caller]
     pub fn new() -> Self {
-        let server = Server::builder()
+        let mut server = Server::builder()
             .arguments(&["--allow-host-access"])
             .start();
+        server.leave_to_others(server.directory().join("cpi"));
         let mut scene = Self {
             server,
             director: None,

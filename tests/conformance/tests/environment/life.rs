@@ -32,16 +32,9 @@ fn from_nothing_and_back() {
     assert_eq!(machines.len(), 2);
     let again = scene.deploy(2, "hello");
     assert!(!again.contains("Updating instance"), "{again}");
-    let tree = scene.warren(&["tree"]);
-    for line in [
-        "director",
-        "small/web/0",
-        "small/web/1",
-        "nats",
-        "scheduler",
-    ] {
-        assert!(tree.contains(line), "{tree}");
-    }
+    the_tree_tells_how_each_is_kept(&scene, &machines);
+    everything_has_a_shell_and_logs(&scene);
+    a_request_is_followed_into_machines(&scene);
 
     // It rests, and comes back with what it had.
     scene.warren(&["stop"]);
@@ -65,6 +58,68 @@ fn from_nothing_and_back() {
     scene.warren(&["down"]);
     drop(scene);
     leaks.assert_same();
+}
+
+#[track_caller]
+fn the_tree_tells_how_each_is_kept(scene: &Scene, machines: &[String]) {
+    let tree = scene.warren(&["tree"]);
+    let line = |name: &str| {
+        let mut lines = tree.lines();
+        let found = lines.find(|line| line.split([' ', ',']).any(|word| word == name));
+        found
+            .unwrap_or_else(|| panic!("no {name}: {tree}"))
+            .to_owned()
+    };
+    for name in ["nats", "scheduler", "web"] {
+        assert!(line(name).contains("running"), "{tree}");
+    }
+    assert!(line("machine").contains("rootfs: "), "{tree}");
+    assert!(line("director").contains("device filter: "), "{tree}");
+    for name in ["small/web/0", "small/web/1"] {
+        let line = line(name);
+        for fact in ["10.", "/garden/", "device filter: ", "firewall holds"] {
+            assert!(line.contains(fact), "{fact}: {line}");
+        }
+        let container = line.rsplit("container ").next().unwrap();
+        assert!(machines.iter().any(|cid| cid == container), "{line}");
+    }
+    assert!(!tree.contains("unknown"), "{tree}");
+}
+
+#[track_caller]
+fn everything_has_a_shell_and_logs(scene: &Scene) {
+    let config = "/var/vcap/jobs/web/config/config";
+    for name in ["web/0", "small/web/1"] {
+        let said = scene.warren(&["shell", name, "--", "cat", config]);
+        assert!(said.contains("hello"), "{said}");
+    }
+    let said = scene.warren(&["shell", "-u", "vcap", "director", "--", "id", "-un"]);
+    assert_eq!(said.trim(), "vcap");
+    let said = scene.refused(&["shell", "web/7", "--", "true"]);
+    assert!(said.contains("web/7"), "{said}");
+    for name in ["scheduler", "director"] {
+        let said = scene.warren(&["logs", name]);
+        assert!(said.contains("started"), "{name}: {said}");
+    }
+}
+
+/// The id that the client gave its request is in the log of the worker and of each agent that it asked.
+#[track_caller]
+fn a_request_is_followed_into_machines(scene: &Scene) {
+    let log = scene.level(1).join("vcap/sys/log/worker/worker.log");
+    let log = std::fs::read_to_string(log).unwrap();
+    let mut begun = log.lines().filter(|line| line.contains(" task_begun "));
+    let deploy = begun.find(|line| line.contains("type=update_deployment"));
+    let words = deploy.unwrap_or_else(|| panic!("{log}")).split(' ');
+    let mut ids = words.filter_map(|word| word.strip_prefix("request_id="));
+    let id = ids.next().unwrap_or_else(|| panic!("{log}"));
+    for name in ["web/0", "web/1"] {
+        let look = ["shell", name, "--", "sh", "-c", "cat /var/vcap/bosh/log/*"];
+        let said = scene.warren(&look);
+        let mut lines = said.lines();
+        let asked = lines.any(|line| line.contains("apply, for ") && line.contains(id));
+        assert!(asked, "{id}: {said}");
+    }
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn whatever_is_left_would_be_seen() {
     let at = at.display().to_string();
     let actor = server.actor();
     actor.run(&["mount", "-t", "tmpfs", "left", &at]).success();
-    let link = ["ip", "link", "add", "left0", "type", "dummy"];
+    let link = ["ip", "link", "add", "left0", "type", "bridge"];
     actor.run(&link).success();
     actor.run(&["nft", "add", "table", "ip", "left"]).success();
     let now = Remains::of(&server);
