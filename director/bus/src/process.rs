@@ -8,7 +8,10 @@
 //!
 //! A server that is killed leaves its file, whose number the kernel gives to somebody else in time; and one
 //! in a pid namespace of its own writes a number that means another process elsewhere.
+//!
+//! One that does not listen yet has not learned yet what the signal means, which would end it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -27,9 +30,9 @@ pub(crate) fn server(proc: &Path, pid_file: &Path, users: &Path) -> Option<Pid> 
     let named = text.trim().parse().ok().and_then(Pid::from_raw);
     let called = named.and_then(|pid| name(proc, pid));
     if called.as_deref() == Some(NAME) {
-        return named;
+        return named.filter(|pid| listens(proc, *pid));
     }
-    let found = search(proc, users);
+    let found = search(proc, users).filter(|pid| listens(proc, *pid));
     if let (Some(named), Some(called)) = (named, called) {
         let fields = [
             ("file", json!(pid_file.display().to_string())),
@@ -46,6 +49,31 @@ pub(crate) fn server(proc: &Path, pid_file: &Path, users: &Path) -> Option<Pid> 
 fn name(proc: &Path, pid: Pid) -> Option<String> {
     let path = proc.join(pid.as_raw_nonzero().to_string()).join("comm");
     Some(fs::read_to_string(path).ok()?.trim_end().to_owned())
+}
+
+/// Whether a process waits for connections over TCP.
+fn listens(proc: &Path, pid: Pid) -> bool {
+    /// The state of such sockets in the tables (`TCP_LISTEN`).
+    const LISTENING: &str = "0A";
+    let process = proc.join(pid.as_raw_nonzero().to_string());
+    let descriptors = fs::read_dir(process.join("fd")).into_iter().flatten();
+    let sockets: BTreeSet<String> = descriptors
+        .flatten()
+        .filter_map(|entry| fs::read_link(entry.path()).ok())
+        .filter_map(|link| {
+            let link = link.to_str()?.strip_prefix("socket:[")?;
+            Some(link.strip_suffix(']')?.to_owned())
+        })
+        .collect();
+    ["net/tcp", "net/tcp6"].into_iter().any(|table| {
+        let table = fs::read_to_string(process.join(table)).unwrap_or_default();
+        table.lines().skip(1).any(|line| {
+            // Number, both addresses, state, six more, inode.
+            let mut words = line.split_ascii_whitespace();
+            words.nth(3) == Some(LISTENING)
+                && words.nth(5).is_some_and(|inode| sockets.contains(inode))
+        })
+    })
 }
 
 /// The server that was given a configuration in the directory of the users' file.

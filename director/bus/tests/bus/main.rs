@@ -269,3 +269,40 @@ async fn a_pid_file_that_names_another_is_not_believed() {
     bystander.wait().unwrap();
     std::fs::write(pid_file, right).unwrap();
 }
+
+#[test]
+fn a_server_that_does_not_listen_yet_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    // To all appearances a server that has just been executed; the signal would end it.
+    let program = directory.path().join("nats-server");
+    std::fs::copy("/usr/bin/tail", &program).unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let users = warren_director_bus::Users::new(&at("auth.json"), &at("nats.pid"));
+    let config = directory.path().join("nats.cfg");
+    std::fs::write(&config, "").unwrap();
+    // By the shell: a file that was just written cannot be executed while another thread forks.
+    let mut early = std::process::Command::new("/bin/sh")
+        .args([
+            "-c",
+            "until \"$0\" --version >/dev/null; do :; done; exec \"$0\" -f \"$1\"",
+        ])
+        .args([&program, &config])
+        .spawn()
+        .unwrap();
+    let comm = format!("/proc/{}/comm", early.id());
+    let is_there = || std::fs::read_to_string(&comm).unwrap() == "nats-server\n";
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    while !is_there() {
+        assert!(std::time::Instant::now() < end);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    for text in [early.id().to_string(), String::new()] {
+        std::fs::write(&users.pid_file, text).unwrap();
+        let name = format!("a{}", users.pid_file.metadata().unwrap().len());
+        users.write(&agents(&[(&name, Known::Starting)])).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(early.try_wait().unwrap().is_none());
+    early.kill().unwrap();
+    early.wait().unwrap();
+}
