@@ -79,7 +79,8 @@ fn who_used_more_than_he_is_entitled_to_is_held_back_for_a_while() {
     // Being made costs CPU time, too: the idle one takes a while to be good.
     wait_for("only the busy one is held back", &server, || {
         be_busy(&server, &busy);
-        share(&server, &busy) < usual && share(&server, &idle) == usual
+        // Whoever is idle could use ten times as much at once.
+        share(&server, &busy) * 10 <= share(&server, &idle) && share(&server, &idle) == usual
     });
     // It is entitled to nothing that it could exceed.
     let default = share(&server, &free);
