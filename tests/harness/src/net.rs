@@ -21,7 +21,8 @@ pub struct NetNs {
 }
 
 impl NetNs {
-    /// A new one, with loopback up.
+    /// A new one, with loopback up. It passes no packets on, whatever the machine's own does: the
+    /// kernel hands the setting of IPv4 down.
     ///
     /// # Panics
     /// If it cannot be made; that needs root.
@@ -35,6 +36,7 @@ impl NetNs {
             Ok(link) => {
                 let net = NetNs { link, _gate: gate };
                 net.ip(&["link", "set", "dev", "lo", "up"]);
+                net.set_forwarding(false);
                 net
             }
             Err(error) => panic!("cannot make a network namespace: {error:?}"),
@@ -129,12 +131,18 @@ impl NetNs {
     /// Makes it pass packets on between its links.
     #[track_caller]
     pub fn forward(&self) {
+        self.set_forwarding(true);
+    }
+
+    #[track_caller]
+    fn set_forwarding(&self, on: bool) {
+        let value = if on { "1" } else { "0" };
         let result = self.inside(|| {
-            std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")
-                .and_then(|()| std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1"))
+            std::fs::write("/proc/sys/net/ipv4/ip_forward", value)
+                .and_then(|()| std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", value))
         });
         if let Err(error) = result {
-            panic!("cannot switch forwarding on: {error}");
+            panic!("cannot set forwarding to {value}: {error}");
         }
     }
 }

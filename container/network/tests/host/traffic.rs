@@ -335,11 +335,6 @@ fn settings_can_be_taken_from_the_host() {
 fn forwarding_is_switched_on_when_asked_and_told() {
     let net = warren_tests_harness::NetNs::new();
     let root = std::path::Path::new("/proc/sys");
-    // A new network namespace may inherit either state; begin from off.
-    net.inside(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "0"))
-        .unwrap();
-    net.inside(|| std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "0"))
-        .unwrap();
     let changed = net
         .inside(|| sysctl::enable_forwarding(root, true))
         .unwrap();

@@ -63,7 +63,9 @@ fn the_set_uid_bit_makes_root_and_not_more_than_the_container_has() {
     for container in both(&server) {
         container.says(SET_ID);
         let script = "/bin/busybox-set-id ping -i 1 127.0.0.1 >/dev/null & pid=$!
-            while ! grep -q ping /proc/$pid/cmdline; do sleep 0.01; done
+            until tr '\\0' ' ' </proc/$pid/cmdline | grep -q '^/bin/busybox-set-id '; do
+                sleep 0.01
+            done
             grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs)' /proc/$pid/status; kill -9 $pid
             grep CapBnd /proc/$$/status";
         let ran = container.sh_as("alice", script);
