@@ -1,8 +1,7 @@
 //! Who asks: basic authentication.
 
-use axum::http::{HeaderMap, header};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use axum::http::HeaderMap;
+use warren_lib_https::basic::{credentials, same};
 
 use crate::User;
 
@@ -16,25 +15,4 @@ pub(crate) fn user<'u>(headers: &HeaderMap, users: &'u [User]) -> Option<&'u Use
             false => found,
         }
     })
-}
-
-fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (name, password) = text.split_once(':')?;
-    Some((name.to_owned(), password.to_owned()))
-}
-
-/// Whether two texts are the same, in a time that tells nothing of where they differ.
-fn same(one: &str, two: &str) -> bool {
-    one.len() == two.len()
-        && one
-            .bytes()
-            .zip(two.bytes())
-            .fold(0, |difference, (left, right)| difference | (left ^ right))
-            == 0
 }

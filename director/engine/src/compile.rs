@@ -411,6 +411,9 @@ impl Machines<'_> {
             once: None,
             networks: vec![network],
             obsolete_addresses: Vec::new(),
+            idle_addresses: Vec::new(),
+            swap: None,
+            unfit: Vec::new(),
             cloud_properties,
         };
         let group = Group {

@@ -337,10 +337,13 @@ async fn detach_from_cpi(engine: &Engine, task: &Task, vm: &Vm, disk: &Disk) -> 
             .detach_disk(cid, &disk.disk_cid, vm.stemcell_api_version)
             .await
         {
-            // A disk that did not count may never have been attached; a machine that is gone has none.
+            // A disk may never have been attached, or not be any more since somebody was killed who was
+            // about to let the machine go; a machine that is gone has none.
             Err(error)
-                if error.kind() == Some(ErrorKind::VmNotFound)
-                    || (error.kind() == Some(ErrorKind::DiskNotAttached) && !*disk.active) =>
+                if matches!(
+                    error.kind(),
+                    Some(ErrorKind::VmNotFound | ErrorKind::DiskNotAttached)
+                ) =>
             {
                 Ok(())
             }

@@ -78,7 +78,7 @@ impl Step {
     /// Says what is being done now, and how much of the task it is, in percent.
     pub fn advance(&self, part: u64, status: &str) {
         let progress = self.progress.fetch_add(part, Ordering::Relaxed) + part;
-        self.write("in_progress", progress.min(99), Some(("status", status)));
+        self.write("in_progress", progress.min(100), Some(("status", status)));
     }
 
     fn write(&self, state: &str, progress: u64, data: Option<(&str, &str)>) {

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use warren_director_plan::{
     AgentState, Compiled, Director, Disk, Existing, Instance, Job, NameIds, Package, Provider,
-    Release, Taken, Vm, links,
+    Release, Spare, Taken, Vm, links,
 };
 use warren_director_store::{
     compiled_packages, deployments, disks, dns, instances, ips, packages, releases, templates, vms,
@@ -17,6 +17,7 @@ use warren_director_store::{
 use warren_wire_manifest::deployment::Deployment;
 use warren_wire_release::JobSpec;
 
+use crate::many::join_all;
 use crate::reach::{self, Reached};
 use crate::{Engine, Error, Task};
 
@@ -49,6 +50,13 @@ impl Rows {
         self.vms
             .iter()
             .find(|vm| vm.instance_id == instance && *vm.active && vm.cid.is_some())
+    }
+
+    /// The machines that wait to take the place of that, oldest first.
+    pub fn spares_of(&self, instance: i64) -> impl Iterator<Item = &vms::Vm> {
+        self.vms
+            .iter()
+            .filter(move |vm| vm.instance_id == instance && *vm.spare)
     }
 }
 
@@ -139,6 +147,16 @@ pub fn existing(rows: &Rows, states: &BTreeMap<String, AgentState>) -> Existing 
         text.as_deref()
             .and_then(|text| serde_json::from_str(text).ok())
     };
+    let machine = |vm: &vms::Vm| Vm {
+        id: vm.id,
+        cid: vm.cid.clone().unwrap_or_default(),
+        created_at: vm.created_at,
+        stemcell: vm.stemcell_name.clone().zip(vm.stemcell_version.clone()),
+        env: parse(&vm.env),
+        cloud_properties: parse(&vm.cloud_properties),
+        networks: parse(&vm.network_spec),
+    };
+    let answers = |vm: &vms::Vm| matches!(states.get(&vm.agent_id), Some(AgentState::Says(_)));
     let instances = rows
         .instances
         .iter()
@@ -159,14 +177,14 @@ pub fn existing(rows: &Rows, states: &BTreeMap<String, AgentState>) -> Existing 
                     .and_then(|vm| states.get(&vm.agent_id))
                     .cloned()
                     .unwrap_or_default(),
-                vm: vm.map(|vm| Vm {
-                    id: vm.id,
-                    cid: vm.cid.clone().unwrap_or_default(),
-                    created_at: vm.created_at,
-                    stemcell: vm.stemcell_name.clone().zip(vm.stemcell_version.clone()),
-                    env: parse(&vm.env),
-                    cloud_properties: parse(&vm.cloud_properties),
-                }),
+                vm: vm.map(machine),
+                spares: rows
+                    .spares_of(instance.id)
+                    .map(|vm| Spare {
+                        vm: machine(vm),
+                        answers: answers(vm),
+                    })
+                    .collect(),
                 disks: rows
                     .disks
                     .iter()
@@ -233,6 +251,28 @@ pub async fn agent_states(
     Ok(states)
 }
 
+/// Asks the agents of machines that wait to take another's place; one that does not answer is of no use
+/// to anybody, and no reason to end.
+///
+/// # Errors
+/// [`Error::Cancelled`], or what the CPI says.
+pub async fn spare_states(
+    engine: &Engine,
+    task: &Task,
+    rows: &Rows,
+) -> Result<BTreeMap<String, AgentState>, Error> {
+    let spares = rows.vms.iter().filter(|vm| *vm.spare);
+    let asked = spares.map(|vm| async move {
+        let reached = reach::state(engine, task, vm, Some(Duration::from_secs(10))).await?;
+        let state = match reached {
+            Reached::Says(state) => AgentState::Says(state),
+            Reached::Silent(_) | Reached::Gone => AgentState::Unresponsive,
+        };
+        Ok((vm.agent_id.clone(), state))
+    });
+    join_all(asked.collect()).await.into_iter().collect()
+}
+
 /// States of machines whose agents are known not to answer.
 pub fn silent(rows: &Rows) -> BTreeMap<String, AgentState> {
     let machines = rows.instances.iter().filter_map(|row| rows.vm_of(row.id));
@@ -257,6 +297,7 @@ pub async fn taken(engine: &Engine) -> Result<Vec<Taken>, Error> {
             network: row.network_name,
             is_static: *row.static_address,
             instance: row.instance_id,
+            vm: row.vm_id,
             owner,
         });
     }

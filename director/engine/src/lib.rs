@@ -31,6 +31,7 @@ mod reach;
 mod render;
 pub mod scheduled;
 mod silent;
+mod swap;
 mod task;
 mod update;
 mod variables;

@@ -1,13 +1,14 @@
 //! One instance, from what it is to what it shall be.
 //!
 //! ```text
-//! prepare ── pre-stop, drain, stop, post-stop ── (machine anew) ── disks ── settings ── names ──
+//! prepare ── pre-stop, drain, stop, post-stop ── (machine anew, or swapped) ── disks ── settings ── names ──
 //! apply ── pre-start ── start ── running? ── post-start
 //! ```
 //!
 //! While it goes on its row says that it is not complete, so that the next deploy does it again.
 //! Source: reference of the deploy engine, section 15.
 
+mod machine;
 mod stop;
 mod watch;
 
@@ -16,7 +17,7 @@ use warren_director_bus::Agent;
 use warren_director_plan::changes::Change;
 use warren_director_plan::{Group, Input, InstancePlan, State, spec};
 use warren_director_store::vms::Vm;
-use warren_director_store::{Flag, instances, ips, vms};
+use warren_director_store::{Flag, instances, ips};
 use warren_wire_manifest::deployment::{Lifecycle, WatchTime};
 
 use crate::event_log::Step;
@@ -24,6 +25,8 @@ use crate::render::{Files, deliver};
 use crate::task::Event;
 use crate::variables::Variables;
 use crate::{Engine, Error, Task, disks, dns, vm};
+
+pub use machine::{active, create};
 
 /// What an update needs.
 pub struct Update<'a> {
@@ -117,7 +120,7 @@ impl Update<'_> {
                     let names: Vec<&str> = self.changes.iter().map(|one| one.name()).collect();
                     context.insert("changes".to_owned(), json!(names));
                 }
-                match self.changes.iter().any(|change| change.needs_new_vm()) {
+                match self.renews() {
                     true => "recreate",
                     false => "update",
                 }
@@ -139,7 +142,7 @@ impl Update<'_> {
         row.update_completed = Flag(false);
         instances::save(pool, row).await?;
         let mut machine = active(self.engine, row.id).await?;
-        let renews = !self.is_new && self.changes.iter().any(|change| change.needs_new_vm());
+        let renews = !self.is_new && self.renews();
         if let Some(vm) = &machine {
             let agent = self.engine.bus.agent(&vm.agent_id);
             if self.responds && !renews && self.plan.state == State::Started && !self.is_new {
@@ -155,7 +158,10 @@ impl Update<'_> {
             State::Started => {}
         }
         if renews && let Some(old) = machine.take() {
-            self.delete_machine(row, &old).await?;
+            match self.plan.swap {
+                Some(_) => machine = Some(self.swap(row, &old).await?),
+                None => self.delete_machine(row, &old).await?,
+            }
         }
         let mut vm = match machine {
             Some(vm) => vm,
@@ -286,15 +292,6 @@ impl Update<'_> {
         Ok(())
     }
 
-    async fn delete_machine(&self, row: &instances::Instance, old: &Vm) -> Result<(), Error> {
-        disks::detach_all(self.engine, self.task, row, old, self.responds).await?;
-        vm::delete(self.engine, self.task, old, &row.name()).await
-    }
-
-    async fn create_machine(&self, row: &instances::Instance) -> Result<Vm, Error> {
-        create(self.engine, self.task, &self.wanted(row, Vec::new()), row).await
-    }
-
     async fn give_back_addresses(&self) -> Result<(), Error> {
         for id in &self.plan.obsolete_addresses {
             ips::release(self.engine.store.pool(), *id).await?;
@@ -383,43 +380,4 @@ impl Update<'_> {
         instances::save(self.engine.store.pool(), row).await?;
         Ok(())
     }
-}
-
-/// The machine of an instance that counts.
-pub async fn active(engine: &Engine, instance: i64) -> Result<Option<Vm>, Error> {
-    let all = vms::of_instance(engine.store.pool(), instance).await?;
-    Ok(all.into_iter().find(|vm| *vm.active && vm.cid.is_some()))
-}
-
-/// Makes a machine for an instance, with its disks.
-pub async fn create(
-    engine: &Engine,
-    task: &Task,
-    wanted: &vm::Wanted<'_>,
-    row: &instances::Instance,
-) -> Result<Vm, Error> {
-    // What an earlier attempt left half made.
-    for left in vms::of_instance(engine.store.pool(), row.id).await? {
-        if !*left.active {
-            vm::delete(engine, task, &left, &row.name()).await?;
-        }
-    }
-    let disk_cids = warren_director_store::disks::of_instance(engine.store.pool(), row.id)
-        .await?
-        .into_iter()
-        .filter(|disk| *disk.active)
-        .map(|disk| disk.disk_cid)
-        .collect();
-    let wanted = vm::Wanted {
-        disk_cids,
-        input: wanted.input,
-        group: wanted.group,
-        plan: wanted.plan,
-        row,
-        variables: wanted.variables,
-        active: wanted.active,
-    };
-    let vm = vm::create(engine, task, &wanted).await?;
-    disks::attach_all(engine, task, row, &vm).await?;
-    Ok(vm)
 }

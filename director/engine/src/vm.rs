@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use warren_director_cpi::{Networks, NewVm};
-use warren_director_plan::{Group, Input, InstancePlan, names, spec};
+use warren_director_plan::{Group, Input, InstancePlan, Reservation, names, spec};
 use warren_director_store::vms::{self, Vm};
 use warren_director_store::{Flag, instances, ips, uuid};
 
@@ -231,7 +231,15 @@ async fn settle(
         vm.active = Flag(true);
     }
     vms::save(pool, vm).await?;
-    ips::bind_to_vm(pool, wanted.row.id, vm.id).await?;
+    if wanted.active {
+        ips::bind_to_vm(pool, wanted.row.id, vm.id).await?;
+    } else {
+        for address in wanted.plan.networks.iter().filter_map(|one| one.address) {
+            if let Reservation::Kept(id) = address.from {
+                ips::bind(pool, id, vm.id).await?;
+            }
+        }
+    }
     task.log(&format!(
         "{}: agent {} of {cid} answers",
         wanted.row.name(),
@@ -241,6 +249,10 @@ async fn settle(
     let agent = engine.bus.agent(&vm.agent_id);
     let first = spec::first_apply(wanted.input, wanted.group, wanted.plan);
     agent.run("apply", vec![first], task).await?;
+    if !wanted.active {
+        vm.spare = Flag(true);
+        vms::save(pool, vm).await?;
+    }
     Ok(())
 }
 
@@ -398,9 +410,9 @@ pub async fn delete(engine: &Engine, task: &Task, vm: &Vm, instance: &str) -> Re
 /// another, and deletes what is left of this one first.
 async fn remove(engine: &Engine, task: &Task, vm: &Vm, instance: &str) -> Result<(), Error> {
     let pool = engine.store.pool();
-    if *vm.active {
+    if *vm.active || *vm.spare {
         let mut going = vm.clone();
-        going.active = Flag(false);
+        (going.active, going.spare) = (Flag(false), Flag(false));
         vms::save(pool, &going).await?;
     }
     if let Some(cid) = &vm.cid {

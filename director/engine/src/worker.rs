@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep};
 use warren_director_store::work::{Source, Work};
-use warren_director_store::{now, tasks, uuid};
+use warren_director_store::{locks, now, tasks, uuid};
 use warren_lib_telemetry::metrics::Timing;
 use warren_lib_telemetry::{Context, Level, context, log};
 
@@ -220,7 +220,18 @@ async fn finish(engine: &Engine, worker: &Worker, row: &tasks::Task, state: &str
     // Without its end in the database the task would be done again: so it is tried for a while.
     for _ in 0..30 {
         match tasks::finish(engine.store.pool(), id, &worker.owner, state, result).await {
-            Ok(true) => return discard(row),
+            Ok(true) => {
+                if let Err(error) = locks::release_all(engine.store.pool(), id).await {
+                    // They expire.
+                    let reason = warren_lib_errchain::chain(&error);
+                    log::line(
+                        Level::Warn,
+                        "locks_not_released",
+                        &[("error", json!(reason))],
+                    );
+                }
+                return discard(row);
+            }
             // It is somebody else's now, who still needs what was uploaded for it.
             Ok(false) => return,
             Err(error) => {

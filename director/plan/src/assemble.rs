@@ -3,17 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
-use warren_wire_manifest::cloud_config::{Network, NetworkKind};
 use warren_wire_manifest::deployment::{Disks, InstanceGroup, VmSize};
-use warren_wire_manifest::ip::Cidr;
 
-use crate::addresses::{Pool, allocate, can_keep, check_static};
+use crate::addresses::Pool;
 use crate::json::{from_mapping, merged};
-use crate::output::{
-    AddressPlan, DiskWanted, Draft, Group, InstancePlan, JobPlan, NetworkPlan, Reservation, State,
-};
+use crate::output::{DiskWanted, Draft, Group, InstancePlan, JobPlan, State};
 use crate::placement::{Candidates, Placed};
-use crate::{Error, Input, Instance, links, properties, settings};
+use crate::{Error, Input, links, properties, swap};
 
 /// Decides which instance is where, with which number, id and addresses, and who provides what to
 /// whom. Given what came of a draft as what exists, it decides the same again: so it is called once
@@ -114,7 +110,7 @@ fn plan_group(
         .filter(|place| !stay.contains(place))
         .map(|place| input.existing.instances[*place].id)
         .collect();
-    let instances = instances(input, group, &mine, placed, pool)?;
+    let instances = instances(input, group, &mine, placed, stemcell, pool)?;
     let features = &input.deployment.features;
     let (vm_type, vm_resources) = match &group.vm {
         VmSize::Type(name) => (Some(name.clone()), None),
@@ -274,6 +270,7 @@ fn instances(
     group: &InstanceGroup,
     mine: &[usize],
     placed: Vec<Placed>,
+    stemcell: usize,
     pool: &mut Pool,
 ) -> Result<Vec<InstancePlan>, Error> {
     let mut used: BTreeSet<i64> = mine
@@ -299,14 +296,24 @@ fn instances(
         };
         seen.insert(index);
         used.insert(index);
-        let title = format!("{}/{uuid} ({index})", group.name);
-        let (networks, obsolete_addresses) =
-            networks(input, group, existing, &place, &title, pool)?;
         let (state, once) = state(input, group, existing, &uuid, index);
+        let cloud_properties = cloud_properties(input, group, place.az.as_deref());
+        let machine = swap::Wanted {
+            input,
+            group,
+            instance: existing.map(|at| &input.existing.instances[at]),
+            place: &place,
+            title: &format!("{}/{uuid} ({index})", group.name),
+            stemcell,
+            state,
+            once: once.as_deref(),
+            cloud_properties: &cloud_properties,
+        };
+        let chosen = machine.choose(pool)?;
         plans.push(InstancePlan {
             existing,
             cpi: cpi(input, place.az.as_deref()),
-            cloud_properties: cloud_properties(input, group, place.az.as_deref()),
+            cloud_properties,
             az: place.az,
             bootstrap: false,
             ignored: existing.is_some_and(|at| input.existing.instances[at].ignored),
@@ -314,8 +321,11 @@ fn instances(
             index,
             state,
             once,
-            networks,
-            obsolete_addresses,
+            networks: chosen.networks,
+            obsolete_addresses: chosen.obsolete,
+            idle_addresses: chosen.idle,
+            swap: chosen.swap,
+            unfit: chosen.unfit,
         });
     }
     plans.sort_by_key(|plan| plan.index);
@@ -407,130 +417,5 @@ fn state(
         "detached" => (State::Detached, None),
         once @ ("restart" | "recreate") => (State::Started, Some(once.to_owned())),
         _ => (State::Started, None),
-    }
-}
-
-fn networks(
-    input: &Input<'_>,
-    group: &InstanceGroup,
-    existing: Option<usize>,
-    place: &Placed,
-    title: &str,
-    pool: &mut Pool,
-) -> Result<(Vec<NetworkPlan>, Vec<i64>), Error> {
-    let instance = existing.map(|at| &input.existing.instances[at]);
-    let row = instance.map(|instance| instance.id);
-    let mut own: Vec<&crate::Taken> = input
-        .taken
-        .iter()
-        .filter(|taken| row.is_some() && taken.instance == row)
-        .collect();
-    let mut plans = Vec::with_capacity(group.networks.len());
-    for wanted in &group.networks {
-        let Some(network) = input.cloud.network(&wanted.name) else {
-            continue;
-        };
-        let fixed = place.static_ips.get(&wanted.name).copied();
-        let address = match &network.kind {
-            NetworkKind::Dynamic { .. } => None,
-            NetworkKind::Vip { .. } => {
-                fixed.map(|ip| keep_or_take(&mut own, Cidr::single(ip), true))
-            }
-            NetworkKind::Manual { .. } => Some(match fixed {
-                Some(ip) => {
-                    let address = check_static(network, ip, title, row, input.taken)?;
-                    pool.take(address);
-                    keep_or_take(&mut own, address, true)
-                }
-                None => match kept(network, place.az.as_deref(), instance, &mut own) {
-                    Some(kept) => kept,
-                    None => AddressPlan {
-                        address: allocate(network, place.az.as_deref(), title, pool)?,
-                        is_static: false,
-                        from: Reservation::New,
-                    },
-                },
-            }),
-        };
-        let plan = network_plan(network, place.az.as_deref(), &wanted.default, address);
-        plans.push(NetworkPlan {
-            nic_group: wanted.nic_group.clone(),
-            ..plan
-        });
-    }
-    Ok((plans, own.into_iter().map(|taken| taken.id).collect()))
-}
-
-fn keep_or_take(own: &mut Vec<&crate::Taken>, address: Cidr, is_static: bool) -> AddressPlan {
-    let text = address.to_string();
-    let from = match own.iter().position(|taken| taken.address == text) {
-        Some(at) => Reservation::Kept(own.remove(at).id),
-        None => Reservation::New,
-    };
-    AddressPlan {
-        address,
-        is_static,
-        from,
-    }
-}
-
-/// An address that the instance has and that the network can go on giving it.
-fn kept(
-    network: &Network,
-    az: Option<&str>,
-    instance: Option<&Instance>,
-    own: &mut Vec<&crate::Taken>,
-) -> Option<AddressPlan> {
-    let instance = instance?;
-    if instance.az.as_deref() != az && instance.az.is_some() {
-        return None;
-    }
-    let at = own.iter().position(|taken| {
-        taken
-            .address
-            .parse::<Cidr>()
-            .is_ok_and(|address| can_keep(network, az, address, taken.is_static))
-    })?;
-    let taken = own.remove(at);
-    Some(AddressPlan {
-        address: taken.address.parse().ok()?,
-        is_static: taken.is_static,
-        from: Reservation::Kept(taken.id),
-    })
-}
-
-fn network_plan(
-    network: &Network,
-    az: Option<&str>,
-    default: &[String],
-    address: Option<AddressPlan>,
-) -> NetworkPlan {
-    // `addressable` is the director's own word; agents know the two others.
-    let told: Vec<String> = default
-        .iter()
-        .filter(|item| *item != "addressable")
-        .cloned()
-        .collect();
-    let (kind, settings) = match (&network.kind, &address) {
-        (NetworkKind::Manual { .. }, Some(address)) => (
-            "manual",
-            crate::addresses::subnet_of(network, address.address.first())
-                .map(|subnet| settings::manual(subnet, address.address, &told))
-                .unwrap_or_default(),
-        ),
-        (NetworkKind::Vip { .. }, Some(address)) => {
-            ("vip", settings::vip(network, address.address))
-        }
-        (NetworkKind::Dynamic { .. }, _) => ("dynamic", settings::dynamic(network, az, &told)),
-        (NetworkKind::Manual { .. }, None) => ("manual", Map::new()),
-        (NetworkKind::Vip { .. }, None) => ("vip", Map::new()),
-    };
-    NetworkPlan {
-        name: network.name.clone(),
-        kind,
-        address,
-        settings,
-        default: default.to_vec(),
-        nic_group: None,
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::json::sorted;
 use crate::output::State;
-use crate::{AgentState, Instance};
+use crate::{AgentState, Instance, Options};
 
 /// A reason, by the name that events have for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -194,8 +194,18 @@ pub fn of(instance: &Instance, desired: &Desired) -> Vec<Change> {
     changes
 }
 
+/// Whether a machine is too young to be made anew because somebody asked for it. One whose last update
+/// did not come to its end is not, whatever its age.
+#[must_use]
+pub fn is_young(options: &Options, instance: &Instance) -> bool {
+    options.recreate_before.is_some_and(|before| {
+        let machine = instance.vm.as_ref();
+        instance.update_completed && machine.is_some_and(|vm| vm.created_at >= before)
+    })
+}
+
 /// Settings are compared without the name that belongs to the address.
-fn networks_differ(one: &Map<String, Value>, two: &Map<String, Value>) -> bool {
+pub(crate) fn networks_differ(one: &Map<String, Value>, two: &Map<String, Value>) -> bool {
     let plain = |map: &Map<String, Value>| -> Value {
         map.iter()
             .map(|(name, settings)| {

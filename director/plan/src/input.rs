@@ -30,6 +30,9 @@ pub struct Input<'a> {
     pub ids: &'a NameIds,
     /// What the deploy was asked for besides its manifest.
     pub options: &'a Options,
+    /// Cloud properties of machines by id of the instance, resolved; those that are not here have no
+    /// placeholders. Only who may be swapped is looked up.
+    pub resolved: &'a BTreeMap<String, Value>,
     /// Makes ids for instances that are new.
     pub new_id: &'a (dyn Fn() -> String + Sync),
 }
@@ -168,6 +171,8 @@ pub struct Instance {
     pub agent: AgentState,
     /// Its machine.
     pub vm: Option<Vm>,
+    /// Machines that wait to take its machine's place, oldest first.
+    pub spares: Vec<Spare>,
     /// Its disks that count.
     pub disks: Vec<Disk>,
 }
@@ -199,6 +204,17 @@ pub struct Vm {
     pub env: Option<Value>,
     /// What the CPI was given, resolved then.
     pub cloud_properties: Option<Value>,
+    /// Settings of its networks by name, placeholders kept.
+    pub networks: Option<Value>,
+}
+
+/// A machine that waits to take another's place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spare {
+    /// The machine.
+    pub vm: Vm,
+    /// Whether its agent answers.
+    pub answers: bool,
 }
 
 /// A disk.
@@ -227,6 +243,8 @@ pub struct Taken {
     pub is_static: bool,
     /// Whose it is.
     pub instance: Option<i64>,
+    /// The key of the machine that has it.
+    pub vm: Option<i64>,
     /// How messages call the owner.
     pub owner: String,
 }
@@ -274,6 +292,8 @@ pub struct Options {
     pub fix: bool,
     /// Changes of state.
     pub change: Option<StateChange>,
+    /// Whether machines may be made before those whose place they take end.
+    pub may_swap: bool,
     /// Tags that every machine gets.
     pub tags: Map<String, Value>,
 }

@@ -8,8 +8,8 @@
 //!                       └─ order::of              who goes first, who goes together
 //! ```
 //!
-//! [`assemble()`] decides which instance is where, with which number, id and addresses; what every job
-//! gets through links; and what every template may know. Rendering happens outside, for it needs Ruby
+//! [`assemble()`] decides which instance is where, with which number, id and addresses; whose machine gives
+//! its place to another one; what every job gets through links; and what every template may know. Rendering happens outside, for it needs Ruby
 //! and secrets; what it gives comes back as hashes into [`changes`].
 //!
 //! Source: reference of the deploy engine, sections 8 to 15.
@@ -23,6 +23,7 @@ mod input;
 pub mod json;
 pub mod links;
 pub mod names;
+mod networks;
 pub mod order;
 mod output;
 pub mod placeholders;
@@ -31,6 +32,7 @@ pub mod problems;
 pub mod properties;
 pub mod settings;
 pub mod spec;
+mod swap;
 #[cfg(test)]
 mod tests;
 pub mod unused;
@@ -40,8 +42,9 @@ pub use assemble::assemble;
 pub use error::Error;
 pub use input::{
     AgentState, Compiled, Director, Disk, Existing, Input, Instance, Job, NameIds, Options,
-    Package, Provider, Release, StateChange, Stemcell, Taken, Vm,
+    Package, Provider, Release, Spare, StateChange, Stemcell, Taken, Vm,
 };
 pub use output::{
     AddressPlan, DiskWanted, Draft, Group, InstancePlan, JobPlan, NetworkPlan, Reservation, State,
+    Swap,
 };

@@ -105,10 +105,23 @@ pub struct InstancePlan {
     pub once: Option<String>,
     /// Its networks in the manifest's order.
     pub networks: Vec<NetworkPlan>,
-    /// Keys of addresses that it gives back.
+    /// Keys of addresses that it gives back when it is updated.
     pub obsolete_addresses: Vec<i64>,
+    /// Keys of addresses that it gives back at once, as no machine has them.
+    pub idle_addresses: Vec<i64>,
+    /// Another machine is made before its own ends, and takes its place.
+    pub swap: Option<Swap>,
+    /// Keys of machines that wait to take its machine's place and shall not any more.
+    pub unfit: Vec<i64>,
     /// For the CPI: zone, type and extensions together, placeholders kept.
     pub cloud_properties: Map<String, Value>,
+}
+
+/// A machine takes another's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Swap {
+    /// The key of the machine that is there for it already; `None` if it has to be made.
+    pub spare: Option<i64>,
 }
 
 /// What an instance shall be.

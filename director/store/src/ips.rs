@@ -116,17 +116,35 @@ pub async fn owner<'c>(db: impl Db<'c>, address: &str) -> Result<Option<(String,
     .during("find the owner of an address")
 }
 
-/// Gives all addresses of an instance to one of its machines.
+/// Gives all addresses of an instance to one of its machines, but for those of machines that wait to
+/// take its place.
 ///
 /// # Errors
 /// What the database said.
 pub async fn bind_to_vm<'c>(db: impl Db<'c>, instance_id: i64, vm_id: i64) -> Result<(), Error> {
-    sqlx::query("UPDATE ip_addresses SET vm_id = $2 WHERE instance_id = $1")
-        .bind(instance_id)
+    sqlx::query(
+        "UPDATE ip_addresses SET vm_id = $2 WHERE instance_id = $1 AND \
+         (vm_id IS NULL OR vm_id NOT IN (SELECT id FROM vms WHERE spare = 1))",
+    )
+    .bind(instance_id)
+    .bind(vm_id)
+    .execute(db)
+    .await
+    .during("give addresses to a machine")?;
+    Ok(())
+}
+
+/// Gives one address to a machine.
+///
+/// # Errors
+/// What the database said.
+pub async fn bind<'c>(db: impl Db<'c>, id: i64, vm_id: i64) -> Result<(), Error> {
+    sqlx::query("UPDATE ip_addresses SET vm_id = $2 WHERE id = $1")
+        .bind(id)
         .bind(vm_id)
         .execute(db)
         .await
-        .during("give addresses to a machine")?;
+        .during("give an address to a machine")?;
     Ok(())
 }
 

@@ -126,6 +126,20 @@ pub async fn release<'c>(db: impl Db<'c>, name: &str, uid: &str) -> Result<(), E
     Ok(())
 }
 
+/// Gives back what a task that has ended still holds: what it had when a worker of it died, and did not
+/// need again.
+///
+/// # Errors
+/// What the database said.
+pub async fn release_all<'c>(db: impl Db<'c>, task_id: i64) -> Result<(), Error> {
+    sqlx::query("DELETE FROM locks WHERE task_id = $1")
+        .bind(task_id)
+        .execute(db)
+        .await
+        .during("give back the locks of a task")?;
+    Ok(())
+}
+
 /// The locks that are held now, by name.
 ///
 /// # Errors

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (3, include_str!("migrations/0003_snapshots.sql")),
     (4, include_str!("migrations/0004_dynamic_disks.sql")),
     (5, include_str!("migrations/0005_aliases.sql")),
+    (6, include_str!("migrations/0006_spares.sql")),
 ];
 
 /// An arbitrary number that only this program locks.

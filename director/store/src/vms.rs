@@ -1,4 +1,10 @@
 //! Machines of instances. An instance may have several while one takes another's place; one is active.
+//!
+//! ```text
+//! row made (neither) ── agent answers ──► active ── another takes its place ──► orphaned_vms
+//!                                └──────► spare ── takes a place ──► active
+//! active or spare ── is being deleted (neither) ──► no row
+//! ```
 
 use sqlx::FromRow;
 
@@ -21,6 +27,9 @@ pub struct Vm {
     /// Whether it is the one that counts.
     #[sqlx(try_from = "i64")]
     pub active: Flag,
+    /// Whether it waits to take the place of the one that counts.
+    #[sqlx(try_from = "i64")]
+    pub spare: Flag,
     /// Unix time.
     pub created_at: i64,
     /// The stemcell it was made of.
@@ -52,7 +61,7 @@ pub struct Vm {
 /// What the database said.
 pub async fn of_deployment<'c>(db: impl Db<'c>, deployment_id: i64) -> Result<Vec<Vm>, Error> {
     sqlx::query_as(
-        "SELECT vms.id, instance_id, agent_id, cid, cpi, active, created_at, stemcell_name, \
+        "SELECT vms.id, instance_id, agent_id, cid, cpi, active, spare, created_at, stemcell_name, \
          stemcell_version, stemcell_api_version, env, vms.cloud_properties, network_spec, \
          trusted_certs_sha1, blobstore_config_sha1, nats_config_sha1, permanent_nats_credentials \
          FROM vms JOIN instances ON instances.id = instance_id WHERE deployment_id = $1 \
@@ -70,7 +79,7 @@ pub async fn of_deployment<'c>(db: impl Db<'c>, deployment_id: i64) -> Result<Ve
 /// What the database said.
 pub async fn of_instance<'c>(db: impl Db<'c>, instance_id: i64) -> Result<Vec<Vm>, Error> {
     sqlx::query_as(
-        "SELECT id, instance_id, agent_id, cid, cpi, active, created_at, stemcell_name, \
+        "SELECT id, instance_id, agent_id, cid, cpi, active, spare, created_at, stemcell_name, \
          stemcell_version, stemcell_api_version, env, cloud_properties, network_spec, \
          trusted_certs_sha1, blobstore_config_sha1, nats_config_sha1, permanent_nats_credentials \
          FROM vms WHERE instance_id = $1 ORDER BY id",
@@ -87,7 +96,7 @@ pub async fn of_instance<'c>(db: impl Db<'c>, instance_id: i64) -> Result<Vec<Vm
 /// What the database said.
 pub async fn list<'c>(db: impl Db<'c>) -> Result<Vec<Vm>, Error> {
     sqlx::query_as(
-        "SELECT id, instance_id, agent_id, cid, cpi, active, created_at, stemcell_name, \
+        "SELECT id, instance_id, agent_id, cid, cpi, active, spare, created_at, stemcell_name, \
          stemcell_version, stemcell_api_version, env, cloud_properties, network_spec, \
          trusted_certs_sha1, blobstore_config_sha1, nats_config_sha1, permanent_nats_credentials \
          FROM vms ORDER BY id",
@@ -103,7 +112,7 @@ pub async fn list<'c>(db: impl Db<'c>) -> Result<Vec<Vm>, Error> {
 /// What the database said.
 pub async fn with_cid<'c>(db: impl Db<'c>, cid: &str) -> Result<Option<Vm>, Error> {
     sqlx::query_as(
-        "SELECT id, instance_id, agent_id, cid, cpi, active, created_at, stemcell_name, \
+        "SELECT id, instance_id, agent_id, cid, cpi, active, spare, created_at, stemcell_name, \
          stemcell_version, stemcell_api_version, env, cloud_properties, network_spec, \
          trusted_certs_sha1, blobstore_config_sha1, nats_config_sha1, permanent_nats_credentials \
          FROM vms WHERE cid = $1",
@@ -127,7 +136,7 @@ pub async fn create<'c>(
 ) -> Result<Vm, Error> {
     sqlx::query_as(
         "INSERT INTO vms (instance_id, agent_id, cpi, created_at) VALUES ($1, $2, $3, $4) \
-         RETURNING id, instance_id, agent_id, cid, cpi, active, created_at, stemcell_name, \
+         RETURNING id, instance_id, agent_id, cid, cpi, active, spare, created_at, stemcell_name, \
          stemcell_version, stemcell_api_version, env, cloud_properties, network_spec, \
          trusted_certs_sha1, blobstore_config_sha1, nats_config_sha1, permanent_nats_credentials",
     )
@@ -149,7 +158,7 @@ pub async fn save<'c>(db: impl Db<'c>, vm: &Vm) -> Result<(), Error> {
         "UPDATE vms SET cid = $2, active = $3, stemcell_name = $4, stemcell_version = $5, \
          stemcell_api_version = $6, env = $7, cloud_properties = $8, network_spec = $9, \
          trusted_certs_sha1 = $10, blobstore_config_sha1 = $11, nats_config_sha1 = $12, \
-         permanent_nats_credentials = $13 WHERE id = $1",
+         permanent_nats_credentials = $13, spare = $14 WHERE id = $1",
     )
     .bind(vm.id)
     .bind(&vm.cid)
@@ -164,6 +173,7 @@ pub async fn save<'c>(db: impl Db<'c>, vm: &Vm) -> Result<(), Error> {
     .bind(&vm.blobstore_config_sha1)
     .bind(&vm.nats_config_sha1)
     .bind(i64::from(*vm.permanent_nats_credentials))
+    .bind(i64::from(*vm.spare))
     .execute(db)
     .await
     .during("save a machine")?;

@@ -1,15 +1,14 @@
 //! Instances and machines of a deployment: as rows, or by way of a task that asks their agents.
 
-use std::collections::BTreeMap;
-
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::Value;
+use warren_director_store::disks;
 use warren_director_store::instances::{self, Instance};
+use warren_director_store::ips::{self, IpAddress};
 use warren_director_store::vms::{self, Vm};
 use warren_director_store::work::Work;
-use warren_director_store::{disks, ips};
 
 use crate::answer::{empty, json};
 use crate::body::Body;
@@ -59,7 +58,7 @@ struct Row<'a> {
     index: i64,
     id: &'a str,
     az: Option<&'a str>,
-    ips: &'a [String],
+    ips: Vec<String>,
     vm_created_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expects_vm: Option<bool>,
@@ -69,26 +68,33 @@ struct Row<'a> {
     permanent_nats_credentials: Option<bool>,
 }
 
-/// Rows of a deployment: instances, machines, and addresses by instance.
+/// Rows of a deployment.
 struct Rows {
     instances: Vec<Instance>,
     vms: Vec<Vm>,
-    ips: BTreeMap<i64, Vec<String>>,
+    ips: Vec<IpAddress>,
+}
+
+impl Rows {
+    /// The addresses of a machine of an instance, or of the instance if it has none: not those of
+    /// another machine of it, which waits to take its place.
+    fn ips(&self, instance: &Instance, vm: Option<&Vm>) -> Vec<String> {
+        let of_another = |ip: &IpAddress| ip.vm_id.is_some() && ip.vm_id != vm.map(|vm| vm.id);
+        let mine = self
+            .ips
+            .iter()
+            .filter(|ip| ip.instance_id == Some(instance.id) && !of_another(ip));
+        mine.map(|ip| bare(&ip.address)).collect()
+    }
 }
 
 async fn rows(call: &Call) -> Result<Rows, Failure> {
     let pool = call.api.store.pool();
     let id = call.deployment()?.id;
-    let mut all: BTreeMap<i64, Vec<String>> = BTreeMap::new();
-    for row in ips::of_deployment(pool, id).await? {
-        if let Some(instance) = row.instance_id {
-            all.entry(instance).or_default().push(bare(&row.address));
-        }
-    }
     Ok(Rows {
         instances: call.instances().await?,
         vms: vms::of_deployment(pool, id).await?,
-        ips: all,
+        ips: ips::of_deployment(pool, id).await?,
     })
 }
 
@@ -101,7 +107,7 @@ pub(super) fn bare(address: &str) -> String {
     found.unwrap_or(address).to_owned()
 }
 
-fn row<'a>(instance: &'a Instance, vm: Option<&'a Vm>, ips: &'a [String]) -> Row<'a> {
+fn row<'a>(instance: &'a Instance, vm: Option<&'a Vm>, ips: Vec<String>) -> Row<'a> {
     Row {
         agent_id: vm.map(|vm| vm.agent_id.as_str()),
         cid: vm.and_then(|vm| vm.cid.as_deref()),
@@ -127,7 +133,7 @@ async fn list_vms(call: Call) -> Result<Response, Failure> {
         let Some(instance) = rows.instances.iter().find(|one| one.id == vm.instance_id) else {
             continue;
         };
-        let ips = rows.ips.get(&instance.id).map_or(&[][..], Vec::as_slice);
+        let ips = rows.ips(instance, Some(vm));
         shown.push(Row {
             active: Some(*vm.active),
             permanent_nats_credentials: Some(*vm.permanent_nats_credentials),
@@ -148,7 +154,7 @@ async fn list_instances(call: Call) -> Result<Response, Failure> {
         .map(|instance| {
             let mut vms = rows.vms.iter();
             let vm = vms.find(|vm| vm.instance_id == instance.id && *vm.active);
-            let ips = rows.ips.get(&instance.id).map_or(&[][..], Vec::as_slice);
+            let ips = rows.ips(instance, vm);
             Row {
                 expects_vm: Some(expects_vm(instance)),
                 ..row(instance, vm, ips)

@@ -2,8 +2,8 @@
 
 use warren_director_plan::links::{Alias, Links};
 use warren_director_plan::names::GroupAlias;
-use warren_director_store::aliases;
 use warren_director_store::dns::{self, Encoded};
+use warren_director_store::{Transaction, aliases};
 
 use super::broadcast;
 use crate::{Engine, Error, Task};
@@ -63,11 +63,7 @@ pub(crate) async fn add_aliases(
     let wanted = aliases_of(engine, deployment, links).await?;
     let mut tx = engine.store.begin().await?;
     let is_new = aliases::add(&mut tx, deployment, &wanted).await?;
-    crate::disks::commit(tx).await?;
-    if is_new {
-        broadcast(engine, task).await?;
-    }
-    Ok(())
+    close(engine, task, tx, is_new).await
 }
 
 /// Removes the aliases of a deployment that its links do not have any more, after all who used them
@@ -81,8 +77,18 @@ pub(crate) async fn drop_aliases(
     let wanted = aliases_of(engine, deployment, links).await?;
     let mut tx = engine.store.begin().await?;
     let has_gone = aliases::keep(&mut tx, deployment, &wanted).await?;
+    close(engine, task, tx, has_gone).await
+}
+
+/// Keeps what was written, and tells agents if it is another than before.
+async fn close(
+    engine: &Engine,
+    task: &Task,
+    tx: Transaction,
+    is_changed: bool,
+) -> Result<(), Error> {
     crate::disks::commit(tx).await?;
-    if has_gone {
+    if is_changed {
         broadcast(engine, task).await?;
     }
     Ok(())

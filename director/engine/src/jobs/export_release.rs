@@ -218,6 +218,7 @@ impl Exporting<'_> {
             providers: &[],
             ids: &ids,
             options: &options,
+            resolved: &BTreeMap::new(),
             new_id: &warren_director_store::uuid::new,
         };
         let draft = Draft {

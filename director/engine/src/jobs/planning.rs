@@ -79,6 +79,8 @@ pub(super) struct Known {
     providers: Vec<warren_director_plan::Provider>,
     ids: warren_director_plan::NameIds,
     options: Options,
+    /// Cloud properties of machines, resolved, by id of the instance.
+    resolved: BTreeMap<String, Value>,
     /// Errand groups that get machines now.
     pub(super) errands: Vec<String>,
 }
@@ -100,6 +102,7 @@ impl Known {
             providers: &self.providers,
             ids: &self.ids,
             options: &self.options,
+            resolved: &self.resolved,
             new_id: &new_id,
         }
     }
@@ -134,7 +137,11 @@ impl DeployTask<'_> {
             .run("Rendering templates", |_| {
                 render::all(self.engine, self.task, &input, &draft, &self.variables)
             })
-            .await?;
+            .await;
+        if files.is_err() || self.wanted.dry_run {
+            self.give_back(&draft).await?;
+        }
+        let files = files?;
         if self.wanted.dry_run {
             return Ok(None);
         }

@@ -347,39 +347,6 @@ async fn what_is_ignored_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_strategy_that_there_is_not_is_announced() {
-    let it = Director::start().await;
-    it.release(&[a_job("web", "bbbb", "")]).await;
-    let text = manifest(2, "  update: {vm_strategy: create-swap-delete}\n");
-    let said = |ended: &Ended| -> Vec<String> {
-        let warnings = ended
-            .events
-            .iter()
-            .filter(|event| event["type"] == "warning");
-        warnings
-            .map(|event| event["message"].as_str().unwrap().to_owned())
-            .collect()
-    };
-    // Nothing is made anew, so that the way does not matter.
-    let ended = it.deploy(&text).await.done();
-    assert_eq!(said(&ended), [""; 0]);
-    let ended = it.deploy(&text).await.done();
-    assert_eq!(said(&ended), [""; 0]);
-    let again = |deploy: &mut warren_director_store::work::Deploy| {
-        deploy.manifest = Some(text.clone());
-        deploy.recreate = true;
-    };
-    let ended = it.update(again).await.done();
-    let all = said(&ended);
-    assert!(
-        all.len() == 1
-            && all[0].contains("'create-swap-delete'")
-            && all[0].contains("2 of its VMs"),
-        "{all:?}"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_machine_that_nobody_was_told_of_is_deleted() {
     let it = Deployed::new(1, false).await;
     let pool = it.scene.engine.store.pool();

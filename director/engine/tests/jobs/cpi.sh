@@ -3,6 +3,10 @@
 cd DIRECTORY || exit 1
 request=$(cat)
 echo "$request" >>requests
+echo "$request" >>timeline
+method=${request#*'"method":"'}
+method=${method%%'"'*}
+while [ -e "stuck-$method" ]; do sleep 0.05; done
 answer() { printf '{"result":%s,"error":null,"log":""}\n' "$1"; }
 case $request in
 '{"method":"info"'*) answer '{"api_version":3,"stemcell_formats":["warden-tar"]}' ;;

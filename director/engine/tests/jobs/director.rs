@@ -1,6 +1,11 @@
 //! A director with a bus, agents that answer as one wants, a stemcell and a cloud config: what tests of
 //! deployments begin with.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -47,8 +52,24 @@ pub struct Director {
     _server: Server,
     pub agent: Agent,
     pub scene: Scene,
-    /// What agents say is mounted.
-    mounted: Arc<Mutex<Vec<String>>>,
+    agents: Arc<Agents>,
+}
+
+/// How agents are.
+#[derive(Default)]
+pub struct Agents {
+    /// What they say is mounted.
+    mounted: Mutex<Vec<String>>,
+    /// What each has mounted, if that is what they say.
+    mounts: Mutex<Option<BTreeMap<String, BTreeSet<String>>>>,
+    /// Whether jobs that are started from now on fail.
+    breaks: AtomicBool,
+    /// Of whom jobs have failed.
+    failing: Mutex<BTreeSet<String>>,
+    /// Methods that they do not answer.
+    stuck: Mutex<BTreeSet<String>>,
+    /// Those that do not answer anything.
+    silent: Mutex<BTreeSet<String>>,
 }
 
 impl Director {
@@ -61,8 +82,8 @@ impl Director {
     pub async fn with(snapshots: bool) -> Self {
         let server = Server::start();
         let scene = Scene::with(Some(server.url()), snapshots).await;
-        let mounted = Arc::default();
-        let agent = agents(&server, &scene, &mounted);
+        let how = Arc::default();
+        let agent = agents(&server, &scene, &how);
         crate::machines::ready(&scene, &["any"]).await;
         let bytes = stemcell("1.1", "warden-tar", b"an image");
         scene
@@ -73,7 +94,7 @@ impl Director {
             _server: server,
             agent,
             scene,
-            mounted,
+            agents: how,
         };
         it.cloud(CLOUD).await;
         it
@@ -119,7 +140,58 @@ impl Director {
 
     /// Has agents say that these disks are mounted.
     pub fn mount(&self, cids: &[&str]) {
-        *self.mounted.lock().unwrap() = cids.iter().map(|&cid| cid.to_owned()).collect();
+        *self.agents.mounted.lock().unwrap() = cids.iter().map(|&cid| cid.to_owned()).collect();
+    }
+
+    /// Has agents say what each has mounted since.
+    pub fn track_mounts(&self) {
+        *self.agents.mounts.lock().unwrap() = Some(BTreeMap::new());
+    }
+
+    /// Has jobs fail that are started from now on, or not.
+    pub fn break_jobs(&self, so: bool) {
+        self.agents.breaks.store(so, Ordering::Relaxed);
+    }
+
+    /// Has an agent not answer any more.
+    pub fn silence(&self, agent: &str) {
+        self.agents.silent.lock().unwrap().insert(agent.to_owned());
+    }
+
+    /// Has agents and CPI not answer when they are asked for this, until [`go_on`](Self::go_on).
+    pub fn stick(&self, method: &str) {
+        self.agents.stuck.lock().unwrap().insert(method.to_owned());
+        std::fs::write(self.stuck(method), "").unwrap();
+    }
+
+    pub fn go_on(&self, method: &str) {
+        self.agents.stuck.lock().unwrap().remove(method);
+        std::fs::remove_file(self.stuck(method)).unwrap();
+    }
+
+    fn stuck(&self, method: &str) -> PathBuf {
+        self.scene.directory.path().join(format!("stuck-{method}"))
+    }
+
+    /// What CPI (`None`) and agents were asked for, in order: but for what only looks or describes.
+    pub fn timeline(&self) -> Vec<(Option<String>, Value)> {
+        let text = std::fs::read_to_string(self.scene.directory.path().join("timeline")).unwrap();
+        let boring = [
+            "info",
+            "ping",
+            "has_vm",
+            "set_vm_metadata",
+            "set_disk_metadata",
+            "get_state",
+            "sync_dns",
+            "upload_blob",
+            "list_disk",
+        ];
+        text.lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|call| !boring.iter().any(|method| call["method"] == *method))
+            .map(|call| (call["agent"].as_str().map(str::to_owned), call))
+            .collect()
     }
 
     /// With what the CPI was asked for something, each time.
@@ -152,29 +224,64 @@ impl Director {
 }
 
 /// Answers for every agent.
-pub fn agents(server: &Server, scene: &Scene, mounted: &Arc<Mutex<Vec<String>>>) -> Agent {
+pub fn agents(server: &Server, scene: &Scene, how: &Arc<Agents>) -> Agent {
     let (store, runtime) = (
         scene.engine.blobs.clone(),
         tokio::runtime::Handle::current(),
     );
-    let mounted = Arc::clone(mounted);
-    Agent::start(server, "*", move |method, arguments| {
+    let how = Arc::clone(how);
+    let timeline = scene.directory.path().join("timeline");
+    Agent::start_with(server, "*", move |agent, method, arguments| {
+        let call = json!({"agent": agent, "method": method, "arguments": arguments});
+        let open = OpenOptions::new().create(true).append(true).open(&timeline);
+        // In one piece, as the CPI writes to it at the same time.
+        open.unwrap()
+            .write_all(format!("{call}\n").as_bytes())
+            .unwrap();
+        let is_stuck = how.stuck.lock().unwrap().contains(method);
+        if is_stuck || how.silent.lock().unwrap().contains(agent) {
+            return None;
+        }
+        if method == "start" {
+            let mut failing = how.failing.lock().unwrap();
+            match how.breaks.load(Ordering::Relaxed) {
+                true => failing.insert(agent.to_owned()),
+                false => failing.remove(agent),
+            };
+        }
+        if let Some(mounts) = how.mounts.lock().unwrap().as_mut()
+            && let Some(disk) = arguments.first().and_then(Value::as_str)
+        {
+            let mine = mounts.entry(agent.to_owned()).or_default();
+            match method {
+                "mount_disk" => mine.insert(disk.to_owned()),
+                "unmount_disk" => mine.remove(disk),
+                _ => false,
+            };
+        }
+        let state = match how.failing.lock().unwrap().contains(agent) {
+            true => "failing",
+            false => "running",
+        };
         let blob = || {
             let packed = tgz(&[("log", b"x")]);
             let stored = runtime.block_on(store.create(packed.as_slice())).unwrap();
             json!({"blobstore_id": stored.id, "sha1": stored.sha1})
         };
         let value = match method {
-            "get_state" => json!({"job_state": "running", "vm": {"name": "vm-of-an-agent"}}),
+            "get_state" => json!({"job_state": state, "vm": {"name": "vm-of-an-agent"}}),
             "fetch_logs" => blob(),
             "compile_package" => json!({"result": blob()}),
             "run_errand" => json!({"stdout": arguments.len().to_string(), "stderr": "e",
                 "exit_code": 0}),
             "drain" => json!(0),
-            "list_disk" => json!(*mounted.lock().unwrap()),
+            "list_disk" => match how.mounts.lock().unwrap().as_ref() {
+                Some(mounts) => json!(mounts.get(agent).cloned().unwrap_or_default()),
+                None => json!(*how.mounted.lock().unwrap()),
+            },
             "run_script" => json!({}),
             _ => json!("ok"),
         };
-        json!({ "value": value })
+        Some(json!({ "value": value }))
     })
 }

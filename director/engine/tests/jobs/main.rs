@@ -20,3 +20,4 @@ mod scheduled;
 mod server;
 mod snapshots;
 mod stemcells;
+mod swaps;

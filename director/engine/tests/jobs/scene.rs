@@ -18,7 +18,20 @@ use warren_director_templates::Pool;
 pub struct Scene {
     pub engine: Engine,
     pub directory: TempDir,
-    workers: Vec<tokio::task::JoinHandle<()>>,
+    workers: tokio::sync::Mutex<Vec<tokio::task::JoinHandle<()>>>,
+}
+
+fn workers(engine: &Engine, process: &str) -> Vec<tokio::task::JoinHandle<()>> {
+    ["normal", "urgent"]
+        .map(|queue| {
+            let work = warren_director_engine::run(
+                engine.clone(),
+                Worker::new(queue, process),
+                std::future::pending(),
+            );
+            tokio::spawn(work)
+        })
+        .into()
 }
 
 /// How a task ended.
@@ -122,21 +135,27 @@ impl Scene {
                 ..warren_director_templates::Options::default()
             }),
         });
-        let workers = ["normal", "urgent"]
-            .map(|queue| {
-                let work = warren_director_engine::run(
-                    engine.clone(),
-                    Worker::new(queue, "test"),
-                    std::future::pending(),
-                );
-                tokio::spawn(work)
-            })
-            .into();
+        let workers = workers(&engine, "test");
         Self {
             engine,
             directory,
-            workers,
+            workers: workers.into(),
         }
+    }
+
+    /// Kills the workers in the middle of what they do.
+    pub async fn kill_workers(&self) {
+        for worker in self.workers.lock().await.drain(..) {
+            worker.abort();
+            assert!(worker.await.unwrap_err().is_cancelled());
+        }
+    }
+
+    /// Starts others, who take up what was left.
+    pub async fn start_workers(&self) {
+        let pool = self.engine.store.pool();
+        tasks::abandon(pool, "test").await.unwrap();
+        *self.workers.lock().await = workers(&self.engine, "test");
     }
 
     /// Has workers do something, and waits for its end.
@@ -239,7 +258,7 @@ impl Scene {
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        for worker in &self.workers {
+        for worker in self.workers.get_mut() {
             worker.abort();
         }
     }

@@ -1,6 +1,5 @@
 //! A nats-server of our own, and agents that only answer: real ones are tested elsewhere.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -11,34 +10,48 @@ use warren_lib_nats::{Client, Event, Events, Message, Options};
 
 /// A running server; killed when dropped.
 pub struct Server {
-    port: u16,
+    url: ServerUrl,
     child: Child,
+    _directory: tempfile::TempDir,
 }
 
 impl Server {
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        let directory = tempfile::tempdir().unwrap();
+        // Any port, which it then writes down.
         let child = Command::new("nats-server")
-            .args(["-a", "127.0.0.1", "-p", &port.to_string()])
+            .args(["-a", "127.0.0.1", "-p", "-1", "--ports_file_dir"])
+            .arg(directory.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        let told = format!("nats-server_{}.ports", child.id());
+        let told = directory.path().join(told);
         let begun = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        let url = loop {
+            let ports: Value = std::fs::read(&told)
+                .ok()
+                .and_then(|text| serde_json::from_slice(&text).ok())
+                .unwrap_or_default();
+            if let Some(url) = ports["nats"][0].as_str() {
+                break ServerUrl::parse(url).unwrap();
+            }
             assert!(
                 begun.elapsed() < Duration::from_secs(30),
                 "nats-server does not listen"
             );
             std::thread::sleep(Duration::from_millis(10));
+        };
+        Self {
+            url,
+            child,
+            _directory: directory,
         }
-        Self { port, child }
     }
 
     pub fn url(&self) -> ServerUrl {
-        ServerUrl::parse(&format!("nats://127.0.0.1:{}", self.port)).unwrap()
+        self.url.clone()
     }
 }
 
@@ -49,7 +62,7 @@ impl Drop for Server {
     }
 }
 
-type Answer = dyn Fn(&str, &[Value]) -> Value + Send + Sync;
+type Answer = dyn Fn(&str, &str, &[Value]) -> Option<Value> + Send + Sync;
 
 /// Something that answers at an agent's subject.
 pub struct Agent {
@@ -70,7 +83,10 @@ impl Events for Answers {
         let method = request["method"].as_str().unwrap();
         let asked = (method.to_owned(), request["arguments"].clone());
         self.asked.lock().unwrap().push(asked);
-        let answer = (self.answer)(method, arguments);
+        let agent = message.subject.strip_prefix("agent.").unwrap();
+        let Some(answer) = (self.answer)(agent, method, arguments) else {
+            return;
+        };
         let to = request["reply_to"].as_str().unwrap();
         if let Some(client) = self.client.get() {
             client.publish(to, answer.to_string().as_bytes()).unwrap();
@@ -85,6 +101,17 @@ impl Agent {
         server: &Server,
         id: &str,
         answer: impl Fn(&str, &[Value]) -> Value + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_with(server, id, move |_, method, arguments| {
+            Some(answer(method, arguments))
+        })
+    }
+
+    /// As [`start`](Self::start); the answer may depend on which agent is asked, or not be given at all.
+    pub fn start_with(
+        server: &Server,
+        id: &str,
+        answer: impl Fn(&str, &str, &[Value]) -> Option<Value> + Send + Sync + 'static,
     ) -> Self {
         let shared = Arc::new(OnceLock::new());
         let asked = Arc::new(Mutex::new(Vec::new()));

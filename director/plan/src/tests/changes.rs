@@ -29,7 +29,9 @@ fn instance() -> Instance {
             stemcell: Some(("s".to_owned(), "1".to_owned())),
             env: Some(json!({"a": 1, "b": 2})),
             cloud_properties: Some(json!({})),
+            networks: None,
         }),
+        spares: vec![],
         disks: vec![],
     }
 }

@@ -6,3 +6,4 @@ mod order;
 mod placeholders;
 mod placement;
 mod scene;
+mod swap;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use serde_json::Value;
 use warren_wire_manifest::check::read_manifest;
 use warren_wire_manifest::cloud_config::{CloudConfig, CloudOptions};
 use warren_wire_manifest::deployment::{Deployment, UpdateOptions};
@@ -25,6 +26,8 @@ networks:
   - {range: 10.0.0.0/28, gateway: 10.0.0.1, azs: [z1, z2], reserved: [10.0.0.2], static: [10.0.0.8-10.0.0.10], dns: [8.8.8.8]}
   - {range: 10.0.1.0/28, gateway: 10.0.1.1, azs: [z3]}
 - {name: dyn, type: dynamic, cloud_properties: {x: 1}}
+- {name: zoned, type: dynamic, subnets: [{azs: [z1, z2], cloud_properties: {x: 1}}]}
+- {name: virtual, type: vip, cloud_properties: {}}
 compilation: {workers: 2, network: default, az: z1, vm_type: default}
 ";
 
@@ -42,6 +45,7 @@ pub struct Scene {
     pub providers: Vec<Provider>,
     pub ids: NameIds,
     pub options: Options,
+    pub resolved: BTreeMap<String, Value>,
     made: AtomicU32,
 }
 
@@ -110,6 +114,7 @@ impl Scene {
             providers: Vec::new(),
             ids: NameIds::default(),
             options: Options::default(),
+            resolved: BTreeMap::new(),
             made: AtomicU32::new(0),
         }
     }
@@ -136,6 +141,7 @@ impl Scene {
             providers: &self.providers,
             ids: &self.ids,
             options: &self.options,
+            resolved: &self.resolved,
             new_id: &new_id,
         })
     }
@@ -197,6 +203,7 @@ impl Scene {
                             network: network.name.clone(),
                             is_static: address.is_static,
                             instance: Some(id),
+                            vm: None,
                             owner: "somebody".to_owned(),
                         });
                     }
@@ -214,6 +221,7 @@ impl Scene {
                     spec: None,
                     agent: crate::AgentState::Unknown,
                     vm: None,
+                    spares: Vec::new(),
                     disks,
                 });
             }

@@ -2,8 +2,8 @@
 
 use warren_director_store::{attributes, events, tasks};
 
-use crate::cases::{task, work};
 use crate::open;
+use crate::queue::{task, work};
 
 pub async fn waiting_tasks_are_seen_without_claiming(url: String) {
     let store = open(&url).await;

@@ -5,9 +5,15 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod aliases;
-mod cases;
+mod contents;
+mod deploying;
+mod documents;
+mod history;
 mod looking;
+mod opening;
 mod provision;
+mod queue;
+mod spares;
 mod wake;
 
 use std::future::Future;
@@ -25,26 +31,28 @@ fn all() -> Vec<(&'static str, Case)> {
         };
     }
     list![
-        cases::opens_twice_and_at_once,
-        cases::refuses_a_newer_schema,
-        cases::every_task_is_claimed_once,
-        cases::a_dead_workers_task_is_claimed_again,
-        cases::a_cancelled_task_still_ends,
-        cases::locks_exclude_and_expire,
-        cases::configs_are_listed_as_clients_expect,
-        cases::an_address_belongs_to_one,
-        cases::a_deployment_comes_and_goes,
-        cases::links_of_an_old_deploy_do_not_count,
-        cases::names_have_numbers_and_versions,
+        opening::opens_twice_and_at_once,
+        opening::refuses_a_newer_schema,
+        queue::every_task_is_claimed_once,
+        queue::a_dead_workers_task_is_claimed_again,
+        queue::a_cancelled_task_still_ends,
+        queue::locks_exclude_and_expire,
+        documents::configs_are_listed_as_clients_expect,
+        deploying::an_address_belongs_to_one,
+        deploying::a_deployment_comes_and_goes,
+        deploying::links_of_an_old_deploy_do_not_count,
+        deploying::names_have_numbers_and_versions,
         aliases::aliases_have_a_version,
-        cases::values_are_pinned,
-        cases::events_are_filtered,
-        cases::packages_are_shared_by_versions,
-        cases::twins_are_found,
-        cases::one_version_of_a_config_is_deleted,
+        deploying::values_are_pinned,
+        history::events_are_filtered,
+        contents::packages_are_shared_by_versions,
+        contents::twins_are_found,
+        documents::one_version_of_a_config_is_deleted,
         looking::waiting_tasks_are_seen_without_claiming,
         looking::old_rows_are_counted_and_forgotten,
         looking::one_of_many_raises_a_value,
+        spares::addresses_wait_with_their_machine,
+        spares::a_task_that_ends_leaves_no_locks,
         wake::work_is_heard_of_by_other_processes,
     ]
 }

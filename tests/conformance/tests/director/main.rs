@@ -12,6 +12,7 @@
 //! | processes and machines that end come back; only agents reach monit and the bus | `machines` |
 //! | each of several CPIs makes the machines of its zones | `cpis` |
 //! | what one director has compiled, another deploys; snapshots hold what disks held | `export` |
+//! | a machine takes another's place, which goes later | `swaps` |
 //! | names of instances are found inside machines; killed agents and name servers come back | `dns` |
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -23,6 +24,7 @@ mod killed;
 mod life;
 mod machines;
 mod scene;
+mod swaps;
 mod update;
 
 use warren_tests_conformance::release;

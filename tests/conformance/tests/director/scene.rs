@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use warren_tests_conformance::garden::Server;
-use warren_tests_harness::programs;
+use warren_tests_harness::protocol::Program;
+use warren_tests_harness::{Output, has_ended, programs};
 
 use crate::release;
 
@@ -110,7 +111,7 @@ impl Scene {
 
     /// Kills the bus as the kernel would.
     pub fn kill_nats(&mut self) {
-        self.shell(&format!("kill -9 {}", self.nats));
+        self.kill(&self.nats);
     }
 
     /// Starts the director and waits until it answers.
@@ -134,7 +135,18 @@ impl Scene {
     /// Kills the director as the kernel would.
     pub fn kill_director(&mut self) {
         if let Some(pid) = self.director.take() {
-            self.shell(&format!("kill -9 {pid}"));
+            self.kill(&pid);
+        }
+    }
+
+    /// Kills a process and waits until what it listened on is free.
+    #[track_caller]
+    fn kill(&self, pid: &str) {
+        self.shell(&format!("kill -9 {pid}"));
+        let end = Instant::now() + PATIENCE;
+        while !has_ended(pid) {
+            assert!(Instant::now() < end, "{pid} lives on");
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 
@@ -155,7 +167,7 @@ impl Scene {
     /// Runs a command beside the director; what it says.
     #[track_caller]
     pub fn shell(&self, script: &str) -> String {
-        let done = self.server.actor().run(&["sh", "-c", script]);
+        let done = self.run(&["sh", "-c", script]);
         assert!(
             done.code == 0,
             "{script}\n{}\n{}\n{}",
@@ -166,8 +178,19 @@ impl Scene {
         done.stdout
     }
 
+    /// Runs a program for as long as anything may take here.
+    #[track_caller]
+    fn run(&self, argv: &[&str]) -> Output {
+        self.server.actor().run_program(Program {
+            argv: argv.iter().map(|&word| word.to_owned()).collect(),
+            env: Vec::new(),
+            stdin: String::new(),
+            timeout_ms: u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
     fn try_shell(&self, script: &str) -> String {
-        self.server.actor().run(&["sh", "-c", script]).stdout
+        self.run(&["sh", "-c", script]).stdout
     }
 
     fn bosh_command(&self, arguments: &[&str]) -> String {
@@ -194,7 +217,7 @@ impl Scene {
     #[track_caller]
     pub fn refused(&self, arguments: &[&str]) -> String {
         let command = self.bosh_command(arguments);
-        let done = self.server.actor().run(&["sh", "-c", &command]);
+        let done = self.run(&["sh", "-c", &command]);
         assert!(done.code != 0, "{arguments:?} succeeded: {}", done.stdout);
         format!("{}{}", done.stdout, done.stderr)
     }
@@ -306,7 +329,7 @@ impl Scene {
     /// Runs a command in a machine, as root.
     #[track_caller]
     pub fn inside(&self, cid: &str, script: &str) -> String {
-        let done = self.server.actor().run(&[
+        let done = self.run(&[
             programs::warren().to_str().unwrap(),
             "container",
             "--target",

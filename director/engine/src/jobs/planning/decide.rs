@@ -94,10 +94,7 @@ impl DeployTask<'_> {
             let properties = self.variables.resolve_map(&disk.cloud_properties).await?;
             wanted_disks.push((disk.name.clone(), disk.size, Value::Object(properties)));
         }
-        // One whose last update did not come to its end is made anew whatever its age.
-        let is_young = known.options.recreate_before.is_some_and(|before| {
-            *row.update_completed && machine.is_some_and(|vm| vm.created_at >= before)
-        });
+        let is_young = changes::is_young(&known.options, existing);
         let stemcell = &known.stemcells[group.stemcell];
         let mut calculated = resolved[0].clone();
         if group.vm_resources.is_some() {

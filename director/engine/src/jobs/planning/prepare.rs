@@ -1,5 +1,7 @@
 //! What a plan follows from: documents, rows, and what agents say; read, with all variables made first.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 use warren_director_plan::{Options, Release, Stemcell};
 use warren_director_store::deployments;
@@ -12,7 +14,7 @@ use crate::cpis::Cpis;
 use crate::documents::{self, Asked};
 use crate::inputs::{self, Rows};
 use crate::jobs::run_errand;
-use crate::{Error, disks};
+use crate::{Error, disks, vm};
 
 impl DeployTask<'_> {
     /// Reads everything.
@@ -59,13 +61,19 @@ impl DeployTask<'_> {
             cpis.inherit(stemcell);
         }
         self.refer(&releases, &stemcells).await?;
+        if is_whole && !wanted.dry_run {
+            self.sweep().await?;
+        }
         let rows = Rows::read(engine, row.id).await?;
         let asked = self.asked(&rows);
-        let states = if self.silent {
+        let mut states = if self.silent {
             inputs::silent(&asked)
         } else {
             inputs::agent_states(engine, self.task, &asked, wanted.fix).await?
         };
+        if is_whole {
+            states.extend(inputs::spare_states(engine, self.task, &rows).await?);
+        }
         let ids = inputs::name_ids(engine, &row, &documents.deployment, &releases).await?;
         let mut tags = Map::new();
         for config in &documents.runtime {
@@ -94,9 +102,11 @@ impl DeployTask<'_> {
                         group: change.job.clone(),
                         id: change.id.clone(),
                     }),
+                may_swap: is_whole,
                 tags,
             },
             documents,
+            resolved: BTreeMap::new(),
             errands: Vec::new(),
         };
         let mut known = known;
@@ -104,6 +114,18 @@ impl DeployTask<'_> {
             known.errands = run_errand::groups_to_make(&known, name)?;
         }
         Ok((known, text))
+    }
+
+    /// Deletes machines that were left half made beside those whose place they were to take.
+    async fn sweep(&self) -> Result<(), Error> {
+        let rows = Rows::read(self.engine, self.row.id).await?;
+        for vm in rows.vms.iter().filter(|vm| !*vm.active && !*vm.spare) {
+            let instance = rows.instances.iter().find(|row| row.id == vm.instance_id);
+            if let Some(instance) = instance.filter(|row| rows.vm_of(row.id).is_some()) {
+                vm::delete(self.engine, self.task, vm, &instance.name()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Rows of the instances whose agents must answer.

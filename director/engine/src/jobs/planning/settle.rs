@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use warren_director_plan::{Draft, Group, InstancePlan, Reservation, assemble};
+use warren_director_plan::{Draft, Group, InstancePlan, Reservation, Swap, assemble};
 use warren_director_store::{deployments, instances, ips, links as rows};
+use warren_wire_manifest::deployment::VmStrategy;
 
 use super::{DeployTask, Known, is_idle_errand};
 use crate::inputs::{self, Rows};
@@ -18,6 +19,9 @@ impl DeployTask<'_> {
     ) -> Result<(Draft, BTreeMap<(usize, usize), Vec<i64>>), Error> {
         for _ in 0..20 {
             let draft = assemble(&known.input())?;
+            if self.resolve(known, &draft).await? {
+                continue;
+            }
             if self.settle(known, &draft).await? {
                 let links = self.save_links(&draft).await?;
                 return Ok((draft, links));
@@ -30,6 +34,27 @@ impl DeployTask<'_> {
             130_011,
             "Addresses were taken by other deployments again and again",
         ))
+    }
+
+    /// Resolves cloud properties of machines that may be swapped; the answer is whether any were not
+    /// known yet, so that the plan may be another.
+    async fn resolve(&self, known: &mut Known, draft: &Draft) -> Result<bool, Error> {
+        let mut new = false;
+        let swapping = draft.groups.iter().filter(|group| {
+            known.options.may_swap && group.update.vm_strategy == VmStrategy::CreateSwapDelete
+        });
+        for plan in swapping.flat_map(|group| &group.instances) {
+            let has_machine = plan
+                .existing
+                .is_some_and(|at| known.existing.instances[at].vm.is_some());
+            if !has_machine || known.resolved.contains_key(&plan.uuid) {
+                continue;
+            }
+            let resolved = self.variables.resolve_map(&plan.cloud_properties).await?;
+            new |= resolved != plan.cloud_properties;
+            known.resolved.insert(plan.uuid.clone(), resolved.into());
+        }
+        Ok(new)
     }
 
     /// Gives new instances rows and addresses; the answer is whether there was nothing to give.
@@ -57,6 +82,10 @@ impl DeployTask<'_> {
                     }
                 };
                 nothing &= self.save_place(group, plan, &row).await?;
+                for id in &plan.idle_addresses {
+                    nothing = false;
+                    ips::release(pool, *id).await?;
+                }
                 for network in &plan.networks {
                     let Some(address) = &network.address else {
                         continue;
@@ -86,6 +115,20 @@ impl DeployTask<'_> {
             }
         }
         Ok(nothing)
+    }
+
+    /// Gives addresses back that were reserved for machines which were to take others' places and now
+    /// are not even begun.
+    pub(super) async fn give_back(&self, draft: &Draft) -> Result<(), Error> {
+        let plans = draft.groups.iter().flat_map(|group| &group.instances);
+        for plan in plans.filter(|plan| plan.swap == Some(Swap { spare: None })) {
+            for address in plan.networks.iter().filter_map(|network| network.address) {
+                if let Reservation::Kept(id) = address.from {
+                    ips::release(self.engine.store.pool(), id).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Saves where an instance is; the answer is whether that was saved already.
