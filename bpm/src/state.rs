@@ -18,10 +18,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use warren_container_runtime::groups::Place;
+pub use warren_container_runtime::identity::Identity;
 
 use crate::Step;
 use crate::files;
-pub use crate::process::Identity;
 use crate::root::{Name, Root};
 
 /// How far a process is.

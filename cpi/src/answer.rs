@@ -126,43 +126,6 @@ mod tests {
     }
 
     #[test]
-    fn bad_requests_are_told_as_the_stock_cpi_tells_them() {
-        for (input, kind, message) in [
-            ("", "CpiError", "Must provide valid JSON payload"),
-            ("[]", "CpiError", "Must provide valid JSON payload"),
-            ("{}", "CpiError", "Must provide 'method' key"),
-            (r#"{"method":""}"#, "CpiError", "Must provide 'method' key"),
-            (
-                r#"{"method":"info"}"#,
-                "CpiError",
-                "Must provide 'arguments' key",
-            ),
-            (
-                r#"{"method":"fly","arguments":[]}"#,
-                "NotImplemented",
-                "Must call implemented method: fly",
-            ),
-            (
-                r#"{"method":"delete_vm","arguments":[]}"#,
-                "CloudError",
-                "delete_vm: expected at least 1 arguments, got 0",
-            ),
-            (
-                r#"{"method":"info","arguments":[],"api_version":4}"#,
-                "NotImplemented",
-                "Must call implemented method: info of API version 4 is not known",
-            ),
-        ] {
-            let answer = answer(config(), input.as_bytes());
-            let error = answer.error.unwrap();
-            assert_eq!(error.kind, format!("Bosh::Clouds::{kind}"), "{input}");
-            assert_eq!(error.message, message);
-            assert!(!error.ok_to_retry);
-            assert_eq!(answer.result, Value::Null);
-        }
-    }
-
-    #[test]
     fn info_needs_nothing_but_a_request() {
         let answer = answer(
             config(),

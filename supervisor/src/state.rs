@@ -10,6 +10,9 @@
 //!    "programs": [{"purpose": "start", "live": {"pid": 11, "started": 340}}]}}}
 //! ```
 //!
+//! It is written at the end of each turn of the engine, and before each program begins: a program that
+//! is not in it has not begun, so whoever comes after a supervisor that was killed starts none twice.
+//!
 //! Names of services are in small letters. Pids mean something only in the same boot. A file that
 //! cannot be read is as good as none, which costs the knowledge of what was not monitored, and is
 //! said in the log.

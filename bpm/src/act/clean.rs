@@ -10,9 +10,9 @@ use super::Bpm;
 use crate::files::{self, Owner};
 use crate::host::User;
 use crate::log::Log;
-use crate::process::{Identity, descendants};
+use crate::process::descendants;
 use crate::root::Name;
-use crate::state::{self, Known};
+use crate::state::{self, Identity, Known};
 use crate::{Error, Step, groups};
 
 /// How long what is killed may take to go: with the wait before it, less than monit's 30 seconds.

@@ -22,10 +22,9 @@ use crate::host::{Host, User};
 use crate::lock::lock;
 use crate::log::Log;
 use crate::plan::{self, Plan, Wanted};
-use crate::process::Identity;
 use crate::root::Name;
 use crate::settings::{Driver, Isolation};
-use crate::state::{Phase, Record};
+use crate::state::{Identity, Phase, Record};
 use crate::{Step, glob, groups};
 
 /// What it is for.

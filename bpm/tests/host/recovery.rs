@@ -91,11 +91,7 @@ fn a_killed_hook_leaves_nothing_in_the_way() {
         &marked(&scene),
         "  hooks: {pre_start: /var/vcap/jobs/web/hook}\n",
     );
-    let write = |text: &str| {
-        std::fs::write(&hook, text).unwrap();
-        std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755))
-            .unwrap();
-    };
+    let write = |text: &str| warren_tests_harness::executable(&hook, text.as_bytes());
     write(
         "#!/bin/sh\necho hook as $(id -u) with $TMPDIR\necho $$ >$TMPDIR/../../../hook.pid\nwhile :; do sleep 0.02; done\n",
     );

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use warren_tests_harness::protocol::{Ns, Output, Program};
-use warren_tests_harness::{Actor, Sandbox, programs};
+use warren_tests_harness::{Actor, Sandbox, copy_executable, programs};
 
 /// Nothing here takes this long.
 pub const SOON: Duration = Duration::from_secs(30);
@@ -60,7 +60,7 @@ impl Scene {
         std::fs::set_permissions(directory.path(), modes).unwrap();
         // Under the name that monit files call, where the user may execute it.
         let bpm = directory.path().join("bpm");
-        std::fs::copy(programs::warren(), &bpm).unwrap();
+        copy_executable(programs::warren(), &bpm);
         let sandbox = Sandbox::new(name);
         let builder = sandbox
             .actor_in("monit")

@@ -1,7 +1,7 @@
 //! Records on disk.
 //!
 //! ```text
-//! DIR/lock            held (flock) by the one process that may change the rest
+//! DIR/lock            held (flock) by the one process that may change the rest; its pid
 //! DIR/version         the number 1 and a newline
 //! DIR/next-port       the port the pool gives out next; a hint that may be absent or old
 //! DIR/ID.json         one container: a `Record` as JSON; ID is `settings::id` of its handle
@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+use rustix::process::Pid;
+use warren_sys_process::lifecycle::is_running;
 
 use crate::record::Record;
 
@@ -30,6 +32,10 @@ const VERSION: &str = "1\n";
 /// How long to wait for the lock: a child that its last owner was just starting holds it until
 /// it becomes another program.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long if that owner was killed and has yet to come back from the kernel.
+const LAST_CALL: Duration = Duration::from_secs(30);
+/// Pause between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The state directory failed.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +99,16 @@ fn failed(what: &'static str, path: &Path) -> impl Fn(std::io::Error) -> Error {
     }
 }
 
+/// How long to wait for a lock, by who says in it that he has it.
+fn patience(lock: &Path) -> Duration {
+    let owner = fs::read_to_string(lock).ok();
+    let owner = owner.and_then(|text| Pid::from_raw(text.parse().ok()?));
+    match owner {
+        Some(owner) if !is_running(owner) => LAST_CALL,
+        _ => PATIENCE,
+    }
+}
+
 /// The state directory, held by this process.
 #[derive(Debug)]
 pub struct Store {
@@ -108,18 +124,27 @@ impl Store {
     pub fn open(directory: &Path) -> Result<Self, Error> {
         fs::create_dir_all(directory).map_err(failed("make directory", directory))?;
         let path = directory.join("lock");
-        let lock = File::create(&path).map_err(failed("open", &path))?;
+        let mut lock = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed("open", &path))?;
         let began = Instant::now();
         loop {
             match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
-                Err(Errno::WOULDBLOCK) if began.elapsed() < PATIENCE => {
-                    std::thread::sleep(PATIENCE / 50);
+                Err(Errno::WOULDBLOCK) if began.elapsed() < patience(&path) => {
+                    std::thread::sleep(PAUSE);
                 }
                 Err(Errno::WOULDBLOCK) => return Err(Error::Locked { path }),
                 Err(errno) => return Err(failed("lock", &path)(errno.into())),
             }
         }
+        lock.set_len(0)
+            .and_then(|()| write!(lock, "{}", std::process::id()))
+            .map_err(failed("write", &path))?;
         let store = Self {
             directory: directory.to_owned(),
             _lock: lock,

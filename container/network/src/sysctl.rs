@@ -67,6 +67,19 @@ pub fn enable_forwarding(root: &Path, ipv6: bool) -> Result<Vec<Changed>, Error>
     Ok(changed)
 }
 
+/// Turns off again what [`enable_forwarding`] turns on for IPv4.
+///
+/// # Errors
+/// [`Error`].
+pub fn disable_forwarding(root: &Path) -> Result<(), Error> {
+    let path = root.join(IPV4);
+    std::fs::write(&path, "0").map_err(|source| Error {
+        what: "write",
+        path,
+        source,
+    })
+}
+
 fn read(path: &Path) -> Result<String, Error> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text.trim().to_owned()),

@@ -10,7 +10,7 @@
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use warren_container_network::apply::Kernel;
 use warren_container_network::link::Rtnetlink;
@@ -21,6 +21,8 @@ use warren_tests_harness::NetNs;
 const ROUNDS: u32 = 60;
 /// Containers under way at once in the process that is killed.
 const WORKERS: u32 = 4;
+/// How long the process may take to begin.
+const SOON: Duration = Duration::from_secs(60);
 
 fn main() {
     match std::env::args().nth(1).as_deref() {
@@ -85,6 +87,12 @@ fn kill_and_recover() {
                 .spawn()
                 .unwrap()
         });
+        // In half of the rounds there is something by now.
+        let deadline = Instant::now() + SOON;
+        while round % 2 == 0 && !has_records(state.path()) {
+            assert!(Instant::now() < deadline, "it does nothing");
+            std::thread::sleep(Duration::from_micros(100));
+        }
         // From the very start to well into the work, never the same instant.
         std::thread::sleep(Duration::from_micros(u64::from(round) * 3137 + 500));
         child.kill().unwrap();
@@ -99,6 +107,14 @@ fn kill_and_recover() {
     }
     println!("{ROUNDS} kills: {kept} networks were whole, {removed} were under way");
     assert!(kept + removed > 0, "no kill met any work");
+}
+
+fn has_records(directory: &Path) -> bool {
+    let entries = std::fs::read_dir(directory).unwrap();
+    entries.map(|entry| entry.unwrap().path()).any(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    })
 }
 
 /// Recovers, and checks that nothing but what is whole is there; then removes that too.

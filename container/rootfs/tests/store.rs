@@ -432,8 +432,15 @@ fn kill_at_any_point_leaves_a_store_that_is_whole() {
         let mut swept = 0;
         for round in 0..50u64 {
             let mut workers = [start_worker(&root, None), start_worker(&root, None)];
+            // In half of the rounds they are at work by now; in the others they may not have begun.
+            let is_made = |name| fs::read_dir(root.join(name)).is_ok_and(|made| made.count() > 0);
+            let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+            while round % 2 == 0 && !is_made("tmp") && !is_made("images") {
+                assert!(std::time::Instant::now() < deadline, "they do nothing");
+                std::thread::sleep(std::time::Duration::from_micros(100));
+            }
             // Spread over some rounds of the workers' work, never the same.
-            std::thread::sleep(std::time::Duration::from_millis(20 + round * 37 % 211));
+            std::thread::sleep(std::time::Duration::from_millis(round * 37 % 211));
             for worker in &mut workers {
                 assert!(
                     worker.try_wait().unwrap().is_none(),

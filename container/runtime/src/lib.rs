@@ -15,12 +15,14 @@
 //! - [`apparmor`]: the profile that a program runs under.
 //! - [`groups`]: control groups of a container: where, how made, read, removed.
 //! - [`engine`]: makes the container out of all that, in a process of one thread.
+//! - [`identity`]: a process, told from later ones of the same pid.
 
 pub mod apparmor;
 pub mod bundle;
 pub mod engine;
 pub mod groups;
 pub mod host;
+pub mod identity;
 pub mod oci;
 pub mod spec;
 pub mod users;

@@ -1,5 +1,6 @@
 //! The filter of system calls: a container's, less what a program that only computes never needs.
 
+use warren_container_runtime::bundle::seccomp::{NEW_NAMESPACES, clones};
 use warren_container_runtime::bundle::syscalls::ALLOWED;
 use warren_container_runtime::engine::{ConfineError, confine};
 use warren_container_runtime::oci::{Seccomp, Syscall, SyscallArgument};
@@ -61,15 +62,12 @@ const REFUSED_BARE: &[&str] = &[
     "vfork",
 ];
 
-/// The flags of new namespaces, in which a program would have capabilities again.
-const NEW_NAMESPACES: u64 = 0x7e02_0000;
 /// `CLONE_THREAD`.
 const THREAD: u64 = 0x1_0000;
 const ALLOW: &str = "SCMP_ACT_ALLOW";
 const ERRNO: &str = "SCMP_ACT_ERRNO";
-/// The same numbers on every architecture.
+/// The same number on every architecture.
 const EPERM: u32 = 1;
-const ENOSYS: u32 = 38;
 
 /// Puts the filter on the calling process, for good. It needs `no_new_privs`.
 pub(crate) fn put_on(rung: Rung) -> Result<(), ConfineError> {
@@ -89,29 +87,13 @@ fn filter(rung: Rung) -> Seccomp {
         action: ALLOW.to_owned(),
         ..Syscall::default()
     };
-    // As in a container: processes and threads, but no namespaces; bare, threads alone. A filter cannot see the flags of
-    // clone3, upon whose absence C libraries use clone.
+    // As in a container: processes and threads, but no namespaces, in which a program would have
+    // capabilities again; bare, threads alone.
     let (mask, flags) = match rung {
         Rung::Bare => (NEW_NAMESPACES | THREAD, THREAD),
         _ => (NEW_NAMESPACES, 0),
     };
-    let clone = Syscall {
-        names: vec!["clone".to_owned()],
-        action: ALLOW.to_owned(),
-        errno_ret: None,
-        args: vec![SyscallArgument {
-            index: 0,
-            value: mask,
-            value_two: flags,
-            op: "SCMP_CMP_MASKED_EQ".to_owned(),
-        }],
-    };
-    let clone3 = Syscall {
-        names: vec!["clone3".to_owned()],
-        action: ERRNO.to_owned(),
-        errno_ret: Some(ENOSYS),
-        args: Vec::new(),
-    };
+    let [clone, clone3] = clones(mask, flags);
     // A process may lower its own limits; C libraries have one call for one's own and others'.
     let limits = Syscall {
         names: vec!["prlimit64".to_owned()],

@@ -1,18 +1,13 @@
 //! What a shim tells the process that started it: one message on its standard output, which is a
 //! socket, with the container's network namespace as a descriptor.
 
-use std::io::{IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
-};
 use serde::{Deserialize, Serialize};
+use warren_sys_process::passing;
 
 use crate::wire::Failure;
 
@@ -40,17 +35,7 @@ pub(crate) fn send(to: BorrowedFd<'_>, report: &Report, with: Option<BorrowedFd<
     let Ok(json) = serde_json::to_vec(report) else {
         return;
     };
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors: Vec<BorrowedFd<'_>> = with.into_iter().collect();
-    if !descriptors.is_empty() {
-        control.push(SendAncillaryMessage::ScmRights(&descriptors));
-    }
-    let parts = [IoSlice::new(&json)];
-    while matches!(
-        sendmsg(to, &parts, &mut control, SendFlags::NOSIGNAL),
-        Err(Errno::INTR)
-    ) {}
+    let _ = passing::send(to, &json, with);
 }
 
 /// Waits for it. `None`: the shim ended, or the time was up, or that was no report.
@@ -60,7 +45,6 @@ pub(crate) fn receive(
 ) -> Result<Option<(Report, Option<OwnedFd>)>, Errno> {
     let deadline = Instant::now() + limit;
     let mut json = vec![0; LONGEST];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).ok();
@@ -70,20 +54,7 @@ pub(crate) fn receive(
             Err(Errno::INTR) => continue,
             Err(errno) => return Err(errno),
         }
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let mut parts = [IoSliceMut::new(&mut json)];
-        let bytes = match recvmsg(&from, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
-            Ok(received) => received.bytes,
-            Err(Errno::INTR) => continue,
-            Err(Errno::CONNRESET) => 0,
-            Err(errno) => return Err(errno),
-        };
-        let mut descriptor = None;
-        for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-                descriptor = descriptors.into_iter().next();
-            }
-        }
+        let (bytes, descriptor) = passing::receive(&from, &mut json)?;
         let report = serde_json::from_slice(json.get(..bytes).unwrap_or_default());
         return Ok(report.ok().map(|report| (report, descriptor)));
     }

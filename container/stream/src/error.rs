@@ -1,7 +1,5 @@
 //! Why an archive could not be unpacked or made.
 
-use std::fmt::Write as _;
-
 use rustix::io::Errno;
 use warren_lib_tar as tar;
 
@@ -91,15 +89,5 @@ pub(crate) fn shown(path: &[u8]) -> String {
     if path.is_empty() {
         return ".".to_owned();
     }
-    let mut text = String::new();
-    for byte in path.iter().take(300) {
-        match byte {
-            b' '..=b'~' => text.push(char::from(*byte)),
-            _ => {
-                // Writing to a String cannot fail.
-                let _ = write!(text, "\\x{byte:02x}");
-            }
-        }
-    }
-    text
+    tar::shown(path)
 }

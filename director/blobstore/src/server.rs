@@ -1,19 +1,23 @@
 //! WebDAV, as much of it as blobs need: GET, HEAD, PUT and DELETE.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method as Verb, StatusCode, header};
+use axum::http::{Method as Verb, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::TryStreamExt;
+use tokio::time::timeout;
 use tokio_util::io::{ReaderStream, StreamReader};
+use warren_lib_https::basic::{credentials, same};
 
 use crate::{Error, Local, Signer, id};
+
+/// How long the rest of what cannot be kept is taken.
+const REST: Duration = Duration::from_secs(60);
 
 /// Somebody with a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -96,8 +100,18 @@ async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response
     done.unwrap_or_else(|error| match error {
         Error::Missing { .. } | Error::Id { .. } => StatusCode::NOT_FOUND.into_response(),
         Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
-        Error::File { .. } => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Error::File { ref source, .. } => {
+            (status(source.kind()), warren_lib_errchain::chain(&error)).into_response()
+        }
     })
+}
+
+/// How a failure of the file system is told.
+fn status(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StatusCode::INSUFFICIENT_STORAGE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
 }
 
 impl Server {
@@ -158,8 +172,14 @@ impl Server {
 
     async fn write(&self, blob: &str, body: Body) -> Result<Response, Error> {
         let replaces = self.blobs.exists(blob).await?;
-        let stream = body.into_data_stream().map_err(std::io::Error::other);
-        self.blobs.put(blob, StreamReader::new(stream)).await?;
+        let mut stream = body.into_data_stream().map_err(std::io::Error::other);
+        let stored = self.blobs.put(blob, StreamReader::new(&mut stream)).await;
+        if let Err(error) = stored {
+            // Who is still sending would see a broken connection and not why.
+            let rest = async { while let Ok(Some(_)) = stream.try_next().await {} };
+            let _of_no_use = timeout(REST, rest).await;
+            return Err(error);
+        }
         let status = if replaces {
             StatusCode::NO_CONTENT
         } else {
@@ -169,23 +189,17 @@ impl Server {
     }
 }
 
-fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (name, password) = text.split_once(':')?;
-    Some((name.to_owned(), password.to_owned()))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Whether two texts are the same, in a time that tells nothing of where they differ.
-fn same(one: &str, two: &str) -> bool {
-    one.len() == two.len()
-        && one
-            .bytes()
-            .zip(two.bytes())
-            .fold(0, |difference, (left, right)| difference | (left ^ right))
-            == 0
+    #[test]
+    fn no_room_is_told_apart() {
+        let full = std::io::Error::from_raw_os_error(28);
+        assert_eq!(status(full.kind()), StatusCode::INSUFFICIENT_STORAGE);
+        assert_eq!(
+            status(ErrorKind::NotFound),
+            StatusCode::INTERNAL_SERVER_ERROR
+        );
+    }
 }

@@ -191,7 +191,7 @@ async fn what_is_cut_off_leaves_nothing() {
     .await
     .unwrap();
     let writing = scene.directory.path().join(".writing");
-    for _ in 0..300 {
+    for _ in 0..1500 {
         if std::fs::read_dir(&writing).unwrap().count() == 0 {
             break;
         }
@@ -212,4 +212,21 @@ async fn what_is_cut_off_leaves_nothing() {
         3 << 20
     );
     assert!(scene.blobs.read(&copy, 10).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_what_cannot_be_kept_is_told_why() {
+    let scene = scene().await;
+    let big = scene.directory.path().join("big");
+    // More than what connections hold while nobody reads.
+    std::fs::write(&big, vec![7_u8; 32 << 20]).unwrap();
+    std::fs::remove_dir(scene.directory.path().join(".writing")).unwrap();
+    let path = scene.blobs.path("blob").unwrap();
+    let place = path.strip_prefix(scene.directory.path()).unwrap();
+    let url = format!("{}/{}", scene.endpoint, place.display());
+    let put = ["-u", "director:director-password", "-H", "Expect:", "-T"];
+    let put = [&put[..], &[big.to_str().unwrap(), &url]].concat();
+    let said = curl(words(&put)).await;
+    assert!(said.contains("No such file or directory"), "{said}");
+    assert!(said.ends_with(" 500"), "{said}");
 }

@@ -196,14 +196,11 @@ impl Director {
                     .find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
                 let body = match (body.is_empty(), kind) {
                     (true, None) => Body::None,
+                    // The caller's type stands alone.
                     (_, Some(_)) => Body::Text("", body),
                     (false, None) => Body::Text("application/x-www-form-urlencoded", body),
                 };
-                self.with_header(extra, |headers| match body {
-                    // The caller's type stands alone.
-                    Body::Text("", bytes) => self.http.once_typed(method, path, headers, bytes),
-                    body => self.http.once(method, path, headers, body),
-                })?
+                self.with_header(extra, |headers| self.http.once(method, path, headers, body))?
             }
         };
         let status = answer.status().as_u16();

@@ -61,7 +61,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64);
 pub enum Body<'a> {
     /// Nothing.
     None,
-    /// A document, with its media type.
+    /// A document, with its media type; empty if that is among the headers.
     Text(&'static str, Vec<u8>),
     /// A tarball of so many bytes.
     Stream(&'a mut dyn Read, u64),
@@ -121,7 +121,11 @@ impl Http {
                 self.agent.run(request)
             }
             Body::Text(kind, bytes) => {
-                let request = request.header("content-type", kind).body(bytes);
+                // Two of them would be two types.
+                if !kind.is_empty() {
+                    request = request.header("content-type", kind);
+                }
+                let request = request.body(bytes);
                 let request = request.map_err(|error| transport(ureq::Error::Http(error)))?;
                 self.agent.run(request)
             }
@@ -135,29 +139,6 @@ impl Http {
             }
         };
         sent.map_err(transport)
-    }
-
-    /// Sends bytes whose type is among the headers.
-    pub(crate) fn once_typed(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        bytes: Vec<u8>,
-    ) -> Result<Answer, Error> {
-        let url = format!("{}{path}", self.base);
-        let transport = |source| Error::Transport {
-            method: method.name(),
-            url: without_query(&url).to_owned(),
-            source: Box::new(source),
-        };
-        let mut request = Request::builder().method(method.name()).uri(&url);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(bytes);
-        let request = request.map_err(|error| transport(ureq::Error::Http(error)))?;
-        self.agent.run(request).map_err(transport)
     }
 
     /// Reads, again and again where the network fails, and wherever the server says.

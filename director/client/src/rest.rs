@@ -139,6 +139,9 @@ pub struct Problem {
     /// What can be done.
     #[serde(default)]
     pub resolutions: Vec<Resolution>,
+    /// The instance group that it is of; old directors do not say.
+    #[serde(default)]
+    pub instance_group: String,
 }
 
 /// What can be done about a problem.
@@ -268,7 +271,8 @@ impl Director {
         .step(|| "Listing problems".to_owned())
     }
 
-    /// Does something about problems, by number; the task.
+    /// Does something about problems, by number; the task. `max_in_flight` are numbers or percentages
+    /// in the place of what the manifest says of groups.
     ///
     /// # Errors
     /// [`Error`].
@@ -276,12 +280,17 @@ impl Director {
         &self,
         deployment: &str,
         chosen: &BTreeMap<u64, Option<String>>,
+        max_in_flight: &BTreeMap<String, String>,
     ) -> Result<u64, Error> {
         let chosen: BTreeMap<String, &Option<String>> = chosen
             .iter()
             .map(|(id, name)| (id.to_string(), name))
             .collect();
-        let body = json!({"resolutions": chosen}).to_string().into_bytes();
+        let mut body = json!({"resolutions": chosen});
+        if !max_in_flight.is_empty() {
+            body["max_in_flight_overrides"] = json!(max_in_flight);
+        }
+        let body = body.to_string().into_bytes();
         let path = format!("/deployments/{}/problems", path_segment(deployment));
         self.start(Method::Put, &path, Body::Text("application/json", body))
             .step(|| "Resolving problems".to_owned())

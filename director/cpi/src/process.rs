@@ -1,13 +1,18 @@
 //! One process of a CPI.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::Error;
+
+/// How long a CPI's file may be busy.
+const BUSY: Duration = Duration::from_secs(2);
 
 /// What a process gave.
 pub(crate) struct Answer {
@@ -35,12 +40,11 @@ pub(crate) async fn run(command: &[PathBuf], request: &impl Serialize) -> Result
             prepared.env(name, value);
         }
     }
-    let mut child = prepared
+    prepared
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
+        .stderr(Stdio::piped());
+    let mut child = spawn(&mut prepared).await.map_err(failed)?;
     let line = serde_json::to_vec(request).map_err(|error| failed(error.into()))?;
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(mut input), Some(mut output), Some(mut errors)) = pipes else {
@@ -65,4 +69,21 @@ pub(crate) async fn run(command: &[PathBuf], request: &impl Serialize) -> Result
         said: String::from_utf8_lossy(&said).into_owned(),
         exit: status.to_string(),
     })
+}
+
+/// Starts it. One that was installed a moment ago may still be open for writing in a child that another
+/// thread, or another program, has forked and that has not executed its own program yet.
+async fn spawn(command: &mut Command) -> io::Result<Child> {
+    let deadline = Instant::now() + BUSY;
+    loop {
+        match command.spawn() {
+            Err(error)
+                if error.kind() == io::ErrorKind::ExecutableFileBusy
+                    && Instant::now() < deadline =>
+            {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            done => return done,
+        }
+    }
 }

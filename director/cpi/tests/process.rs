@@ -151,6 +151,31 @@ async fn a_program_that_is_not_there_is_named() {
     assert_eq!(error.to_string(), "cannot run the CPI /no/such/cpi");
 }
 
+/// As one that was installed a moment ago, while somebody who has forked meanwhile has it open yet.
+#[tokio::test]
+async fn a_program_that_is_open_for_writing_is_waited_for() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = scene(V2, "true");
+    let program = scene.directory.path().join("cpi");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut writing = Some(
+        std::fs::File::options()
+            .append(true)
+            .open(&program)
+            .unwrap(),
+    );
+    let settings = Settings {
+        command: vec![program],
+        director_uuid: String::new(),
+        properties: Map::new(),
+        preferred_version: 2,
+    };
+    let cpi = Cpi::new(settings, Arc::new(|_| ()));
+    // The first is begun before the second, on the same thread, and waits.
+    let (info, ()) = tokio::join!(cpi.info(), async { drop(writing.take()) });
+    assert_eq!(info.unwrap().api_version, 2);
+}
+
 #[tokio::test]
 async fn what_may_pass_is_tried_again() {
     let scene = scene_with(

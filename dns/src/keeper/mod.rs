@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use rustix::net::sockopt;
 use warren_lib_errchain::chain;
+use warren_sys_process::ending;
 
 use crate::{Log, Sources, resolv_conf};
 pub use address::AddressError;
@@ -81,13 +82,13 @@ pub enum KeeperError {
 }
 
 /// Becomes the process that answers, and so returns only if that cannot be, or if it is told to end
-/// while it stands aside.
+/// before. That process begins with SIGTERM and SIGINT held: see [`ending`].
 ///
 /// # Errors
 /// [`KeeperError`].
 pub fn begin(options: &Options, log: Log) -> Result<(), KeeperError> {
     let address = SocketAddr::new(options.sources.own, options.port);
-    let Some((udp, tcp)) = sockets(address, options, log)? else {
+    let Some((udp, tcp, watch)) = sockets(address, options, log)? else {
         return Ok(());
     };
     make_room(&udp);
@@ -97,15 +98,19 @@ pub fn begin(options: &Options, log: Log) -> Result<(), KeeperError> {
         log(&format!("the system asks {} first", address.ip()));
     }
     rights::close_bounding().map_err(KeeperError::Rights)?;
-    Err(KeeperError::Become(become_nobody(options, udp, tcp)))
+    match become_nobody(options, udp, tcp, watch) {
+        error if error.kind() == ErrorKind::Interrupted => Ok(()),
+        error => Err(KeeperError::Become(error)),
+    }
 }
 
-/// Bound sockets, or none if we are told to end before they can be had.
+/// Bound sockets and what knows whether we are told to end later, or none if we are told to end before
+/// they can be had.
 fn sockets(
     address: SocketAddr,
     options: &Options,
     log: Log,
-) -> Result<Option<(UdpSocket, TcpListener)>, KeeperError> {
+) -> Result<Option<(UdpSocket, TcpListener, Watch)>, KeeperError> {
     let (jobs, path) = (&options.sources.jobs, &options.sources.resolv_conf);
     let mut watch = Watch::new(&[jobs, path])?;
     let mut said = String::new();
@@ -114,7 +119,7 @@ fn sockets(
             format!("standing aside for the job {JOB}")
         } else {
             match bind(address) {
-                Ok(sockets) => return Ok(Some(sockets)),
+                Ok((udp, tcp)) => return Ok(Some((udp, tcp, watch))),
                 Err(KeeperError::Bind(_, error)) if error.kind() == ErrorKind::AddrInUse => {
                     format!("standing aside: somebody else listens on {address}")
                 }
@@ -167,8 +172,8 @@ fn make_room(udp: &UdpSocket) {
 }
 
 /// Executes the program that answers, as nobody in the group that may read files of jobs. Returns
-/// only if that failed.
-fn become_nobody(options: &Options, udp: UdpSocket, tcp: TcpListener) -> io::Error {
+/// only if that failed, or if we are told to end before: then it is interrupted.
+fn become_nobody(options: &Options, udp: UdpSocket, tcp: TcpListener, watch: Watch) -> io::Error {
     let (program, arguments) = &options.program;
     let mut command = Command::new(program);
     if let Some((name, rest)) = arguments.split_first() {
@@ -189,7 +194,7 @@ fn become_nobody(options: &Options, udp: UdpSocket, tcp: TcpListener) -> io::Err
         };
         command.uid(user).gid(group);
     }
-    command.exec()
+    ending::exec(&mut command, watch.told())
 }
 
 /// Whether the system asks us first.

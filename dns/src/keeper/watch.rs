@@ -92,6 +92,12 @@ impl Watch {
         Ok(Woken::Change)
     }
 
+    /// Asks whether we were told to end; of use when this is gone as well.
+    pub(crate) fn told(self) -> impl FnMut() -> bool + Send + Sync + 'static {
+        let mut signals = self.signals;
+        move || signals.read(&mut [0; 64]).is_ok_and(|count| count > 0)
+    }
+
     /// Which change it was does not matter.
     fn drain(&self) {
         let mut buffer = [0_u8; 4096];

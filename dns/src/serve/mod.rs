@@ -46,6 +46,9 @@ pub enum ServeError {
     /// Changes of files cannot be followed.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// Nobody could end it.
+    #[error("cannot take signals")]
+    Signals(#[source] std::io::Error),
     /// No thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),

@@ -2,15 +2,20 @@
 
 use std::thread::Builder;
 
+use warren_sys_process::ending;
+
 use super::{STACK, ServeError};
 use crate::keeper::watch::{Watch, Woken};
 use crate::keeper::{has_job, is_first};
 use crate::{Log, Sources};
 
 /// Ends it with 0 when it is told to, when there is a job that does the same, and when
-/// `/etc/resolv.conf` named us first and does not any more.
+/// `/etc/resolv.conf` named us first and does not any more. Signals that [`ending::exec`] has held
+/// until now count.
 pub(super) fn start(sources: &Sources, mut first: bool, log: Log) -> Result<(), ServeError> {
     let mut watch = Watch::new(&[&sources.jobs, &sources.resolv_conf])?;
+    // Before other threads, which would hold them on.
+    ending::release().map_err(|errno| ServeError::Signals(errno.into()))?;
     let sources = sources.clone();
     let watching = move || {
         loop {

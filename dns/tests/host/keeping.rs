@@ -1,9 +1,10 @@
 //! Rights, turns, ends.
 
+use std::io::Write;
 use std::net::UdpSocket;
 use std::path::Path;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use warren_tests_harness::Leaks;
 
 use crate::wire::A;
@@ -59,6 +60,34 @@ fn it_leaves_nothing() {
     );
     drop(world);
     leaks.assert_same();
+}
+
+/// Told to end when it has its sockets, and is about to become what answers: it is held there by a
+/// list of name servers that is not to be read yet.
+#[test]
+fn told_to_end_while_it_becomes_what_answers_it_ends() {
+    use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
+    let mut world = World::new();
+    let list = world.at("resolv.conf");
+    std::fs::remove_file(&list).unwrap();
+    mknodat(CWD, &list, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    world.launch();
+    let writer = std::cell::OnceCell::new();
+    world.until(
+        "it reads the list, which it does when it has its sockets",
+        || {
+            let flags = OFlags::WRONLY | OFlags::NONBLOCK;
+            let opened = rustix::fs::open(&list, flags, Mode::empty());
+            opened.is_ok_and(|opened| writer.set(opened).is_ok())
+        },
+    );
+    kill_process(world.process(), Signal::TERM).unwrap();
+    // It reads until whoever writes is gone.
+    let mut writer = std::fs::File::from(writer.into_inner().unwrap());
+    writer.write_all(b"search example.com\n").unwrap();
+    drop(writer);
+    assert_eq!(world.ended(), Some(0), "{}", world.read("log"));
+    assert!(!world.read("log").contains("answering"));
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! Serves a router over TCP, with TLS or without.
+//! Serves a router over TCP, with TLS or without; who a client says it is.
 //!
 //! Each connection is a task of its own; a handshake that takes too long ends its connection alone.
 //! When told to stop, it takes no more connections, lets requests that are being answered end, and
 //! returns.
 
+pub mod basic;
 mod tls;
 
 use std::future::Future;

@@ -16,6 +16,7 @@ mod error;
 mod header;
 mod pax;
 mod reader;
+mod shown;
 mod sparse;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ mod writer;
 
 pub use error::{Error, NumberField, TooLong};
 pub use reader::Reader;
+pub use shown::shown;
 pub use sparse::{Segment, Sparse};
 pub use writer::{WriteError, Writer};
 

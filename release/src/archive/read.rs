@@ -88,24 +88,25 @@ pub(crate) enum Name {
     Root,
     /// A path below it, without `./` before or `/` after it.
     Below(String),
-    /// A name that leaves the archive, or is no text.
-    Bad,
+    /// A name that leaves the archive, or is no text; so much of it as is shown.
+    Bad(String),
 }
 
 /// `./a//b/` is `a/b`.
 pub(crate) fn member_name(path: &[u8]) -> Name {
-    let Ok(path) = std::str::from_utf8(path) else {
-        return Name::Bad;
+    let bad = || Name::Bad(String::from_utf8_lossy(path).chars().take(200).collect());
+    let Ok(text) = std::str::from_utf8(path) else {
+        return bad();
     };
-    if path.starts_with('/') || path.contains('\0') {
-        return Name::Bad;
+    if text.starts_with('/') || text.contains('\0') {
+        return bad();
     }
-    let parts: Vec<&str> = path
+    let parts: Vec<&str> = text
         .split('/')
         .filter(|part| !matches!(*part, "" | "."))
         .collect();
     if parts.contains(&"..") {
-        return Name::Bad;
+        return bad();
     }
     match parts.join("/") {
         name if name.is_empty() => Name::Root,
@@ -125,7 +126,10 @@ mod tests {
         assert_eq!(member_name(b"./jobs/"), below("jobs"));
         assert_eq!(member_name(b"./"), Name::Root);
         for bad in [b"/a".as_slice(), b"a/../b", b"..", b"\xff"] {
-            assert_eq!(member_name(bad), Name::Bad);
+            assert_eq!(
+                member_name(bad),
+                Name::Bad(String::from_utf8_lossy(bad).into_owned())
+            );
         }
     }
 

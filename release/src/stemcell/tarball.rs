@@ -63,11 +63,7 @@ pub fn read(source: impl Read, mut image: impl Write, limits: &Limits) -> Result
         let name = match member_name(&entry.path) {
             Name::Root => continue,
             Name::Below(name) => name,
-            Name::Bad => {
-                let name = String::from_utf8_lossy(&entry.path);
-                let name = name.chars().take(200).collect();
-                return Err(Error::Name { name });
-            }
+            Name::Bad(name) => return Err(Error::Name { name }),
         };
         if entry.kind == Kind::Directory {
             continue;

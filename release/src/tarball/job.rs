@@ -29,11 +29,7 @@ pub(super) fn read(source: impl Read, name: &str, limit: u64) -> Result<JobSpec,
         let path = match member_name(&entry.path) {
             Name::Root => continue,
             Name::Below(path) => path,
-            Name::Bad => {
-                let name = String::from_utf8_lossy(&entry.path);
-                let name = name.chars().take(200).collect();
-                return Err(JobError::Name { name });
-            }
+            Name::Bad(name) => return Err(JobError::Name { name }),
         };
         if entry.kind == Kind::Directory {
             continue;

@@ -145,11 +145,7 @@ pub fn read(source: impl Read, keep: Keep<'_>, limits: &Limits) -> Result<Releas
         let name = match member_name(&entry.path) {
             Name::Root => continue,
             Name::Below(name) => name,
-            Name::Bad => {
-                let name = String::from_utf8_lossy(&entry.path);
-                let name = name.chars().take(200).collect();
-                return Err(Error::Name { name });
-            }
+            Name::Bad(name) => return Err(Error::Name { name }),
         };
         found.member(&entry, name, &mut archive, keep, limits)?;
     }

@@ -41,22 +41,27 @@ impl Engine {
                 cause,
             } => {
                 let name = self.fleet.units()[service].spec.name.clone();
-                let key = name.to_lowercase();
-                let log = &self.start.log;
+                let log = self.start.log.clone();
                 let verb = format!("{purpose:?}").to_lowercase();
                 log.info(&format!("'{name}' {verb}: {}", program.command.join(" ")));
+                let side = self.sides.get(&name.to_lowercase());
+                let vitals = side.and_then(|side| side.vitals);
+                let (host, groups) = (self.start.host.clone(), Arc::clone(&self.groups));
                 let cause = Cause {
                     service: &name,
-                    host: &self.start.host,
+                    host: &host,
                     event: &cause.0,
                     description: &cause.1,
-                    vitals: self.sides.get(&key).and_then(|side| side.vitals.as_ref()),
+                    vitals: vitals.as_ref(),
                 };
-                match programs::spawn(&program, purpose, &cause, &self.groups) {
-                    Ok(mut running) => {
-                        running.service = key;
-                        self.programs.push(running);
-                    }
+                // Whoever comes after us finds it, from its first instruction on.
+                let mut note = |running| {
+                    self.programs.push(running);
+                    self.save();
+                    self.programs.pop();
+                };
+                match programs::spawn(&program, purpose, &cause, &groups, Some(&mut note)) {
+                    Ok(running) => self.programs.push(running),
                     Err(error) => log.error(&format!("'{name}' {verb}: {error}")),
                 }
             }

@@ -1,5 +1,6 @@
 //! Programs of services: run, adopted from a supervisor before us, and ended.
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
@@ -8,6 +9,7 @@ use std::time::SystemTime;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use warren_sys_process::daemon::in_own_session;
 use warren_sys_process::enter::in_group;
+use warren_sys_process::{busy, noted};
 
 use crate::date;
 use crate::fleet::{Live, Millis, Purpose};
@@ -26,7 +28,7 @@ const PATH: &str = "/bin:/usr/bin:/sbin:/usr/sbin";
 /// A program that runs.
 #[derive(Debug)]
 pub(super) struct Running {
-    /// The service's name.
+    /// The service's name, in small letters.
     pub service: String,
     pub purpose: Purpose,
     pub live: Live,
@@ -44,16 +46,20 @@ pub(super) struct Cause<'a> {
     pub vitals: Option<&'a Vitals>,
 }
 
-/// Starts a program.
+/// What is told of a program that is there and has not begun; see [`noted`].
+pub(super) type Note<'a> = &'a mut dyn FnMut(Running);
+
+/// Starts a program. If this process ends before `note` is done, the program never begins.
 pub(super) fn spawn(
     program: &Program,
     purpose: Purpose,
     cause: &Cause<'_>,
     groups: &Groups,
+    mut note: Option<Note<'_>>,
 ) -> Result<Running, String> {
     let (file, arguments) = program.command.split_first().ok_or("an empty command")?;
     let ids = Ids::of(program)?;
-    let start = |entrance: Option<OwnedFd>| {
+    let command = |entrance: Option<&OwnedFd>| -> io::Result<Command> {
         let mut command = Command::new(file);
         command.args(arguments);
         ids.set(&mut command);
@@ -64,24 +70,27 @@ pub(super) fn spawn(
             .stderr(Stdio::null());
         command.current_dir("/");
         if let Some(procs) = entrance {
-            in_group(&mut command, procs);
+            in_group(&mut command, procs.try_clone()?);
         }
-        in_own_session(&mut command).spawn()
+        in_own_session(&mut command);
+        Ok(command)
+    };
+    let start = |entrance: Option<OwnedFd>| {
+        busy::retry(|| {
+            let mut command = command(entrance.as_ref())?;
+            let Some(note) = &mut note else {
+                return command.spawn();
+            };
+            let begun = |pid: u32| note(Running::new(cause.service, purpose, pid));
+            noted::spawn(command, begun)
+        })
     };
     let child = groups
         .start(cause.service, start)
         .map_err(|error| format!("cannot run {file}: {error}"))?;
-    let pid = child.id().cast_signed();
-    // One that has ended already is still there as a zombie of ours, and counts as ended.
-    let live = Process::of(pid).map_or(Live { pid, started: 0 }, |process| process.live());
-    Ok(Running {
-        service: cause.service.to_owned(),
-        purpose,
-        live,
-        fd: watch(pid),
-        child: Some(child),
-        kill_at: None,
-    })
+    let mut running = Running::new(cause.service, purpose, child.id());
+    running.child = Some(child);
+    Ok(running)
 }
 
 /// Whose rights a program has.
@@ -148,6 +157,20 @@ pub(super) fn watch(pid: i32) -> Option<OwnedFd> {
 }
 
 impl Running {
+    fn new(service: &str, purpose: Purpose, pid: u32) -> Running {
+        let pid = pid.cast_signed();
+        // One that has ended already is still there as a zombie of ours, and counts as ended.
+        let live = Process::of(pid).map_or(Live { pid, started: 0 }, |process| process.live());
+        Running {
+            service: service.to_lowercase(),
+            purpose,
+            live,
+            fd: watch(pid),
+            child: None,
+            kill_at: None,
+        }
+    }
+
     /// Takes over a program that a supervisor before us started, if it still runs.
     pub fn adopt(service: &str, purpose: Purpose, live: Live) -> Option<Running> {
         let fd = watch(live.pid);
@@ -210,7 +233,7 @@ impl Running {
 
 /// Runs a program to its end, for its exit status. Blocks.
 pub(super) fn status(program: &Program, cause: &Cause<'_>, groups: &Groups) -> Result<i64, String> {
-    let mut running = spawn(program, Purpose::Exec, cause, groups)?;
+    let mut running = spawn(program, Purpose::Exec, cause, groups, None)?;
     let until = std::time::Instant::now() + program.timeout;
     let child = running.child.as_mut().ok_or("no child")?;
     loop {

@@ -98,7 +98,7 @@ impl Groups {
     pub fn start(
         &self,
         service: &str,
-        start: impl Fn(Option<OwnedFd>) -> io::Result<Child>,
+        mut start: impl FnMut(Option<OwnedFd>) -> io::Result<Child>,
     ) -> io::Result<Child> {
         let Some(name) = &self.name else {
             return start(None);

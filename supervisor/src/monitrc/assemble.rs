@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::ParseError;
-use super::model::{File, Kind, Mode, Place, Service, Settings};
+use super::model::{File, Kind, Place, Service, Settings};
 
 /// The group that BOSH's agent looks at. A file that is out shows itself there.
 pub const AGENT_GROUP: &str = "vcap";
@@ -93,7 +93,7 @@ pub fn assemble(sources: Vec<Source>, host: &str) -> Configuration {
             file: PathBuf::new(),
             line: 0,
         };
-        all.services.push(bare(name, Kind::System, place));
+        all.services.push(Service::bare(name, Kind::System, place));
     }
     all
 }
@@ -172,7 +172,7 @@ fn shown(problem: &Problem, services: &[Service]) -> Service {
         line: problem.line,
     };
     let kind = Kind::Invalid(problem.to_string());
-    let mut service = bare(free_name(name, services), kind, place);
+    let mut service = Service::bare(free_name(name, services), kind, place);
     service.groups.push(AGENT_GROUP.to_owned());
     service
 }
@@ -188,22 +188,6 @@ fn free_name(wanted: String, services: &[Service]) -> String {
         name.push('_');
     }
     name
-}
-
-fn bare(name: String, kind: Kind, place: Place) -> Service {
-    Service {
-        name,
-        kind,
-        start: None,
-        stop: None,
-        groups: Vec::new(),
-        depends: Vec::new(),
-        every: 1,
-        mode: Mode::Active,
-        rules: Vec::new(),
-        alerts: Vec::new(),
-        place,
-    }
 }
 
 /// Where a file's name matches a pattern of `*`, `?` and `[...]`; `*` does not match a leading dot.

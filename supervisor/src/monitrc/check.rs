@@ -30,22 +30,11 @@ pub(super) fn statement(
         return Err(cursor.error("a service's name with a control character"));
     }
     let kind = kind(cursor, &what)?;
-    let mut service = Service {
-        name,
-        kind,
-        start: None,
-        stop: None,
-        groups: Vec::new(),
-        depends: Vec::new(),
-        every: 1,
-        mode: Mode::Active,
-        rules: Vec::new(),
-        alerts: Vec::new(),
-        place: Place {
-            file: file.to_owned(),
-            line,
-        },
+    let place = Place {
+        file: file.to_owned(),
+        line,
     };
+    let mut service = Service::bare(name, kind, place);
     while member(cursor, &mut service, warnings)? {}
     Ok(service)
 }

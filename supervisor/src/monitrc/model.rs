@@ -58,6 +58,25 @@ pub struct Service {
     pub place: Place,
 }
 
+impl Service {
+    /// One of which nothing else is said.
+    pub(super) fn bare(name: String, kind: Kind, place: Place) -> Self {
+        Self {
+            name,
+            kind,
+            start: None,
+            stop: None,
+            groups: Vec::new(),
+            depends: Vec::new(),
+            every: 1,
+            mode: Mode::Active,
+            rules: Vec::new(),
+            alerts: Vec::new(),
+            place,
+        }
+    }
+}
+
 /// What a service is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use warren_supervisor::fleet::{EventKind, Monitor};
 use warren_supervisor::{Command, Http, Options, Refused, ServiceState, Supervisor};
-use warren_tests_harness::Leaks;
+use warren_tests_harness::{Leaks, Port};
 
 use crate::world::{PATIENCE, STEADY, World, end, eventually, runs};
 
@@ -122,8 +122,11 @@ fn the_end_of_a_process_is_noticed_at_once() {
 #[test]
 fn what_flaps_is_given_up_and_said() {
     let world = World::new();
-    let more = "if 3 restarts within 5 cycles then timeout";
-    world.job("a", &world.service("a", "sleep 0.3", more));
+    let more = "if 3 restarts within 20 cycles then timeout";
+    // It ends as soon as it has been seen to run.
+    let state = world.path("state").display().to_string();
+    let short = format!("until grep -q \"\\\"pid\\\":$BASHPID,\" {state}; do sleep 0.05; done");
+    world.job("a", &world.service("a", &short, more));
     world.job("b", &world.service("b", STEADY, ""));
     let supervisor = Supervisor::start(options(&world)).unwrap();
     let handle = supervisor.handle();
@@ -237,10 +240,11 @@ fn a_bad_file_is_shown_and_harms_only_itself() {
 #[test]
 fn running_means_that_the_port_answers() {
     let world = World::new();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
-    let more = format!("if failed host 127.0.0.1 port {port} for 60 cycles then alert");
+    let port = Port::of_loopback();
+    let more = format!(
+        "if failed host 127.0.0.1 port {} for 60 cycles then alert",
+        port.number()
+    );
     world.job("a", &world.service("a", STEADY, &more));
     let supervisor = Supervisor::start(options(&world)).unwrap();
     let handle = supervisor.handle();
@@ -255,7 +259,7 @@ fn running_means_that_the_port_answers() {
         (status.state(), status.accessible),
         (ServiceState::Initializing, Some(false))
     );
-    let _listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let _listener = std::net::TcpListener::bind(("127.0.0.1", port.number())).unwrap();
     running(&supervisor, &["a"]);
     assert_eq!(handle.service("a").unwrap().accessible, Some(true));
 }

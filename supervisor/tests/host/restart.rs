@@ -77,6 +77,41 @@ fn a_start_that_was_under_way_is_not_doubled() {
     assert_eq!(world.calls(), ["start"]);
 }
 
+/// Killed between a program's fork and its first instruction: it is held there by a state file that
+/// cannot be written, and what would have written it is killed.
+#[test]
+fn a_start_that_is_not_written_down_yet_has_not_begun() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use rustix::process::{Pid, Signal, kill_process};
+    let world = World::new();
+    let mut served = world.serve();
+    let new = world.path("state.new");
+    mknodat(CWD, &new, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    world.job("a", &world.service("a", STEADY, ""));
+    let pid = Pid::from_raw(served.id().cast_signed()).unwrap();
+    kill_process(pid, Signal::HUP).unwrap();
+    let parent = format!("\nPPid:\t{}\n", served.id());
+    let program = || {
+        let all = std::fs::read_dir("/proc").unwrap().flatten();
+        let mut all = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        all.find(|pid| {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+            status.is_ok_and(|status| status.contains(&parent))
+        })
+    };
+    eventually("its program is there", || program().is_some());
+    let held = program().unwrap();
+    served.kill();
+    eventually("its program is gone", || !runs(held));
+    assert!(world.calls().is_empty(), "{:?}", world.calls());
+    std::fs::remove_file(&new).unwrap();
+    let _served = world.serve();
+    eventually("it runs", || {
+        world.field("a", "monitor").as_deref() == Some("1")
+    });
+    assert_eq!(world.calls(), ["start a"]);
+}
+
 #[test]
 fn a_stop_that_was_under_way_is_finished() {
     let world = World::new();

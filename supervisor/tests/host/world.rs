@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use warren_supervisor::http::client::Client;
 use warren_supervisor::monitrc::model::{Allow, Httpd};
-use warren_tests_harness::programs;
+use warren_tests_harness::{Port, Shared, executable, programs, shared};
 
 /// Longest wait for anything.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,7 +27,9 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 /// Files of one machine.
 pub struct World {
     directory: TempDir,
-    port: u16,
+    port: Port,
+    /// Whoever looks for leaks of their own waits until the processes of this one are gone.
+    _gate: Shared,
 }
 
 /// How a job's process behaves.
@@ -38,11 +40,11 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("job")).unwrap();
         fs::write(directory.path().join("monit.user"), "vcap:random-password").unwrap();
-        // The port is free now; whoever else wants one gets another.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        let world = World { directory, port };
+        let world = World {
+            directory,
+            port: Port::of_loopback(),
+            _gate: shared(),
+        };
         world.main("set daemon 1\n");
         world
     }
@@ -52,7 +54,7 @@ impl World {
     }
 
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Writes the main control file.
@@ -62,7 +64,7 @@ impl World {
             "{daemon}set logfile {d}/log\nset statefile {d}/state\nset idfile {d}/id\nset pidfile \
              {d}/monit.pid\nset httpd port {} and use address 127.0.0.1\n  allow cleartext \
              {d}/monit.user\n\ninclude {d}/job/*.monitrc\n",
-            self.port
+            self.port()
         );
         let path = self.path("monitrc");
         fs::write(&path, text).unwrap();
@@ -88,8 +90,7 @@ impl World {
              ;;\n  stop)\n    echo stop {name} >>$RUN/calls\n    kill -9 $(<$PIDFILE) || true\n    rm \
              -f $PIDFILE\n    ;;\nesac\n"
         );
-        fs::write(&script, text).unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        executable(&script, text.as_bytes());
         format!(
             "check process {name}\n  with pidfile {d}/{name}.pid\n  start program \
              \"{d}/{name}_ctl start\"\n  stop program \"{d}/{name}_ctl stop\"\n  group vcap\n  {more}\n"
@@ -110,7 +111,7 @@ impl World {
     /// Asks over HTTP as the agent does.
     pub fn client(&self) -> Client {
         Client::new(&Httpd {
-            port: self.port,
+            port: self.port(),
             address: Some("127.0.0.1".into()),
             allow: vec![Allow::Cleartext(self.path("monit.user"), Vec::new())],
         })
@@ -186,7 +187,7 @@ pub fn end(pid: i32) {
     let pid = rustix::process::Pid::from_raw(pid).unwrap();
     let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
     // A leak check makes this process the parent of orphans; monit takes their zombies for alive.
-    let until = Instant::now() + Duration::from_millis(500);
+    let until = Instant::now() + PATIENCE;
     while runs(pid.as_raw_pid()) && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(1));
     }

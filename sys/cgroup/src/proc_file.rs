@@ -87,7 +87,7 @@ impl ProcessCgroups {
         match std::fs::read(&path) {
             Ok(text) => Self::parse(&text).map_err(|line| ProcFileError::Line { path, line }),
             Err(e) => {
-                let source = Errno::from_io_error(&e).unwrap_or(Errno::IO);
+                let source = warren_sys_errno::of(&e);
                 Err(ProcFileError::Io { path, source })
             }
         }

@@ -6,10 +6,10 @@
 mod common;
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use common::{Cgroup, ids, program};
@@ -63,6 +63,9 @@ fn other_process(verb: &str, cgroup: &Path, record: &Path) {
         "update-for-ever" => loop {
             update(dir.as_fd(), &program(RULES), &mut record).unwrap();
             leave_another(cgroup, &mut record);
+            // Whoever kills it waits for the first one.
+            let _no_longer = std::io::stdout().write_all(b".");
+            let _no_longer = std::io::stdout().flush();
         },
         "update" => match update(dir.as_fd(), &program(RULES), &mut record) {
             Ok(report) => println!("leftover {:?}", report.leftover),
@@ -83,9 +86,15 @@ fn killed_at_any_moment() {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .arg("update-for-ever")
             .args([&cgroup.path, &path])
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_micros(8_000 + round * 313));
+        // In half of the rounds it is well at work; in the others it may not even have begun.
+        if round % 2 == 0 {
+            let mut stdout = child.stdout.take().unwrap();
+            stdout.read_exact(&mut [0]).unwrap();
+        }
+        std::thread::sleep(Duration::from_micros(round * 313));
         child.kill().unwrap();
         child.wait().unwrap();
 

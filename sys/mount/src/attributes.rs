@@ -85,8 +85,7 @@ fn change(mount: BorrowedFd<'_>, attributes: &Attributes, depth: Depth) -> Resul
     if answer == 0 {
         return Ok(());
     }
-    let error = std::io::Error::last_os_error();
-    Err(Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    Err(warren_sys_errno::last())
 }
 
 #[cfg(test)]

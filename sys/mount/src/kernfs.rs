@@ -48,8 +48,7 @@ pub fn open_by_id(mount: impl AsFd, id: u64) -> Result<OwnedFd, Errno> {
         )
     };
     if fd < 0 {
-        let error = std::io::Error::last_os_error();
-        return Err(Errno::from_io_error(&error).unwrap_or(Errno::IO));
+        return Err(warren_sys_errno::last());
     }
     // SAFETY: the kernel has just returned this descriptor to us alone.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

@@ -73,17 +73,21 @@ impl LoopDevice {
     pub fn attach(file: &File) -> Result<Self, LoopError> {
         let control = Path::new("/dev/loop-control");
         let opened = OpenOptions::new().read(true).write(true).open(control);
-        let opened = opened.map_err(|error| failed("open", control)(errno(&error)))?;
+        let opened =
+            opened.map_err(|error| failed("open", control)(warren_sys_errno::of(&error)))?;
         let mut last = Errno::BUSY;
         for _ in 0..TRIES {
             // SAFETY: this request takes no argument and only answers a number.
             let number = unsafe { libc::ioctl(opened.as_raw_fd(), LOOP_CTL_GET_FREE) };
             if number < 0 {
-                return Err(failed("find a free device with", control)(last_errno()));
+                return Err(failed("find a free device with", control)(
+                    warren_sys_errno::last(),
+                ));
             }
             let path = PathBuf::from(format!("/dev/loop{number}"));
             let device = OpenOptions::new().read(true).write(true).open(&path);
-            let device = device.map_err(|error| failed("open", &path)(errno(&error)))?;
+            let device =
+                device.map_err(|error| failed("open", &path)(warren_sys_errno::of(&error)))?;
             match configure(&device, file) {
                 Ok(()) => {
                     return Ok(Self {
@@ -164,7 +168,7 @@ fn configure(device: &File, file: &File) -> Result<(), Errno> {
     if answer == 0 {
         Ok(())
     } else {
-        Err(last_errno())
+        Err(warren_sys_errno::last())
     }
 }
 
@@ -175,14 +179,6 @@ fn failed(step: &'static str, path: &Path) -> impl Fn(Errno) -> LoopError {
         path: path.clone(),
         source,
     }
-}
-
-fn last_errno() -> Errno {
-    errno(&std::io::Error::last_os_error())
-}
-
-fn errno(error: &std::io::Error) -> Errno {
-    Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl ProjectQuota {
     /// `ENOSYS` if the kernel or the file system knows none.
     pub fn of(directory: BorrowedFd<'_>) -> Result<Self, Errno> {
         let own = directory.try_clone_to_owned();
-        let own = own.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        let own = own.map_err(|error| warren_sys_errno::of(&error))?;
         let by_descriptor = Self {
             reach: Reach::Descriptor(own),
         };
@@ -269,7 +269,7 @@ impl ProjectQuota {
         if answer == 0 {
             Ok(())
         } else {
-            Err(last_errno())
+            Err(warren_sys_errno::last())
         }
     }
 }
@@ -309,7 +309,7 @@ pub fn give_to_project(directory: &File, project: u32) -> Result<(), Errno> {
     if answer == 0 {
         Ok(())
     } else {
-        Err(last_errno())
+        Err(warren_sys_errno::last())
     }
 }
 
@@ -326,12 +326,8 @@ fn attributes(file: BorrowedFd<'_>) -> Result<Attributes, Errno> {
     if answer == 0 {
         Ok(attributes)
     } else {
-        Err(last_errno())
+        Err(warren_sys_errno::last())
     }
-}
-
-fn last_errno() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
 #[cfg(test)]

@@ -32,6 +32,6 @@ pub(crate) fn set(fd: impl AsFd, option: libc::c_int, value: u32) -> Result<(), 
     if result == 0 {
         Ok(())
     } else {
-        Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
+        Err(warren_sys_errno::last())
     }
 }

@@ -293,7 +293,7 @@ fn owned_tables_end_with_their_connection() {
         assert_eq!(error.errno(), Some(Errno::PERM));
         drop(owner);
         // The kernel may take the table down a moment after the socket is closed.
-        for _ in 0..200 {
+        for _ in 0..6000 {
             if other.list_tables().unwrap().is_empty() {
                 return;
             }

@@ -12,7 +12,7 @@ use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
 
-use crate::clone3::{clone3, last_errno};
+use crate::clone3::clone3;
 
 /// Why the child did not do its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ fn clone_into(cgroup: Option<BorrowedFd<'_>>) -> Result<Option<Pid>, Errno> {
 fn fork(cgroup: Option<BorrowedFd<'_>>, work: &mut dyn FnMut()) -> Result<Pid, Failure> {
     // SAFETY: the child only makes system calls, as the contract of `run` demands.
     match unsafe { libc::fork() } {
-        -1 => Err(Failure::Clone(last_errno())),
+        -1 => Err(Failure::Clone(warren_sys_errno::last())),
         0 => {
             if let Some(Err(errno)) = cgroup.map(enter) {
                 exit(errno.raw_os_error());

@@ -52,10 +52,5 @@ pub(crate) unsafe fn clone3(flags: u64, group: Option<BorrowedFd<'_>>) -> Result
     i32::try_from(answer)
         .ok()
         .filter(|pid| *pid >= 0)
-        .ok_or_else(last_errno)
-}
-
-/// What the last system call of this thread said.
-pub(crate) fn last_errno() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+        .ok_or_else(warren_sys_errno::last)
 }

@@ -44,11 +44,11 @@ fn close_range(first: u32, last: u32) -> Result<(), Errno> {
     if answer == 0 {
         return Ok(());
     }
-    Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
+    Err(warren_sys_errno::last())
 }
 
 fn one_by_one(keep: &[u32]) -> Result<(), Errno> {
-    let from = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
+    let from = |error: std::io::Error| warren_sys_errno::of(&error);
     // Listed in full first: the listing itself has a descriptor, which is gone by then.
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc/self/fd").map_err(from)? {

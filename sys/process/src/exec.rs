@@ -22,7 +22,7 @@ pub fn program(path: &CStr, arguments: &[CString], environment: &[CString]) -> E
     let (arguments, environment) = (list(arguments), list(environment));
     // SAFETY: both arrays end with a null pointer and point to C strings that outlive the call.
     unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
-    last_errno()
+    warren_sys_errno::last()
 }
 
 /// Gives every signal its default action and blocks none, as a new program expects. (Rust
@@ -58,7 +58,7 @@ pub fn reset_signals() -> Result<(), Errno> {
     if answer == 0 {
         Ok(())
     } else {
-        Err(last_errno())
+        Err(warren_sys_errno::last())
     }
 }
 
@@ -79,14 +79,14 @@ pub fn close_from_on_exec(first: u32) -> Result<(), Errno> {
     if answer == 0 {
         return Ok(());
     }
-    match last_errno() {
+    match warren_sys_errno::last() {
         Errno::NOSYS | Errno::INVAL | Errno::PERM => one_by_one(first),
         errno => Err(errno),
     }
 }
 
 fn one_by_one(first: u32) -> Result<(), Errno> {
-    let from = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
+    let from = |error: std::io::Error| warren_sys_errno::of(&error);
     for entry in std::fs::read_dir("/proc/self/fd").map_err(from)? {
         let name = entry.map_err(from)?.file_name();
         let number = name.to_str().and_then(|name| name.parse::<i32>().ok());
@@ -98,10 +98,6 @@ fn one_by_one(first: u32) -> Result<(), Errno> {
         unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
     Ok(())
-}
-
-fn last_errno() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::os::fd::BorrowedFd;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-use crate::clone3::{clone3, last_errno};
+use crate::clone3::clone3;
 use crate::namespaces::Kind;
 
 /// Where one is after a fork.
@@ -51,7 +51,7 @@ pub fn fork() -> Result<Fork, Error> {
     single_thread()?;
     // SAFETY: this is the only thread, so no lock or half-changed data is left behind in the child.
     match unsafe { libc::fork() } {
-        -1 => Err(Error::Fork(last_errno())),
+        -1 => Err(Error::Fork(warren_sys_errno::last())),
         0 => Ok(Fork::Child),
         pid => parent(pid),
     }
@@ -132,7 +132,7 @@ fn clone(flags: u64) -> Result<i32, Errno> {
     i32::try_from(answer)
         .ok()
         .filter(|pid| *pid >= 0)
-        .ok_or_else(last_errno)
+        .ok_or_else(warren_sys_errno::last)
 }
 
 #[cfg(test)]

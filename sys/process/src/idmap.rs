@@ -48,6 +48,5 @@ pub fn apply(mount: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>) -> Result<()
     if answer == 0 {
         return Ok(());
     }
-    let error = std::io::Error::last_os_error();
-    Err(Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    Err(warren_sys_errno::last())
 }

@@ -71,7 +71,7 @@ pub fn abi() -> Result<u32, Errno> {
     let none: *const Attributes = std::ptr::null();
     // SAFETY: with this flag the kernel reads nothing and answers a number.
     let answer = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, none, 0, VERSION) };
-    u32::try_from(answer).map_err(|_| last_errno())
+    u32::try_from(answer).map_err(|_| warren_sys_errno::last())
 }
 
 /// Rules that are not in force yet.
@@ -109,7 +109,7 @@ impl Ruleset {
             )
         };
         let number = i32::try_from(answer).ok().filter(|number| *number >= 0);
-        let number = number.ok_or_else(last_errno)?;
+        let number = number.ok_or_else(warren_sys_errno::last)?;
         Ok(Self {
             // SAFETY: the kernel has just made this descriptor for us, and nobody else has it.
             rules: unsafe { OwnedFd::from_raw_fd(number) },
@@ -142,7 +142,7 @@ impl Ruleset {
         if answer == 0 {
             Ok(())
         } else {
-            Err(last_errno())
+            Err(warren_sys_errno::last())
         }
     }
 
@@ -162,13 +162,9 @@ impl Ruleset {
         if answer == 0 {
             Ok(())
         } else {
-            Err(last_errno())
+            Err(warren_sys_errno::last())
         }
     }
-}
-
-fn last_errno() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
 #[cfg(test)]

@@ -40,10 +40,7 @@ pub fn mapped(maps: &[Map]) -> Result<File, Error> {
         pid => Pid::from_raw(pid),
     };
     let Some(pid) = pid.filter(|pid| pid.as_raw_nonzero().get() > 0) else {
-        let error = std::io::Error::last_os_error();
-        return Err(Error::Child(
-            Errno::from_io_error(&error).unwrap_or(Errno::AGAIN),
-        ));
+        return Err(Error::Child(warren_sys_errno::last()));
     };
     drop((to_parent, from_parent));
     let outcome = lead(pid, maps, &from_child);

@@ -205,10 +205,9 @@ mod tests {
     #[test]
     fn a_syn_reaches_a_listener_and_a_closed_port_refuses() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let closed = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        // Bound, so that nobody else gets it, but nobody listens.
+        let bound = reserve_port(Transport::Tcp, false).unwrap();
+        let closed = SocketAddr::from(([127, 0, 0, 1], bound.port));
         let held = reserve_port(Transport::Tcp, false).unwrap();
         let attempt = |destination| Attempt {
             transport: Transport::Tcp,

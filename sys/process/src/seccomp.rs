@@ -50,7 +50,7 @@ pub fn install(program: &[Instruction]) -> Result<(), Errno> {
     if answer == 0 {
         return Ok(());
     }
-    Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
+    Err(warren_sys_errno::last())
 }
 
 #[cfg(test)]

@@ -152,10 +152,7 @@ fn hand_on() -> Result<libc::sigset_t, Error> {
     if answer == 0 {
         return Ok(set);
     }
-    let error = std::io::Error::last_os_error();
-    Err(Error::Mask(
-        Errno::from_io_error(&error).unwrap_or(Errno::IO),
-    ))
+    Err(Error::Mask(warren_sys_errno::last()))
 }
 
 /// Waits for the next signal; `None` for one that is not ours to hand on.
@@ -209,12 +206,21 @@ mod tests {
 
     #[test]
     fn orphans_come_to_it_and_do_not_stay() {
-        // The orphan's parent is the shell's; it is not among the living when it has ended.
-        let script = "
-            sh -c 'sleep 0.05 & echo $! > /tmp/warren-supervise-'$$ &
-            wait; pid=$(cat /tmp/warren-supervise-$$); rm /tmp/warren-supervise-$$
-            grep -q \"PPid:.$PPID$\" /proc/$pid/status || exit 1
-            while [ -e /proc/$pid ]; do sleep 0.01; done";
-        assert_eq!(supervised(script), 0);
+        let folder = format!("warren-test-{}-supervise", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
+        std::fs::create_dir(&folder).unwrap();
+        // The orphan's parent is the shell's, until it is told to end; then it is not among the
+        // living any more.
+        let script = format!(
+            "cd {} || exit 2
+            sh -c 'while ! [ -e seen ]; do sleep 0.01; done & echo $! >pid' &
+            wait; pid=$(cat pid)
+            grep -q \"PPid:.$PPID$\" /proc/$pid/status; parent=$?; touch seen
+            while [ -e /proc/$pid ]; do sleep 0.01; done; exit $parent",
+            folder.display()
+        );
+        let ended = supervised(&script);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(ended, 0);
     }
 }

@@ -139,17 +139,25 @@ pub(super) const TABLE: &[Row] = &[
     wire("wire/release"),
     wire("wire/agent"),
     //
-    sys("sys/netlink", &[]),
+    sys("sys/errno", &[]),
+    //
+    sys("sys/netlink", &["sys/errno"]),
     sys("sys/systemd", &[]),
     //
-    sys("sys/mount", &["sys/netlink"]),
-    sys("sys/process", &["sys/netlink"]),
+    sys("sys/mount", &["sys/errno", "sys/netlink"]),
+    sys("sys/process", &["sys/errno", "sys/netlink"]),
     //
-    sys("sys/nft", &["sys/netlink", "sys/mount", "sys/process"]),
-    sys("sys/cgroup", &["sys/netlink", "sys/mount", "sys/process"]),
+    sys(
+        "sys/nft",
+        &["sys/errno", "sys/netlink", "sys/mount", "sys/process"],
+    ),
+    sys(
+        "sys/cgroup",
+        &["sys/errno", "sys/netlink", "sys/mount", "sys/process"],
+    ),
     sys(
         "sys/devicefilter",
-        &["sys/netlink", "sys/mount", "sys/process"],
+        &["sys/errno", "sys/netlink", "sys/mount", "sys/process"],
     ),
     //
     Row {

@@ -310,52 +310,28 @@ pub(super) fn list_routes() -> MessageBuilder {
     MessageBuilder::new(message::GET_ROUTE, flags::DUMP).family_header(&[0; 12])
 }
 
+/// In the main table, made by an administrator; what leads there is among the attributes.
+fn new_route(family: u8, bits: u8) -> MessageBuilder {
+    let mut header = [0; 12];
+    (header[0], header[1]) = (family, bits);
+    (header[4], header[5], header[7]) = (route::MAIN, route::ORIGIN_STATIC, route::UNICAST);
+    MessageBuilder::new(message::NEW_ROUTE, flags::CREATE | flags::REPLACE).family_header(&header)
+}
+
 /// By way of a gateway in reach, whatever link that is on.
 pub(super) fn route(to: IpAddr, bits: u8, gateway: IpAddr) -> MessageBuilder {
     let (family, gateway) = octets(gateway);
     let (_, to) = octets(to);
-    let header = [
-        family,
-        bits,
-        0,
-        0,
-        route::MAIN,
-        route::ORIGIN_STATIC,
-        0,
-        route::UNICAST,
-        0,
-        0,
-        0,
-        0,
-    ];
-    MessageBuilder::new(message::NEW_ROUTE, flags::CREATE | flags::REPLACE)
-        .family_header(&header)
-        .attributes(|a| {
-            a.put_bytes(route::TO, &to)
-                .put_bytes(route::GATEWAY, &gateway);
-        })
+    new_route(family, bits).attributes(|a| {
+        a.put_bytes(route::TO, &to)
+            .put_bytes(route::GATEWAY, &gateway);
+    })
 }
 
 pub(super) fn default_route(index: u32, gateway: IpAddr) -> MessageBuilder {
     let (family, bytes) = octets(gateway);
-    let header = [
-        family,
-        0,
-        0,
-        0,
-        route::MAIN,
-        route::ORIGIN_STATIC,
-        0,
-        route::UNICAST,
-        0,
-        0,
-        0,
-        0,
-    ];
-    MessageBuilder::new(message::NEW_ROUTE, flags::CREATE | flags::REPLACE)
-        .family_header(&header)
-        .attributes(|a| {
-            a.put_bytes(route::GATEWAY, &bytes)
-                .put_u32(route::LINK, index);
-        })
+    new_route(family, 0).attributes(|a| {
+        a.put_bytes(route::GATEWAY, &bytes)
+            .put_u32(route::LINK, index);
+    })
 }

@@ -65,6 +65,25 @@ fn one_process_at_a_time() {
 }
 
 #[test]
+fn an_owner_that_was_killed_is_waited_for_longer() {
+    let directory = tempfile::tempdir().unwrap();
+    let lock = directory.path().join("lock");
+    let store = Store::open(directory.path()).unwrap();
+    let written = fs::read_to_string(&lock).unwrap();
+    assert_eq!(written, std::process::id().to_string());
+    assert_eq!(patience(&lock), PATIENCE);
+    drop(store);
+    // The lock of a process that is gone, and what older versions left.
+    let mut gone = std::process::Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    fs::write(&lock, gone.id().to_string()).unwrap();
+    assert_eq!(patience(&lock), LAST_CALL);
+    fs::write(&lock, "").unwrap();
+    assert_eq!(patience(&lock), PATIENCE);
+    Store::open(directory.path()).unwrap();
+}
+
+#[test]
 fn what_cannot_be_read_is_an_error_and_stays() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();

@@ -172,7 +172,6 @@ fn a_logged_rule_counts_and_names_the_container() {
         ..tcp(vec![], vec![])
     };
     network.net_out("c", &[rule]).unwrap();
-    connect(&container.net, (ip(NEIGHBOUR), port)).unwrap();
     let id = container.record.id();
     let chain = [
         "nft",
@@ -182,14 +181,22 @@ fn a_logged_rule_counts_and_names_the_container() {
         "warren_garden",
         &format!("from_{id}"),
     ];
-    let text = world.host.run(&chain).success().stdout;
-    let line = text
-        .lines()
-        .find(|line| line.contains("log prefix"))
-        .unwrap();
-    // The first packet only: the rest is of an established connection.
-    assert!(line.contains("counter packets 1 "), "{text}");
-    assert!(line.contains("log prefix \"c \""), "{text}");
+    let counted = || {
+        let text = world.host.run(&chain).success().stdout;
+        let line = text.lines().find(|line| line.contains("log prefix"));
+        let line = line.unwrap();
+        assert!(line.contains("log prefix \"c \""), "{text}");
+        let (_, count) = line.split_once("counter packets ").unwrap();
+        count.split(' ').next().unwrap().parse::<u32>().unwrap()
+    };
+    // The first packet of a connection only: the rest is of an established one. Where that packet
+    // had to be sent again it counts again, which not every connection meets.
+    let added = || {
+        let before = counted();
+        connect(&container.net, (ip(NEIGHBOUR), port)).unwrap();
+        counted() - before
+    };
+    assert_eq!((0..5).map(|_| added()).min(), Some(1));
 }
 
 #[test]

@@ -15,8 +15,7 @@ use rustix::fs::{
     readlinkat, statat, unlinkat,
 };
 use rustix::io::Errno;
-
-use super::path::shown;
+use warren_lib_tar::shown;
 
 /// The system call that failed on an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,4 +28,4 @@ pub use unpack::{Dropped, Error, Expected, Limits, Unpacked, unpack};
 
 pub(crate) use digest::{DigestOfMany, Hasher};
 pub(crate) use marker::is_overlay_attribute;
-pub(crate) use path::{components, shown};
+pub(crate) use path::components;

@@ -1,7 +1,5 @@
 //! Names of entries as lists of components.
 
-use std::fmt::Write as _;
-
 /// Longest path that is accepted (`PATH_MAX`).
 const LONGEST: usize = 4096;
 
@@ -57,19 +55,4 @@ pub(super) fn marked(name: &[u8]) -> Result<Marked<'_>, InvalidPath> {
         _ if victim.starts_with(b".wh.") => Ok(Marked::Aufs),
         _ => Ok(Marked::Whiteout(victim)),
     }
-}
-
-/// A path for messages: what is not printable is escaped.
-pub(crate) fn shown(path: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in path.iter().take(300) {
-        match byte {
-            b' '..=b'~' => text.push(char::from(*byte)),
-            _ => {
-                // Writing to a String cannot fail.
-                let _ = write!(text, "\\x{byte:02x}");
-            }
-        }
-    }
-    text
 }

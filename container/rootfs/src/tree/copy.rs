@@ -52,7 +52,7 @@ pub(crate) fn copy(
         path: Vec::new(),
     };
     let outcome = copier.directory(from, to);
-    let path = crate::layer::shown(&copier.path);
+    let path = warren_lib_tar::shown(&copier.path);
     outcome.map_err(|source| CopyError { path, source })
 }
 

@@ -9,7 +9,7 @@ use crate::oci::{Seccomp, Syscall, SyscallArgument};
 use crate::spec::ContainerSpec;
 
 /// `CLONE_NEWNS`, `NEWCGROUP`, `NEWUTS`, `NEWIPC`, `NEWUSER`, `NEWPID` and `NEWNET`.
-const NEW_NAMESPACES: u64 = 0x7e02_0000;
+pub const NEW_NAMESPACES: u64 = 0x7e02_0000;
 
 /// What personality(2) may be set to: Linux's own, 32-bit addresses, no randomisation, a query.
 const PERSONALITIES: [u64; 5] = [0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
@@ -31,23 +31,6 @@ pub fn filter(spec: &ContainerSpec) -> Option<Seccomp> {
         action: ALLOW.to_owned(),
         ..Syscall::default()
     };
-    let clone = Syscall {
-        names: vec!["clone".to_owned()],
-        action: ALLOW.to_owned(),
-        errno_ret: None,
-        args: vec![SyscallArgument {
-            index: 0,
-            value: NEW_NAMESPACES,
-            value_two: 0,
-            op: "SCMP_CMP_MASKED_EQ".to_owned(),
-        }],
-    };
-    let clone3 = Syscall {
-        names: vec!["clone3".to_owned()],
-        action: ERRNO.to_owned(),
-        errno_ret: Some(ENOSYS),
-        args: Vec::new(),
-    };
     let personality = PERSONALITIES.into_iter().map(|value| Syscall {
         names: vec!["personality".to_owned()],
         action: ALLOW.to_owned(),
@@ -59,7 +42,8 @@ pub fn filter(spec: &ContainerSpec) -> Option<Seccomp> {
             op: "SCMP_CMP_EQ".to_owned(),
         }],
     });
-    let mut syscalls = vec![allowed, clone, clone3];
+    let mut syscalls = vec![allowed];
+    syscalls.extend(clones(NEW_NAMESPACES, 0));
     syscalls.extend(personality);
     Some(Seccomp {
         default_action: ERRNO.to_owned(),
@@ -67,6 +51,30 @@ pub fn filter(spec: &ContainerSpec) -> Option<Seccomp> {
         architectures: vec![architecture().to_owned()],
         syscalls,
     })
+}
+
+/// What is said of `clone`: it is allowed if its flags, of which `mask` counts, are `flags`. A filter
+/// cannot see those of `clone3`.
+#[must_use]
+pub fn clones(mask: u64, flags: u64) -> [Syscall; 2] {
+    let clone = Syscall {
+        names: vec!["clone".to_owned()],
+        action: ALLOW.to_owned(),
+        errno_ret: None,
+        args: vec![SyscallArgument {
+            index: 0,
+            value: mask,
+            value_two: flags,
+            op: "SCMP_CMP_MASKED_EQ".to_owned(),
+        }],
+    };
+    let clone3 = Syscall {
+        names: vec!["clone3".to_owned()],
+        action: ERRNO.to_owned(),
+        errno_ret: Some(ENOSYS),
+        args: Vec::new(),
+    };
+    [clone, clone3]
 }
 
 fn architecture() -> &'static str {

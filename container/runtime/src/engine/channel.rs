@@ -10,18 +10,14 @@
 //! keeper ◄──────────────────────── failed ─ child   and it exits
 //! ```
 
-use std::io::{IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
-};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use serde::{Deserialize, Serialize};
+use warren_sys_process::passing;
 
 use super::error::Failure;
 
@@ -98,25 +94,15 @@ impl Channel {
         Ok((Self(one), Self(other)))
     }
 
-    /// Sends a message. That the other end is gone shows when receiving.
+    /// Sends a message.
     pub(super) fn send(&self, message: &Message, with: Option<BorrowedFd<'_>>) {
         // Its types have no value that JSON lacks.
         let Ok(text) = serde_json::to_vec(message) else {
             return;
         };
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        let descriptors: Vec<BorrowedFd<'_>> = with.into_iter().collect();
-        if !descriptors.is_empty() {
-            control.push(SendAncillaryMessage::ScmRights(&descriptors));
-        }
-        let parts = [IoSlice::new(
-            text.get(..LONGEST.min(text.len())).unwrap_or(&text),
-        )];
-        while matches!(
-            sendmsg(&self.0, &parts, &mut control, SendFlags::NOSIGNAL),
-            Err(Errno::INTR)
-        ) {}
+        // That the other end is gone shows when receiving.
+        let whole = text.get(..LONGEST.min(text.len())).unwrap_or(&text);
+        let _ = passing::send(&self.0, whole, with);
     }
 
     /// Waits for a message; without a limit for as long as it takes.
@@ -127,25 +113,9 @@ impl Channel {
             return Ok(Received::Nothing);
         }
         let mut text = vec![0_u8; LONGEST];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let length = loop {
-            let mut parts = [IoSliceMut::new(&mut text)];
-            match recvmsg(&self.0, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
-                Ok(received) => break received.bytes,
-                Err(Errno::INTR) => {}
-                Err(Errno::CONNRESET) => break 0,
-                Err(errno) => return Err(errno),
-            }
-        };
+        let (length, descriptor) = passing::receive(&self.0, &mut text)?;
         if length == 0 {
             return Ok(Received::End);
-        }
-        let mut descriptor = None;
-        for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-                descriptor = descriptors.into_iter().next();
-            }
         }
         serde_json::from_slice(text.get(..length).unwrap_or_default())
             .map(|message| Received::Message(message, descriptor))

@@ -71,7 +71,7 @@ pub(super) fn create(bundle: &Spec, options: &Options) -> Result<Container, Erro
         .and_then(|()| fork_init(bundle, options, &kinds, &filter, sources, &groups));
     let protect = |init| match options.first.is_the_work {
         true => Ok(None),
-        false => oom::protect(init),
+        false => oom::protect(init, &bundle.linux.resources),
     };
     let made = made.and_then(|made| match protect(made.init) {
         Ok(oom_score) => Ok((made, oom_score)),

@@ -246,7 +246,8 @@ fn a_container_runs_inside_a_container() {
     let world = World::new();
     let root = world.rootfs(0);
     // This executable, as the keeper of the inner container.
-    std::fs::copy(std::env::current_exe().unwrap(), root.join("bin/keeper")).unwrap();
+    let ours = std::env::current_exe().unwrap();
+    warren_tests_harness::copy_executable(&ours, &root.join("bin/keeper"));
     let spec = ContainerSpec {
         binds: vec![Bind {
             source: root.clone(),

@@ -21,9 +21,10 @@ use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
 
 use warren_container_runtime::groups;
+use warren_container_runtime::identity::Identity;
 
 use super::{Depot, Error};
-use crate::record::{Identity, Record};
+use crate::record::Record;
 use crate::wire::Request;
 
 /// How long the shim may take to end after its answer, and whoever is killed.

@@ -13,13 +13,14 @@ use rustix::io::fcntl_dupfd_cloexec;
 use rustix::stdio::{dup2_stdin, dup2_stdout, stderr, stdin, stdout};
 use warren_container_runtime::engine::external::External;
 use warren_container_runtime::engine::{Container, Options};
+use warren_container_runtime::identity::Identity;
 use warren_lib_errchain::chain;
 use warren_sys_process::descriptors::close_all_but;
 use warren_sys_process::fork::{Fork, fork};
 
 use super::engine::Engine;
 use super::{Shim, log, other_text};
-use crate::record::{Identity, Record};
+use crate::record::Record;
 use crate::report::{self, Report};
 use crate::spec::{ContainerSpec, Place};
 use crate::wire::Failure;
@@ -111,7 +112,7 @@ fn make(directory: &Path) -> Result<Shim<Container>, Failure> {
     enter(spec.cgroup.keeper.as_ref()).map_err(|error| failed("enter the group for", &*error))?;
     let bundle =
         crate::bundle::read(directory).map_err(|error| failed("read config.json in", &error))?;
-    let own = i32::try_from(std::process::id()).unwrap_or_default();
+    let own = rustix::process::getpid();
     let mut record = Record {
         shim: Identity::of(own).ok_or_else(|| other_text("cannot read /proc/self/stat".into()))?,
         init: None,
@@ -131,7 +132,7 @@ fn make(directory: &Path) -> Result<Shim<Container>, Failure> {
     for remark in container.remarks() {
         log(remark);
     }
-    record.init = Identity::of(Engine::init(&container).as_raw_nonzero().get());
+    record.init = Identity::of(Engine::init(&container));
     let shim = Shim::new(directory.to_owned(), container, listener)
         .map_err(|errno| failed("watch the container in", &errno))?;
     match save(&record) {

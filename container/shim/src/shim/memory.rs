@@ -5,6 +5,7 @@
 //! the group of the container's processes is listened at, and those below it are counted as well.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
 
 use warren_container_runtime::groups::make::INIT;
 use warren_sys_cgroup::{Error, GroupSet, OomWatcher, V1Group};
@@ -57,6 +58,11 @@ impl Memory {
             below.seen = now;
         }
         Ok(kills)
+    }
+
+    /// When to look again, though the descriptor may not become readable.
+    pub fn again(&self) -> Option<Instant> {
+        self.watcher.again()
     }
 }
 

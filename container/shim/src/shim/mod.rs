@@ -236,6 +236,8 @@ impl<E: Engine> Shim<E> {
 
     /// A process has ended.
     fn ended(&mut self, key: u32) {
+        // Whoever is told of its end may ask what killed it: the kernel counts before it kills.
+        self.out_of_memory();
         let Some(process) = self.processes.get_mut(&key) else {
             return;
         };
@@ -263,6 +265,7 @@ impl<E: Engine> Shim<E> {
 
     /// Init has ended, and the kernel has killed everything in its pid namespace.
     fn init_ended(&mut self) {
+        self.out_of_memory();
         let Some(init) = &self.init else { return };
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
         use std::os::fd::AsFd;
@@ -309,7 +312,12 @@ impl<E: Engine> Shim<E> {
             .chain(self.stop.as_ref().map(Stop::next))
             .chain(self.kill)
             .chain(self.paused)
+            .chain(self.memory_again())
             .min()
+    }
+
+    fn memory_again(&self) -> Option<Instant> {
+        self.memory.as_ref().and_then(|memory| memory.get().again())
     }
 
     fn tick(&mut self, now: Instant) {
@@ -320,6 +328,9 @@ impl<E: Engine> Shim<E> {
         self.step_kill(now);
         if self.paused.is_some_and(|until| now >= until) {
             self.paused = None;
+        }
+        if self.memory_again().is_some_and(|at| now >= at) {
+            self.out_of_memory();
         }
     }
 }

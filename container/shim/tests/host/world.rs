@@ -64,7 +64,7 @@ impl World {
         let busybox = ["/usr/bin/busybox", "/bin/busybox"];
         let busybox = busybox.iter().find(|path| Path::new(path).exists());
         let busybox = busybox.expect("busybox is missing: apt-get install busybox-static");
-        std::fs::copy(busybox, root.join("bin/busybox")).unwrap();
+        warren_tests_harness::copy_executable(busybox.as_ref(), &root.join("bin/busybox"));
         let list = Command::new(busybox).arg("--list").output().unwrap().stdout;
         for name in String::from_utf8(list).unwrap().lines() {
             if name != "busybox" {

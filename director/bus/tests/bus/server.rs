@@ -1,7 +1,6 @@
 //! A nats-server of our own, and agents that are none.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock};
@@ -12,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use warren_director_bus::{Bus, Options, ServerUrl, Tls, Users};
 use warren_lib_nats::{Client, Event, Events, Message};
+use warren_tests_harness::Port;
 
 /// An authority, and who it says somebody is.
 pub struct Authority {
@@ -58,7 +58,7 @@ impl Authority {
 pub struct Server {
     directory: TempDir,
     authority: Authority,
-    port: u16,
+    port: Port,
     child: Option<Child>,
     pub users: Users,
 }
@@ -72,19 +72,16 @@ impl Server {
         fs::write(at("ca.pem"), authority.issuer.pem()).unwrap();
         fs::write(at("server.pem"), certificate).unwrap();
         fs::write(at("server.key"), key).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = Port::of_loopback();
         let users = Users::new(&at("auth.json"), &at("nats.pid"));
         users.write(&std::collections::BTreeMap::new()).unwrap();
         fs::write(
             at("nats.cfg"),
             format!(
-                "listen: \"127.0.0.1:{port}\"\npid_file: \"{}\"\ntls {{ cert_file: \"{}\", \
+                "listen: \"127.0.0.1:{}\"\npid_file: \"{}\"\ntls {{ cert_file: \"{}\", \
                  key_file: \"{}\", ca_file: \"{}\", verify_and_map: true, timeout: 10 }}\n\
                  include auth.json\n",
+                port.number(),
                 at("nats.pid").display(),
                 at("server.pem").display(),
                 at("server.key").display(),
@@ -122,7 +119,7 @@ impl Server {
     }
 
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.port.number())
     }
 
     pub fn url(&self) -> ServerUrl {

@@ -105,7 +105,11 @@ async fn enqueue(store: &Store, schedule: &Schedule, due: i64) -> Result<(), Err
         };
         let task = tasks::enqueue(pool, &new).await?;
         store.wake().await;
-        let fields = [("schedule", json!(schedule.name)), ("task", json!(task))];
+        let fields = [
+            ("schedule", json!(schedule.name)),
+            ("due", json!(due)),
+            ("task", json!(task)),
+        ];
         log::line(Level::Info, "scheduled", &fields);
     }
     Ok(())

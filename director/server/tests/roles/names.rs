@@ -97,7 +97,7 @@ async fn an_agent_that_missed_the_names_is_told() {
         client: OnceLock::new(),
         asked: Mutex::default(),
     });
-    let url = format!("nats://{}:{}", scene.address, scene.nats_port);
+    let url = format!("nats://{}:{}", scene.address, scene.nats_port.number());
     let options = Options {
         servers: vec![ServerUrl::parse(&url).unwrap()],
         tls: Some(Tls {

@@ -7,20 +7,25 @@ use warren_tests_harness::Postgres;
 
 use crate::scene::{ROLES, Scene};
 
-#[test]
-fn a_director_makes_its_database_and_outlives_it() {
-    let mut server = Postgres::prepare();
+/// A scene whose director has one worker and a database of this server, which it makes as its
+/// administrator.
+fn on(server: &Postgres, scene: impl FnOnce(&[&str]) -> Scene) -> Scene {
     let url = server.url("warren:the-password", "director");
     let admin = server.url("postgres", "postgres");
-    let arguments = [
+    scene(&[
         "--database",
         &url,
         "--database-admin",
         &admin,
         "--workers",
         "1",
-    ];
-    let mut scene = Scene::new(&arguments);
+    ])
+}
+
+#[test]
+fn a_director_makes_its_database_and_outlives_it() {
+    let mut server = Postgres::prepare();
+    let mut scene = on(&server, Scene::new);
     // Everybody starts at once, and the database last.
     for role in ROLES {
         scene.start(role);
@@ -69,18 +74,8 @@ fn a_director_makes_its_database_and_outlives_it() {
 #[test]
 fn a_worker_on_another_home_takes_up_what_a_dead_one_left() {
     let mut server = Postgres::prepare();
-    let url = server.url("warren:the-password", "director");
-    let admin = server.url("postgres", "postgres");
-    let arguments = [
-        "--database",
-        &url,
-        "--database-admin",
-        &admin,
-        "--workers",
-        "1",
-    ];
     server.begin();
-    let mut scene = Scene::started(&arguments);
+    let mut scene = on(&server, Scene::started);
     scene.start("worker elsewhere");
     let is_begun = |scene: &Scene, name: &str| scene.log(name).contains("type=update_stemcell");
     scene.wait("the other worker", || {

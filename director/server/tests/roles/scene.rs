@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -11,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use warren_tests_harness::programs;
+use warren_tests_harness::{Port, executable, programs};
 
 /// Longer than anything here takes.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,7 +23,7 @@ pub struct Scene {
     pub directory: TempDir,
     /// An address of the loopback interface that is this scene's alone.
     pub address: String,
-    pub nats_port: u16,
+    pub nats_port: Port,
     more: Vec<String>,
     running: BTreeMap<String, Child>,
 }
@@ -37,16 +36,14 @@ impl Scene {
         let script =
             include_str!("cpi.sh").replace("DIRECTORY", directory.path().to_str().unwrap());
         let cpi = directory.path().join("cpi");
-        fs::write(&cpi, script).unwrap();
-        fs::set_permissions(&cpi, fs::Permissions::from_mode(0o755)).unwrap();
-        let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+        executable(&cpi, script.as_bytes());
         let [high, low] = u16::try_from(std::process::id() & 0xffff)
             .unwrap()
             .to_be_bytes();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Self {
             address: format!("127.{}.{low}.{number}", 1 + high % 250),
-            nats_port: listener.local_addr().unwrap().port(),
+            nats_port: Port::of(Ipv4Addr::UNSPECIFIED.into()),
             more: more.iter().map(|&one| one.to_owned()).collect(),
             running: BTreeMap::new(),
             directory,
@@ -88,7 +85,7 @@ impl Scene {
             .args(["--address", &self.address, "--listen", &of(25555)])
             .args(["--blobstore-listen", &of(25250)])
             .args(["--metrics-listen", &of(9091)])
-            .args(["--nats-port", &self.nats_port.to_string()])
+            .args(["--nats-port", &self.nats_port.number().to_string()])
             .arg("--cpi")
             .arg(self.at("cpi"))
             .args(&self.more)

@@ -22,18 +22,35 @@ fn a_request_is_followed_through_all_processes() {
     );
     let task = task_of(&answer);
     scene.done(task);
-    let mut lines = Vec::new();
-    for role in crate::scene::ROLES {
-        for line in scene.log(role).lines() {
-            let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
-            for key in ["time", "level", "event"] {
-                assert!(line[key].is_string(), "{line}");
-            }
-            if line["request_id"] == "one-request-1" {
-                lines.push((role, line));
+    let read = || {
+        let mut lines = Vec::new();
+        for role in crate::scene::ROLES {
+            // The last line may not be whole yet.
+            for line in scene.log(role).split_inclusive('\n') {
+                if !line.ends_with('\n') {
+                    continue;
+                }
+                let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+                for key in ["time", "level", "event"] {
+                    assert!(line[key].is_string(), "{line}");
+                }
+                if line["request_id"] == "one-request-1" {
+                    lines.push((role, line));
+                }
             }
         }
-    }
+        lines
+    };
+    // Both are said after what they are about can be seen.
+    scene.wait("the ends of the request and of its task to be told", || {
+        let lines = read();
+        let has = |role: &str, event: &str| {
+            let mut all = lines.iter();
+            all.any(|(whose, line)| *whose == role && line["event"] == event)
+        };
+        has("api", "request") && has("worker", "task_ended")
+    });
+    let lines = read();
     let of = |role: &str, event: &str| -> &Value {
         let mut all = lines.iter();
         let found = all.find(|(whose, line)| *whose == role && line["event"] == event);

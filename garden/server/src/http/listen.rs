@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::RwLock;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use warren_sys_process::lifecycle::is_running;
 
 use super::connection::{Connection, Handler, Io, Times};
 use super::tls::{Tls, TlsError};
@@ -21,6 +22,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a socket may still be listened on by a child that its last owner was just starting
 /// when it ended: until it becomes another program.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long if that owner was killed and has yet to come back from the kernel.
+const LAST_CALL: Duration = Duration::from_secs(30);
 /// How long a TCP connection is quiet before its peer is asked whether it is still there, and how
 /// long it may take to say so before it is asked again.
 const ASKED: Duration = Duration::from_secs(15);
@@ -176,8 +179,13 @@ async fn unix(path: &Path, mode: u32) -> Result<Listener, ListenError> {
     match std::fs::symlink_metadata(path) {
         Ok(meta) if meta.file_type().is_socket() => {
             let began = Instant::now();
-            while std::os::unix::net::UnixStream::connect(path).is_ok() {
-                if began.elapsed() > PATIENCE {
+            while let Ok(stream) = std::os::unix::net::UnixStream::connect(path) {
+                let owner = sockopt::socket_peercred(&stream).ok();
+                let patience = match owner.is_none_or(|owner| is_running(owner.pid)) {
+                    true => PATIENCE,
+                    false => LAST_CALL,
+                };
+                if began.elapsed() > patience {
                     return Err(ListenError::InUse(path.to_owned()));
                 }
                 sleep(PAUSE).await;

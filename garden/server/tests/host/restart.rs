@@ -50,9 +50,10 @@ fn what_was_half_made_is_removed_after_a_kill() {
     let mut world = World::new("half");
     world.container("whole");
     for round in 0..6_u64 {
+        let (sent, all_sent) = std::sync::mpsc::channel();
         let clients: Vec<_> = (0..3)
             .map(|number| {
-                let client = world.client.clone();
+                let (client, sent) = (world.client.clone(), sent.clone());
                 std::thread::spawn(move || {
                     use std::io::Write;
                     let mut stream = client.connect();
@@ -62,12 +63,17 @@ fn what_was_half_made_is_removed_after_a_kill() {
                         body.len()
                     );
                     stream.write_all(head.as_bytes()).unwrap();
+                    sent.send(()).unwrap();
                     // Whatever comes back: the server is killed meanwhile.
                     let mut answer = Vec::new();
                     let _killed = std::io::Read::read_to_end(&mut stream, &mut answer);
                 })
             })
             .collect();
+        for _ in &clients {
+            all_sent.recv_timeout(LONG).unwrap();
+        }
+        // From there on, at moments that differ.
         std::thread::sleep(Duration::from_millis(20 * round));
         world.end("KILL");
         for client in clients {

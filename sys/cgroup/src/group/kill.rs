@@ -95,11 +95,31 @@ impl Cgroup {
             }
             signalled?;
             if self.wait_state(|s| !s.populated, Instant::now(), ROUND)? {
-                return Ok(());
+                return self.forget_frozen();
             }
             if started.elapsed() >= limit {
                 return self.wait_empty(Duration::ZERO);
             }
+        }
+    }
+
+    /// A group whose last process ends while others below it are not all frozen yet counts as frozen from
+    /// then on, and a thaw does not change that, since the kernel then asks whether all below it are
+    /// frozen. Once nobody is left, all of them are frozen at once, and thawed.
+    fn forget_frozen(&self) -> Result<(), Error> {
+        let gone_is_fine = |outcome: Result<(), Error>| match outcome {
+            Err(Error::Timeout { .. }) => Ok(()),
+            Err(e) if e.is_gone() => Ok(()),
+            other => other,
+        };
+        match self.state() {
+            Ok(state) if state.frozen => {
+                gone_is_fine(self.freeze(ROUND))?;
+                gone_is_fine(self.thaw(ROUND))
+            }
+            Ok(_) => Ok(()),
+            Err(e) if e.is_gone() => Ok(()),
+            Err(e) => Err(e),
         }
     }
 

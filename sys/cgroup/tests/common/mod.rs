@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Pid;
 use warren_sys_cgroup::{Cgroup, Layout, V1Group};
 
-pub const SOON: Duration = Duration::from_secs(10);
+pub const SOON: Duration = Duration::from_secs(60);
 
 fn unique_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -140,7 +140,7 @@ impl MountTable {
         let path = proc_root.join(process).join("mountinfo");
         let text = std::fs::read(&path).map_err(|e| ReadError::Io {
             path: path.clone(),
-            source: Errno::from_io_error(&e).unwrap_or(Errno::IO),
+            source: warren_sys_errno::of(&e),
         })?;
         Self::parse(&text).map_err(|source| ReadError::Parse { path, source })
     }

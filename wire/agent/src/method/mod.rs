@@ -288,6 +288,8 @@ impl Arguments<'_> {
     fn required<T: DeserializeOwned>(&self, at: usize, expected: usize) -> Result<T, CallError> {
         let given = self.arguments.len();
         let value = self.arguments.get(at);
+        // They are counted before any is looked at, as by stock agents.
+        let value = value.filter(|_| given >= expected);
         let value = value.ok_or(CallError::Missing { expected, given })?;
         self.read(at, value)
     }

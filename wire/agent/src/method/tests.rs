@@ -48,6 +48,11 @@ fn forgiving_of_what_directors_send() {
 fn refusals_are_told_in_words() {
     let missing = parse("mount_disk", json!([])).unwrap_err().to_string();
     assert_eq!(missing, "Not enough arguments, expected 1, got 0");
+    let counted = parse("add_dynamic_disk", json!([{}])).unwrap_err();
+    assert_eq!(
+        counted.to_string(),
+        "Not enough arguments, expected 2, got 1"
+    );
     let unknown = parse("release_apply_spec", json!([]))
         .unwrap_err()
         .to_string();

@@ -45,12 +45,7 @@ impl Builds {
 
     /// The document.
     pub fn to_yaml(&self) -> String {
-        let mut out = String::new();
-        out.push_str(if self.0.is_empty() {
-            "builds: {}\n"
-        } else {
-            "builds:\n"
-        });
+        let mut out = super::head(self.0.is_empty());
         for (key, build) in &self.0 {
             out.push_str(&format!("  {}:\n", quoted(key)));
             line(&mut out, "    ", "version", &build.version);

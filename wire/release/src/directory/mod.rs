@@ -16,3 +16,12 @@ pub use blobs::{Blob, Blobs, is_inside};
 pub use builds::{Build, Builds};
 pub use config::{Blobstore, Config, InvalidConfig};
 pub use releases::Releases;
+
+/// How an index begins.
+fn head(is_empty: bool) -> String {
+    let head = match is_empty {
+        true => "builds: {}\n",
+        false => "builds:\n",
+    };
+    head.to_owned()
+}

@@ -48,12 +48,7 @@ impl Releases {
 
     /// The document.
     pub fn to_yaml(&self) -> String {
-        let mut out = String::new();
-        out.push_str(if self.0.is_empty() {
-            "builds: {}\n"
-        } else {
-            "builds:\n"
-        });
+        let mut out = super::head(self.0.is_empty());
         for (id, version) in &self.0 {
             out.push_str(&format!("  {}:\n", quoted(id)));
             line(&mut out, "    ", "version", version);

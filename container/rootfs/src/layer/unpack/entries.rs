@@ -18,8 +18,8 @@ use crate::layer::beneath::{
 };
 use crate::layer::hidden::Hidden;
 use crate::layer::marker::{Markers, is_overlay_attribute};
-use crate::layer::path::{Marked, components, marked, shown};
-use warren_lib_tar::{Entry, Kind, Reader, Time};
+use crate::layer::path::{Marked, components, marked};
+use warren_lib_tar::{Entry, Kind, Reader, Time, shown};
 
 /// Data is moved in pieces of this size.
 const PIECE: usize = 256 * 1024;

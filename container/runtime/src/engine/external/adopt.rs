@@ -13,6 +13,7 @@ use super::super::oom;
 use super::start::Executable;
 use super::{External, ExternalError};
 use crate::groups::Groups;
+use crate::oci::Resources;
 
 /// Source: `include/uapi/linux/magic.h` of the kernel.
 const DEVPTS_SUPER_MAGIC: u32 = 0x1cd1;
@@ -33,9 +34,10 @@ pub(super) fn adopt(
     external: &External,
     kinds: &[Kind],
     groups: &Groups,
+    resources: &Resources,
 ) -> Result<Adopted, Error> {
     let init = pid_of(external)?;
-    let adopted = take(init, kinds, groups);
+    let adopted = take(init, kinds, groups, resources);
     // Nobody else would ever wait for it.
     adopted.inspect_err(|_| super::run::kill(init))
 }
@@ -62,7 +64,12 @@ fn pid_of(external: &External) -> Result<Pid, ExternalError> {
     }
 }
 
-fn take(init: Pid, kinds: &[Kind], groups: &Groups) -> Result<Adopted, Error> {
+fn take(
+    init: Pid,
+    kinds: &[Kind],
+    groups: &Groups,
+    resources: &Resources,
+) -> Result<Adopted, Error> {
     let keeper = |failure| Error::from(ExternalError::Step(failure));
     join(init, groups).map_err(keeper)?;
     let task = Path::new("/proc").join(init.as_raw_nonzero().to_string());
@@ -72,8 +79,8 @@ fn take(init: Pid, kinds: &[Kind], groups: &Groups) -> Result<Adopted, Error> {
         .collect::<Result<Vec<_>, namespaces::Error>>()
         .map_err(|e| keeper(Failure::because("open", "the container's namespaces", &e)))?;
     let terminals = terminals(&task).map_err(keeper)?;
-    let oom_score =
-        oom::protect(init).map_err(|e| keeper(Failure::because("read", "init's OOM score", &e)))?;
+    let oom_score = oom::protect(init, resources)
+        .map_err(|e| keeper(Failure::because("read", "init's OOM score", &e)))?;
     let executable = Executable::of(init)
         .ok_or_else(|| keeper(Failure::new("look at", "init", rustix::io::Errno::SRCH)))?;
     Ok(Adopted {

@@ -121,7 +121,7 @@ fn have_made(
         groups
             .remarks
             .extend(remarks.map(|text| format!("{program}: {text}")));
-        adopt(external, kinds, groups)
+        adopt(external, kinds, groups, &bundle.linux.resources)
     });
     // Later orphans are somebody else's.
     set_child_subreaper(before).map_err(failed)?;

@@ -1,10 +1,16 @@
 //! Running, exit codes, input and output by pipes, attaching.
 
 use std::io::Write;
+use std::path::Path;
 
 use super::*;
 use crate::Error;
 use crate::exit::Exit;
+
+/// Shell: waits for a file.
+fn until(file: &Path) -> String {
+    format!("until [ -e {} ]; do sleep 0.01; done", file.display())
+}
 
 #[test]
 fn output_is_split_and_the_code_comes_last() {
@@ -67,9 +73,11 @@ fn input_that_nobody_reads_stops_the_socket_but_no_signal() {
     let mut bytes = Vec::new();
     crate::frame::encode(&Frame::Stdin(vec![0; 60_000]), &mut bytes).unwrap();
     let mut sent = 0;
-    // Filled when nothing has been taken for a while.
+    // Filled when so much has been taken, and then nothing for a while.
     let mut stuck = 0;
-    while stuck < 100 {
+    let deadline = std::time::Instant::now() + DEADLINE;
+    while stuck < 100 || sent <= 1 << 20 {
+        assert!(std::time::Instant::now() < deadline, "{sent} bytes taken");
         match (&session.socket).write(&bytes[sent % bytes.len()..]) {
             Ok(n) => (sent, stuck) = (sent + n, 0),
             Err(_) => {
@@ -79,7 +87,6 @@ fn input_that_nobody_reads_stops_the_socket_but_no_signal() {
         }
         assert!(sent < 10 << 20, "{sent} bytes taken");
     }
-    assert!(sent > 1 << 20, "{sent}");
     world.depot.signal(HANDLE, &session.id, 15).unwrap();
     session.socket.set_nonblocking(false).unwrap();
     assert_eq!(session.wait().unwrap().exit, Exit::Status(7));
@@ -197,7 +204,12 @@ fn an_attached_client_that_hangs_up_ends_no_input() {
 #[test]
 fn output_of_a_child_that_outlives_the_process_comes_before_the_end() {
     let world = World::new();
-    let session = world.shell("(sleep 0.3; echo late) & echo early; exit 4");
+    let folder = tempfile::tempdir().unwrap();
+    let gate = folder.path().join("go");
+    let session = world.shell(&format!(
+        "({}; echo late) & echo early; exit 4",
+        until(&gate)
+    ));
     let id = session.id.clone();
     eventually("the process has ended", || {
         let all = world.depot.processes(HANDLE).unwrap();
@@ -206,6 +218,7 @@ fn output_of_a_child_that_outlives_the_process_comes_before_the_end() {
     // Attaching and signals work meanwhile.
     let attached = world.attach(&id);
     world.depot.signal(HANDLE, &id, 15).unwrap();
+    std::fs::write(&gate, "").unwrap();
     let outcome = session.wait().unwrap();
     assert_eq!(stdout(&outcome), "early\nlate\n");
     assert_eq!(outcome.exit, Exit::Status(4));
@@ -225,9 +238,19 @@ fn a_signal_right_after_the_start_reaches_its_handler() {
 #[test]
 fn a_signal_goes_to_the_one_process_alone() {
     let world = World::new();
-    let session = world.shell("(trap 'echo hit' TERM; sleep 0.3; echo spared) & trap 'wait; exit 6' TERM; echo up; wait; exit 8");
+    let folder = tempfile::tempdir().unwrap();
+    let (gate, hit) = (folder.path().join("go"), folder.path().join("hit"));
+    let session = world.shell(&format!(
+        "(trap 'echo hit' TERM; touch {0}.set; {1}; echo spared) & \
+         trap 'touch {0}; wait; exit 6' TERM; until [ -e {0}.set ]; do sleep 0.01; done; \
+         echo up; wait; exit 8",
+        hit.display(),
+        until(&gate)
+    ));
     read_until(&session, "up\n");
     world.depot.signal(HANDLE, &session.id, 15).unwrap();
+    eventually("the signal has come", || hit.exists());
+    std::fs::write(&gate, "").unwrap();
     let outcome = session.wait().unwrap();
     assert_eq!(stdout(&outcome), "spared\n");
     assert_eq!(outcome.exit, Exit::Status(6));
@@ -261,7 +284,7 @@ fn junk_is_refused_and_hurts_nobody() {
         }
     }
     // A junk frame in a session ends the session only.
-    let session = world.shell("sleep 0.1; exit 2");
+    let session = world.shell("cat >/dev/null; exit 2");
     let id = session.id.clone();
     session.send(&Frame::Ok(Vec::new())).unwrap();
     assert!(matches!(session.receive().unwrap(), Some(Frame::Failed(_))));
