@@ -19,6 +19,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
     Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, setpriority_process,
 };
+use warren_sys_process::busy;
 
 /// Time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
@@ -172,21 +173,9 @@ pub fn run(
     })
 }
 
-/// A script that was written a moment ago may still be open for writing in a child that another
-/// thread has forked and that has not executed its program yet.
+/// Starts a program, whose script may have been written a moment ago.
 pub fn spawn(command: &mut Command) -> io::Result<Child> {
-    let deadline = Instant::now() + Duration::from_secs(2);
-    loop {
-        match command.spawn() {
-            Err(error)
-                if error.kind() == io::ErrorKind::ExecutableFileBusy
-                    && Instant::now() < deadline =>
-            {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            done => return done,
-        }
-    }
+    busy::retry(|| command.spawn())
 }
 
 fn wait(child: &mut Child, pid: Pid, cancel: &Cancel) -> io::Result<std::process::ExitStatus> {

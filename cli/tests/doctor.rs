@@ -8,7 +8,7 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use support::{Ran, WARREN, shell, warren};
@@ -83,16 +83,19 @@ fn an_unknown_check_is_refused() {
     );
 }
 
+/// How long it takes by the clock depends on what else the machine does; this does not.
 #[test]
-fn it_takes_less_than_a_second() {
-    let time = || {
-        let started = Instant::now();
-        warren(&["doctor"]);
-        started.elapsed()
+fn it_takes_little_of_the_processor() {
+    let ran = shell(&["env"], "$WARREN doctor >/dev/null 2>&1 || true; times");
+    let children = ran.out.lines().nth(1).unwrap();
+    // Minutes and seconds, of the user and of the system.
+    let seconds = |time: &str| -> Option<f64> {
+        let (minutes, seconds) = time.strip_suffix('s')?.split_once('m')?;
+        Some(minutes.parse::<f64>().ok()? * 60.0 + seconds.parse::<f64>().ok()?)
     };
-    // The machine may be busy; the best of several is what the program itself takes.
-    let best = (0..5).map(|_| time()).min().unwrap();
-    assert!(best < Duration::from_secs(1), "{best:?}");
+    let sum: Option<f64> = children.split_whitespace().map(seconds).sum();
+    let sum = sum.unwrap();
+    assert!(sum > 0.0 && sum < 2.0, "{children}");
 }
 
 #[test]
@@ -421,8 +424,8 @@ fn what_listens_at_the_usual_place_is_asked() {
     let found = ask(&hangs);
     assert_eq!(found["status"], "warn", "{found}");
     assert!(evidence(&found).contains("does not answer"), "{found}");
-    drop(free);
-    let found = ask(&hangs);
+    let nobodys = warren_tests_harness::Port::of_loopback();
+    let found = ask(&format!("127.0.0.1:{}", nobodys.number()));
     assert_eq!(found["status"], "pass", "{found}");
     assert!(evidence(&found).starts_with("no server at"), "{found}");
 }

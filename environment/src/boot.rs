@@ -8,11 +8,14 @@ use warren_director_client::{Credentials, Director, Settings, Target};
 use warren_garden_client::Streams;
 
 use crate::container::{EXECUTABLE, PATIENCE, run, until, until_within};
+use crate::services::Service;
 use crate::{Database, Error, Level, Record, evidence, files, jobs, prepare, services};
 
 /// How long a director may take to answer that waits for a new PostgreSQL: making one writes some
 /// fifty megabytes and has all of them on the disk.
 const WITH_CLUSTER: Duration = Duration::from_secs(180);
+/// Seconds after which a process that runs is taken to have begun all of its work.
+const SEASONED: u64 = 30;
 /// Lines of a log that are told.
 const TAIL: usize = 8;
 
@@ -106,6 +109,12 @@ pub(crate) fn start(level: &Level, record: &Record, address: Ipv4Addr) -> Result
     Ok(is_new)
 }
 
+/// Whether a process that tells nothing of itself may be taken for one that does its work.
+fn is_seasoned(service: &Service) -> bool {
+    let uptime = service.vitals.as_ref().map(|vitals| vitals.uptime);
+    service.state == "running" && uptime.is_some_and(|seconds| seconds >= SEASONED)
+}
+
 /// Waits until the director answers and all of its processes do their work; or tells what they say.
 pub(crate) fn answers(level: &Level, record: &Record, access: &Access) -> Result<Director, Error> {
     let director = access.director()?;
@@ -131,12 +140,12 @@ pub(crate) fn answers(level: &Level, record: &Record, access: &Access) -> Result
         if silent.is_empty() {
             return Ok(());
         }
-        // What gives no evidence has to live for as long as its supervisor wants.
+        // What gives no evidence, as its log has grown since it began, must have lived for long.
         let services =
             services::of(level, &handle).map_err(|error| Idle::Unknown(Box::new(error)))?;
         let runs = |name: &str| {
             let mut all = services.iter();
-            all.any(|service| service.name == name && service.state == "running")
+            all.any(|service| service.name == name && is_seasoned(service))
         };
         let idle: Vec<&'static str> = silent.into_iter().filter(|name| !runs(name)).collect();
         match idle.is_empty() {

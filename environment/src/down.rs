@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::lock::Lock;
 use crate::step::step;
-use crate::{Error, Level, Progress, Record, files, garden, mounts};
+use crate::{Error, Level, Progress, Record, files, forwarding, garden, mounts};
 
 /// Removes an environment with its director and all of its machines; images, also as this machine's
 /// Garden has unpacked them, stay unless they are to go as well. One that is half made, or half
@@ -68,6 +68,10 @@ pub(crate) fn halt(home: &Path, record: &Record, progress: &dyn Progress) -> Res
         garden::stop(&machine, &executable)?;
         files::remove(&machine.here("garden.sock"))?;
         mounts::let_go(home)?;
-        Ok::<_, Error>(("stopped".to_owned(), ()))
+        let told = match forwarding::restore(home)? {
+            Some(more) => format!("stopped; {more}"),
+            None => "stopped".to_owned(),
+        };
+        Ok::<_, Error>((told, ()))
     })
 }

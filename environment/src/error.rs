@@ -180,6 +180,9 @@ pub enum Error {
         /// Which.
         problems: Vec<String>,
     },
+    /// Whether this machine forwards packets.
+    #[error("cannot look at or change whether packets are forwarded")]
+    Forwarding(#[source] warren_container_network::sysctl::Error),
     /// A route on this machine.
     #[error("cannot {step}")]
     Network {

@@ -61,7 +61,7 @@ pub fn find(home: &Path, name: &str) -> Result<Found, Error> {
         }
         [] => {}
         several => {
-            let names = several.iter().map(|one| full(one)).collect();
+            let names = several.iter().map(|one| one.full_name()).collect();
             return Err(Error::Several {
                 name: name.to_owned(),
                 names,
@@ -83,7 +83,7 @@ pub fn find(home: &Path, name: &str) -> Result<Found, Error> {
             .iter()
             .take(record.depth)
             .map(|level| level.container(&record))
-            .chain(machines.iter().map(full))
+            .chain(machines.iter().map(Machine::full_name))
             .collect(),
     })
 }
@@ -118,10 +118,6 @@ fn level(
         }
     }
     Ok(None)
-}
-
-fn full(machine: &Machine) -> String {
-    format!("{}/{}", machine.deployment, machine.name())
 }
 
 fn fits(machine: &Machine, name: &str) -> bool {

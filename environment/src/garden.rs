@@ -9,7 +9,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use warren_sys_process::daemon::in_own_session;
 
 use crate::container::until;
-use crate::{Error, Level, Record, files, layers, mounts};
+use crate::{Error, Level, Record, files, forwarding, layers, mounts};
 
 /// Lines of a log that are told.
 const TAIL: usize = 15;
@@ -50,6 +50,7 @@ pub(crate) fn ensure(level: &Level, record: &Record, executable: &Path) -> Resul
     }
     files::directory(&level.here("garden"), 0o711)?;
     mounts::keep_inside(&level.here(""))?;
+    forwarding::note(&level.here(""))?;
     let log = level.here("garden.log");
     let output = File::options()
         .create(true)

@@ -10,6 +10,7 @@
 //!   images/KEY.stemcell.tgz the light stemcell that names it
 //!   init                    the first process of the containers of this level's Garden
 //!   garden.sock garden.log  the Garden server of this level
+//!   forwarding              there while packets are forwarded for its sake, see `forwarding`
 //!   garden/                 its depot, its images, its records
 //!   shared/                 layers that are unpacked at level 0, at the levels below, see `layers`
 //!   next/                   what the container of the next level sees as /var/lib/warren: the same
@@ -34,6 +35,7 @@ mod error;
 mod evidence;
 mod files;
 mod find;
+mod forwarding;
 mod garden;
 mod image;
 mod jobs;

@@ -29,6 +29,11 @@ impl Machine {
         }
     }
 
+    /// The same with the deployment, which no other machine is called.
+    pub(crate) fn full_name(&self) -> String {
+        format!("{}/{}", self.deployment, self.name())
+    }
+
     /// Whether its jobs do what they should.
     pub(crate) fn is_good(&self) -> bool {
         let wanted = self.about.state.as_deref().unwrap_or("started");

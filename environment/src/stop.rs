@@ -1,5 +1,6 @@
 //! An environment that rests: nothing runs, all that was kept stays.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
@@ -135,7 +136,8 @@ fn mend(director: &Director, deployment: &str) -> Result<String, Error> {
             (problem.id, names.next().map(str::to_owned))
         })
         .collect();
-    wait(director.resolve(deployment, &chosen).map_err(failed())?)?;
+    let task = director.resolve(deployment, &chosen, &BTreeMap::new());
+    wait(task.map_err(failed())?)?;
     let left = director.problems(deployment).map_err(failed())?;
     match left.as_slice() {
         [] => Ok(format!("{} problems mended", problems.len())),

@@ -1,13 +1,14 @@
 //! GET and PUT of blobs. A URL is a secret where it is signed, so errors show it without its query.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::Agent;
+use ureq::http::Response;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider};
+use ureq::{Agent, Body};
 use warren_wire_agent::method::arguments::Headers;
 
 use crate::files::{FileError, failed};
@@ -15,6 +16,8 @@ use crate::files::{FileError, failed};
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long the other side may be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Bytes of what comes with a refusal that are told.
+const LINE: u64 = 300;
 /// How often an upload is tried.
 const TRIES: u32 = 3;
 /// Where systems keep the authorities that they trust.
@@ -41,7 +44,7 @@ pub enum HttpError {
         source: Box<ureq::Error>,
     },
     /// Another answer.
-    #[error("{method} {url} was answered with {status}")]
+    #[error("{method} {url} was answered with {status}{said}")]
     Status {
         /// `GET` or `PUT`.
         method: &'static str,
@@ -49,6 +52,8 @@ pub enum HttpError {
         url: String,
         /// The status.
         status: u16,
+        /// What came with it, after a colon, if anything did.
+        said: String,
     },
     /// The content ended early.
     #[error("the content of {url} broke off")]
@@ -141,7 +146,7 @@ impl Client {
         let answer = request
             .call()
             .map_err(|error| transport("GET", url, error))?;
-        check("GET", url, answer.status().as_u16())?;
+        let answer = check("GET", url, answer)?;
         let mut file = File::create(to).map_err(failed("make", to))?;
         let mut content = answer.into_body().into_reader();
         let copied = io::copy(&mut content, &mut file);
@@ -194,7 +199,7 @@ impl Client {
         let answer = request
             .send(content)
             .map_err(|error| transport("PUT", url, error))?;
-        check("PUT", url, answer.status().as_u16())
+        check("PUT", url, answer).map(drop)
     }
 }
 
@@ -218,15 +223,35 @@ fn transport(method: &'static str, url: &str, error: ureq::Error) -> HttpError {
     }
 }
 
-fn check(method: &'static str, url: &str, status: u16) -> Result<(), HttpError> {
+fn check(
+    method: &'static str,
+    url: &str,
+    answer: Response<Body>,
+) -> Result<Response<Body>, HttpError> {
+    let status = answer.status().as_u16();
     if (200..300).contains(&status) {
-        return Ok(());
+        return Ok(answer);
     }
     Err(HttpError::Status {
         method,
         url: shown(url),
         status,
+        said: said(answer.into_body().into_reader()),
     })
+}
+
+/// The first line of a text, as the end of a sentence.
+fn said(from: impl Read) -> String {
+    let mut text = Vec::new();
+    // What cannot be read says nothing.
+    let _of_no_use = from.take(LINE).read_to_end(&mut text);
+    let text = String::from_utf8_lossy(&text);
+    let line = text.lines().next().unwrap_or_default().trim();
+    let line: String = line.chars().filter(|char| !char.is_control()).collect();
+    match line.is_empty() {
+        true => String::new(),
+        false => format!(": {line}"),
+    }
 }
 
 /// A URL without user, password and query.

@@ -74,6 +74,9 @@ pub enum DiskError {
         /// Why not.
         source: ToolError,
     },
+    /// Something else where a link belongs.
+    #[error("{} is no link to a disk", .0.display())]
+    NotALink(PathBuf),
     /// Two disks, neither wanted.
     #[error("{} and {} are both taken", .0.display(), .1.display())]
     BothTaken(PathBuf, PathBuf),

@@ -24,7 +24,7 @@ fn init_process() {
     let services = vec![
         script(
             "agent",
-            "echo agent $$ $WARREN_INIT $PPID; trap 'echo agent ends; exit' TERM; while :; do sleep 0.05; done",
+            "trap 'echo agent ends; exit' TERM; echo agent $$ $WARREN_INIT $PPID; while :; do sleep 0.05; done",
         ),
         script(
             "orphans",

@@ -1,10 +1,10 @@
 //! The https listener of create-env, asked by curl as its tools ask.
 
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use warren_agent::serve::Running;
+use warren_tests_harness::Port;
 
 use crate::support::certificates::certificates;
 use crate::support::tar::tgz;
@@ -12,11 +12,10 @@ use crate::support::until;
 use crate::support::vm::Vm;
 
 /// Settings of create-env: no NATS, a blobstore in the VM.
-fn started() -> (Vm, Running, String) {
+fn started() -> (Vm, Running, String, Port) {
     let vm = Vm::new();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap();
-    let place = format!("127.0.0.1:{}", port.local_addr().unwrap().port());
-    drop(port);
+    let port = Port::of_loopback();
+    let place = format!("127.0.0.1:{}", port.number());
     let mut settings = vm.settings();
     settings["mbus"] = json!(format!("https://mbus-user:p%40ss@{place}"));
     settings["env"]["bosh"]["mbus"] =
@@ -25,7 +24,7 @@ fn started() -> (Vm, Running, String) {
         "options": {"blobstore_path": "/var/vcap/micro_bosh/data/cache"}}]);
     vm.write_settings(&settings);
     let running = vm.start();
-    (vm, running, format!("https://{place}"))
+    (vm, running, format!("https://{place}"), port)
 }
 
 /// What curl says: the status and the body.
@@ -58,7 +57,7 @@ fn ask(url: &str, request: Value) -> Value {
 
 #[test]
 fn requests_are_answered_for_whoever_knows_the_password() {
-    let (_vm, running, url) = started();
+    let (_vm, running, url, _port) = started();
     let ping = json!({"method": "ping", "arguments": [], "reply_to": ""});
     assert_eq!(ask(&url, ping.clone()), json!({"value": "pong"}));
     let unknown = ask(&url, json!({"method": "fly", "arguments": []}));
@@ -86,7 +85,7 @@ fn requests_are_answered_for_whoever_knows_the_password() {
 
 #[test]
 fn blobs_are_put_fetched_and_applied() {
-    let (vm, running, url) = started();
+    let (vm, running, url, _port) = started();
     let blob = |id: &str| format!("{url}/blobs/{id}");
     let known = |arguments: &[&str]| curl(&[&USER[..], arguments].concat());
     let jobs = tgz(&[("./web/monit", ""), ("./web/bin/run", "#!/bin/sh\n")]);

@@ -20,6 +20,7 @@ mod listener;
 mod logs;
 mod people;
 mod refused;
+mod refused_disks;
 mod scripts;
 mod settings;
 mod support;

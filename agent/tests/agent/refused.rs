@@ -79,12 +79,17 @@ fn arguments_of_another_type() {
         ("upload_blob", json!(["blob"])),
         ("ssh", json!(["setup", "user"])),
         ("mount_disk", json!([{}])),
+        ("unmount_disk", json!([["cid"]])),
         ("add_persistent_disk", json!([{}, {}])),
+        ("remove_persistent_disk", json!([7])),
+        ("add_dynamic_disk", json!([{}, "/dev/x"])),
+        ("remove_dynamic_disk", json!([true])),
         ("update_settings", json!(["settings"])),
         ("sync_dns", json!(["id", "00", "seven"])),
         ("sync_dns_with_signed_url", json!([[]])),
         ("delete_arp_entries", json!([{"ips": "10.0.0.1"}])),
         ("get_task", json!([{}])),
+        ("cancel_task", json!([["id"]])),
     ] {
         let said = vm.director.exception(method, arguments.clone());
         assert!(

@@ -159,7 +159,7 @@ fn errands_end_with_their_output_or_on_demand() {
     assert!(stdout.starts_with("...[truncated]...") && stdout.len() > 100_000);
 
     // The whole group of processes ends.
-    let script = "sleep 600 & echo $! > $(dirname $0)/pid; trap 'echo term; exit 9' TERM; wait";
+    let script = "trap 'echo term; exit 9' TERM; sleep 600 & echo $! > $(dirname $0)/pid; wait";
     executable(&vm, "var/vcap/data/jobs/smoke/v/bin/run", script);
     let task = vm.director.start("run_errand", json!(["smoke"]));
     let pid = vm.path("var/vcap/data/jobs/smoke/v/bin/pid");

@@ -191,7 +191,11 @@ fn inside() {
     assert_eq!(vm.director.run("stop", json!([])), "stopped");
     println!("drain and stop {} ms", begun.elapsed().as_millis());
     assert_eq!(state()["job_state"], "stopped");
-    assert!(!std::path::Path::new(&format!("/proc/{}", pid.trim())).exists());
+    // Init takes its end a moment later.
+    let process = format!("/proc/{}", pid.trim());
+    until("the job's process is gone", || {
+        !std::path::Path::new(&process).exists()
+    });
     shell(&format!("kill {}", init.id()));
     assert!(init.wait().unwrap().success());
     println!("WHOLE");

@@ -13,13 +13,15 @@
 //! 3 instances                    how many of what
 //! ```
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 /// A table.
 #[derive(Debug, Clone, Default)]
 pub struct Listing {
     /// What it lists, in the plural; without it there is no count.
-    pub content: &'static str,
+    pub content: Cow<'static, str>,
     /// Above it.
     pub title: String,
     /// Titles of the columns; lines below each other.
@@ -38,9 +40,9 @@ pub struct Listing {
 
 impl Listing {
     /// Without rows.
-    pub fn new(content: &'static str, header: &[&'static str]) -> Self {
+    pub fn new(content: impl Into<Cow<'static, str>>, header: &[&'static str]) -> Self {
         Self {
-            content,
+            content: content.into(),
             header: header.to_vec(),
             ..Self::default()
         }

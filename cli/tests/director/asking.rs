@@ -1,31 +1,17 @@
 //! Verbs that ask the user, on a terminal of their own or through a pipe; and `curl`, which asks nobody.
 
-use std::io::Write;
-use std::process::Stdio;
-
 use serde_json::{Value, json as value};
 
-use crate::server::{Ran, Server, json, started, status};
+use crate::server::{self, Ran, Server, json, started, status};
 use crate::verbs::{log, tty};
 
 /// A run whose standard input says this.
-fn told(server: &Server, words: &[&str], input: &str) -> Ran {
-    let mut child = server
-        .command(words)
+pub fn told(server: &Server, words: &[&str], input: &str) -> Ran {
+    let mut command = server.command(words);
+    command
         .env_remove("WARREN_NON_INTERACTIVE")
-        .env_remove("BOSH_NON_INTERACTIVE")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    server.ran(child.wait_with_output().unwrap())
+        .env_remove("BOSH_NON_INTERACTIVE");
+    server.ran(server::told(&mut command, input))
 }
 
 const PROBLEMS: &str = r#"[{"id":4,"type":"missing_vm","data":{},"description":"VM for 'web/0' missing.","resolutions":[{"name":"ignore","plan":"Skip for now"},{"name":"recreate_vm","plan":"Recreate VM"}],"instance_group":"web"},
@@ -195,18 +181,7 @@ fn typed(server: &Server, words: &[&str], input: &str) -> (String, i32) {
     terminal
         .env_remove("WARREN_NON_INTERACTIVE")
         .env_remove("BOSH_NON_INTERACTIVE");
-    let mut child = terminal
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = server::told(&mut terminal, input);
     let text = String::from_utf8(output.stdout)
         .unwrap()
         .replace("\r\n", "\n");

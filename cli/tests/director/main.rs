@@ -4,7 +4,7 @@
 //! - `server`: the server, its script and what it was asked.
 //! - `texts`: what people see.
 //! - `requests`, `uploads`: what the director is sent.
-//! - `verbs`: verbs one by one, both ways; `asking`: those that ask the user.
+//! - `verbs`, `lists`, `machines`: verbs one by one, both ways; `asking`: those that ask the user.
 //! - `tokens`: a director with a token server.
 //! - `local`: verbs that ask no director.
 //! - `own`: which director is meant where nobody names one.
@@ -12,8 +12,11 @@
 #![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
 mod asking;
+mod lists;
 mod local;
+mod machines;
 mod own;
+mod recovery;
 mod remote;
 mod requests;
 mod scene;

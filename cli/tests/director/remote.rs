@@ -87,18 +87,7 @@ fn a_shell_is_for_one_instance() {
         command
             .env("BOSH_CLIENT", "admin")
             .env("BOSH_CLIENT_SECRET", "secret");
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(typed.as_bytes())
-            .unwrap();
-        let ran = scene.server.ran(child.wait_with_output().unwrap());
+        let ran = scene.server.ran(server::told(&mut command, typed));
         scene.has_cleaned_up();
         ran
     };

@@ -294,6 +294,23 @@ impl Server {
     }
 }
 
+/// Runs a command whose standard input says this.
+pub fn told(command: &mut Command, input: &str) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    child.wait_with_output().unwrap()
+}
+
 /// What came of a run.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ran {

@@ -4,10 +4,9 @@
 //! good once, so that nothing works that does not renew and keep them.
 
 use std::collections::HashMap;
-use std::io::{BufReader, Write};
+use std::io::BufReader;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -16,7 +15,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::server::{
-    Answer, Asked, Ran, Server, WARREN, json, read_request, started, status, write_answer,
+    Answer, Asked, Ran, Server, WARREN, json, read_request, started, status, told, write_answer,
 };
 
 /// What it knows.
@@ -196,18 +195,7 @@ impl Tokens {
         command
             .env("BOSH_CA_CERT", &self.authority)
             .envs(who.iter().copied());
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(input.as_bytes())
-            .unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = told(&mut command, input);
         let text = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).unwrap();
             text.replace(&format!("https://127.0.0.1:{}", self.port), "DIRECTOR")

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use warren_garden_client::Streams;
 
+use super::patience::within;
 use super::{Found, Scene, said};
 use crate::container::run;
 use crate::machines::{self, Machine};
@@ -16,7 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const PORT: u16 = 2181;
 
 fn all(scene: &Scene) -> Result<Vec<Machine>, String> {
-    machines::all(&scene.director()?).map_err(|error| said(&error))
+    // One that does not even answer this is not waited for as long as agents are.
+    let first = scene.director()?;
+    let asked = within(super::PATIENCE, move || first.deployments(false));
+    let none = asked?.map_err(|error| said(&error))?.is_empty();
+    match none {
+        true => Ok(Vec::new()),
+        false => machines::all(&scene.director()?).map_err(|error| said(&error)),
+    }
 }
 
 pub(super) fn machines(scene: &Scene) -> Result<Found, String> {
@@ -41,7 +49,8 @@ pub(super) fn machines(scene: &Scene) -> Result<Found, String> {
     }
 }
 
-/// Whether a machine finds itself by its own name.
+/// Whether a machine's name servers know it by its own name. `/etc/hosts` has it as well, and is not
+/// asked: it is there however its name servers fare.
 pub(super) fn names(scene: &Scene) -> Result<Found, String> {
     let all = all(scene)?;
     let found = all.iter().find_map(|machine| {
@@ -60,21 +69,35 @@ pub(super) fn names(scene: &Scene) -> Result<Found, String> {
     // The network is part of the name, and only the director knows it: any of the names will do.
     let script = format!(
         "name=$(awk '/{id}.*\\.bosh/ {{print $2; exit}}' /etc/hosts); \
-         [ -n \"$name\" ] || name={id}.{group}.default.{}.bosh; getent hosts \"$name\"",
+         [ -n \"$name\" ] || name={id}.{group}.default.{}.bosh; \
+         RES_OPTIONS='timeout:1 attempts:2' getent -s dns hosts \"$name\" || \
+         echo {NOBODY} $name $(awk '$1 == \"nameserver\" {{print $2}}' /etc/resolv.conf)",
         machine.deployment
     );
     let told = run(&scene.inner, cid, &script, Streams::default()).map_err(|error| said(&error))?;
-    let mut words = told.split_whitespace();
-    match (words.next(), words.next()) {
-        (Some(answer), Some(name)) if answer == address => Ok(Found::Good(format!(
-            "{name} is {answer} in {}",
-            machine.name()
-        ))),
-        _ => Err(format!(
-            "{} is not {address} by its name: {told:?}",
-            machine.name()
-        )),
-    }
+    let words: Vec<&str> = told.split_whitespace().collect();
+    let wrong = match words.as_slice() {
+        [answer, name, ..] if answer == address => {
+            return Ok(Found::Good(format!(
+                "{name} is {answer} in {}",
+                machine.name()
+            )));
+        }
+        [NOBODY, name] => format!("no name server is named to ask for {name}"),
+        [NOBODY, name, servers @ ..] => {
+            format!("{} gave no address for {name}", servers.join(", "))
+        }
+        _ => format!("it is not {address} by its name: {told:?}"),
+    };
+    Err(format!("{}: {wrong}; {}", machine.name(), more(machine)))
+}
+
+/// What the script says if no name server answers.
+const NOBODY: &str = "nobody";
+
+/// Where more is said: the logs are in the machine.
+fn more(machine: &Machine) -> String {
+    format!("see 'warren logs {}'", machine.full_name())
 }
 
 /// Whether one leads and all others follow.
@@ -87,8 +110,10 @@ pub(super) fn zookeeper(scene: &Scene) -> Result<Found, String> {
         }
         for address in &machine.about.ips {
             asked += 1;
-            let mode = mode(address)
-                .map_err(|error| format!("{} at {address}: {error}", machine.name()))?;
+            let mode = mode(address).map_err(|error| {
+                let (name, more) = (machine.name(), more(&machine));
+                format!("{name} at {address}:{PORT}: {error}; {more}")
+            })?;
             *modes.entry(mode).or_default() += 1;
         }
     }

@@ -42,8 +42,10 @@ pub(super) fn database(scene: &Scene) -> Result<Found, String> {
     match scene.record.database {
         Database::Sqlite => Ok(Found::Nothing("rows are in SQLite".to_owned())),
         Database::Postgres => {
-            let ask = "psql -h /var/vcap/sys/run/postgres -U postgres -At -d warren \
-                       -c 'select count(*) from tasks'";
+            // One that is stuck takes connections and says nothing.
+            let ask = "psql \"host=/var/vcap/sys/run/postgres user=postgres dbname=warren \
+                       connect_timeout=3 options='-c statement_timeout=3000'\" \
+                       -At -c 'select count(*) from tasks'";
             let count = inside(scene, ask)?;
             Ok(Found::Good(format!(
                 "{} tasks; {}",

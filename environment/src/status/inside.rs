@@ -1,5 +1,6 @@
 //! What the innermost Garden can do: a container is made in it, used and removed.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use warren_garden_client::Streams;
@@ -39,6 +40,31 @@ $bpm stop probe
 ! grep -i filter /var/vcap/sys/log/probe/bpm.log
 echo process $pid";
 
+/// A use of the container.
+type Use = fn(&Scene, &str) -> Result<Found, String>;
+
+/// What is done in the container.
+const USES: [(&str, Use); 2] = [
+    ("Warden CPI StreamIn", stream_in),
+    ("BPM process start", bpm),
+];
+/// What has to be there for that.
+const GARDEN: &str = "Inner Garden";
+
+fn garden_log(scene: &Scene) -> Option<PathBuf> {
+    Some(scene.inner.here("vcap/sys/log/garden/garden.log"))
+}
+
+/// The same rows if nothing comes of any of it.
+pub(super) fn stuck(scene: &Scene, cause: &str) -> Vec<Row> {
+    let row = |component, log| {
+        let found = Err(cause.to_owned());
+        timed(component, scene.inner.index, Instant::now(), found, log)
+    };
+    let uses = USES.map(|(component, _)| row(component, None)).into_iter();
+    uses.chain([row(GARDEN, garden_log(scene))]).collect()
+}
+
 /// The rows of Garden, StreamIn and bpm.
 pub(super) fn rows(scene: &Scene) -> Vec<Row> {
     let started = Instant::now();
@@ -46,13 +72,7 @@ pub(super) fn rows(scene: &Scene) -> Vec<Row> {
     let made = make(scene, &handle);
     let level = scene.inner.index;
     let mut rows = Vec::new();
-    for (component, check) in [
-        (
-            "Warden CPI StreamIn",
-            stream_in as fn(&Scene, &str) -> Result<Found, String>,
-        ),
-        ("BPM process start", bpm),
-    ] {
+    for (component, check) in USES {
         let started = Instant::now();
         let found = match &made {
             Ok(()) => check(scene, &handle),
@@ -68,8 +88,7 @@ pub(super) fn rows(scene: &Scene) -> Vec<Row> {
     let found = made
         .and(removed)
         .map(|()| Found::Good("a container made, used and removed".to_owned()));
-    let log = scene.inner.here("vcap/sys/log/garden/garden.log");
-    rows.push(timed("Inner Garden", level, started, found, Some(log)));
+    rows.push(timed(GARDEN, level, started, found, garden_log(scene)));
     rows
 }
 

@@ -8,22 +8,34 @@
 //! ```
 //!
 //! Rows do not depend on each other: one that fails tells why, and the others are checked all the same.
+//! What is stuck answers nobody, and is given up after a while.
 
 pub(crate) mod bus;
 mod deployed;
 mod director;
 mod inside;
+mod patience;
 mod process;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use warren_director_client::Director;
 
+use self::patience::within;
 use crate::boot::Access;
 use crate::services::{self, Service};
 use crate::{Error, Level, Record, jobs, levels};
+
+/// How long a check may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The same if agents are asked: the director waits for those that do not answer, and its task is to be
+/// cancelled if nobody does it.
+const AGENTS: Duration = Duration::from_secs(30);
+/// How long it may take to make a container, use it and remove it.
+const MAKING: Duration = Duration::from_secs(60);
 
 /// How a part fares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -112,26 +124,37 @@ pub(crate) fn said(error: &dyn std::error::Error) -> String {
     warren_lib_errchain::chain(error).replace('\n', "; ")
 }
 
-/// A check of one part: its name, its log below `vcap/sys/log`, and what is done.
+/// A check of one part: its name, its log below `vcap/sys/log`, how long it may take, and what is done.
 type Check = (
     &'static str,
     Option<&'static str>,
+    Duration,
     fn(&Scene) -> Result<Found, String>,
 );
 
 const CHECKS: &[Check] = &[
-    ("Light stemcell image", None, director::stemcell),
-    ("VM creation", None, deployed::machines),
-    ("Postgres", Some("postgres"), director::database),
-    ("NATS", Some("nats"), bus::round_trip),
-    ("Director", Some("director"), director::api),
-    ("Workers", Some("worker"), director::workers),
-    ("TLS front", Some("director"), director::front),
-    ("Blobstore", Some("blobstore"), director::blobstore),
-    ("Scheduler", Some("scheduler"), director::scheduler),
-    ("Sync-DNS", Some("sync_dns"), director::sync_dns),
-    ("DNS in machines", None, deployed::names),
-    ("ZooKeeper", None, deployed::zookeeper),
+    ("Light stemcell image", None, PATIENCE, director::stemcell),
+    ("VM creation", None, AGENTS, deployed::machines),
+    ("Postgres", Some("postgres"), PATIENCE, director::database),
+    ("NATS", Some("nats"), PATIENCE, bus::round_trip),
+    ("Director", Some("director"), PATIENCE, director::api),
+    ("Workers", Some("worker"), PATIENCE, director::workers),
+    ("TLS front", Some("director"), PATIENCE, director::front),
+    (
+        "Blobstore",
+        Some("blobstore"),
+        PATIENCE,
+        director::blobstore,
+    ),
+    (
+        "Scheduler",
+        Some("scheduler"),
+        PATIENCE,
+        director::scheduler,
+    ),
+    ("Sync-DNS", Some("sync_dns"), PATIENCE, director::sync_dns),
+    ("DNS in machines", None, AGENTS, deployed::names),
+    ("ZooKeeper", None, AGENTS, deployed::zookeeper),
 ];
 
 /// Makes all checks.
@@ -146,17 +169,26 @@ pub fn status(home: &Path) -> Result<Vec<Row>, Error> {
     let around = all.last().cloned().ok_or_else(not_up)?;
     let mut rows: Vec<Row> = all.iter().map(garden).collect();
     let handle = around.container(&record);
-    let scene = Scene {
+    let services = {
+        let (around, handle) = (around.clone(), handle.clone());
+        let asked = within(PATIENCE, move || services::of(&around, &handle));
+        asked.and_then(|services| services.map_err(|error| said(&error)))
+    };
+    let scene = Arc::new(Scene {
         home: home.to_owned(),
         access: Access::of(home, &record).map_err(|error| said(&error)),
-        services: services::of(&around, &handle).map_err(|error| said(&error)),
+        services,
         record,
         around,
         inner,
         handle,
-    };
+    });
     let (checked, inside) = std::thread::scope(|scope| {
-        let inside = scope.spawn(|| inside::rows(&scene));
+        let inside = scope.spawn(|| {
+            let theirs = Arc::clone(&scene);
+            let made = within(MAKING, move || inside::rows(&theirs));
+            made.unwrap_or_else(|cause| inside::stuck(&scene, &cause))
+        });
         let checks: Vec<_> = CHECKS
             .iter()
             .map(|check| scope.spawn(|| row(&scene, check)))
@@ -182,9 +214,10 @@ pub fn status(home: &Path) -> Result<Vec<Row>, Error> {
     Ok(rows)
 }
 
-fn row(scene: &Scene, (component, log, check): &Check) -> Row {
+fn row(scene: &Arc<Scene>, (component, log, patience, check): &Check) -> Row {
     let started = Instant::now();
-    let found = check(scene);
+    let (theirs, check) = (Arc::clone(scene), *check);
+    let found = within(*patience, move || check(&theirs)).and_then(|found| found);
     timed(
         component,
         scene.inner.index,
@@ -224,12 +257,14 @@ pub(crate) fn timed(
 fn garden(level: &Level) -> Row {
     let started = Instant::now();
     let client = level.garden();
-    let asked = client
-        .ping()
-        .and_then(|()| client.list(&Default::default()));
-    let found = asked
-        .map(|handles| Found::Good(format!("{} containers", handles.len())))
-        .map_err(|error| said(&error));
+    let asked = within(PATIENCE, move || {
+        let handles = client
+            .ping()
+            .and_then(|()| client.list(&Default::default()));
+        handles.map_err(|error| said(&error))
+    });
+    let found = asked.and_then(|handles| handles);
+    let found = found.map(|handles| Found::Good(format!("{} containers", handles.len())));
     let log = match level.index {
         0 => level.here("garden.log"),
         _ => level.here("vcap/sys/log/garden/garden.log"),

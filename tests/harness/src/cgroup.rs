@@ -65,9 +65,10 @@ pub fn processes(directory: &Path) -> io::Result<Vec<Pid>> {
 /// Removes the cgroup with all below it, killing what still runs there.
 ///
 /// # Errors
-/// The last refusal, if it is still there after five seconds.
+/// The last refusal, if it is still there after a minute: a process that was killed while it writes to a
+/// slow disk takes that long.
 pub fn remove(directory: &Path) -> io::Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let mut all = below(directory);
         all.reverse();

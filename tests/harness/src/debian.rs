@@ -75,6 +75,7 @@ fn make(root: &Path, suite: &str, variant: Variant, packages: &[&str]) -> io::Re
     command
         .args(["--mode=root", "--format=directory"])
         .arg(format!("--variant={variant}"))
+        .arg("--aptopt=Acquire::Retries \"5\"")
         .arg("--aptopt=Acquire::Languages \"none\"")
         .arg("--aptopt=Apt::Install-Recommends \"false\"");
     for excluded in ["doc", "locale", "man"] {

@@ -18,6 +18,9 @@ use crate::protocol::Output;
 /// namespaces and dead cgroups in its own time, which on a busy machine is long.
 const GRACE: Duration = Duration::from_secs(60);
 
+/// For how long nothing comes or goes before the machine is at rest.
+const REST: Duration = Duration::from_millis(50);
+
 /// What there was when it was taken. While it lives, other tests of the same
 /// executable that use this crate wait.
 #[derive(Debug)]
@@ -56,7 +59,7 @@ impl<'a> Leaks<'a> {
         }
         Leaks {
             net,
-            before: stock(net),
+            before: at_rest(net),
             _gate: gate,
         }
     }
@@ -92,6 +95,21 @@ impl<'a> Leaks<'a> {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+/// The stock once two looks agree: what went before may still be on its way out.
+#[track_caller]
+fn at_rest(net: Option<&NetNs>) -> BTreeSet<String> {
+    let deadline = Instant::now() + GRACE;
+    let mut before = stock(net);
+    loop {
+        std::thread::sleep(REST);
+        let now = stock(net);
+        if now == before || Instant::now() > deadline {
+            return now;
+        }
+        before = now;
     }
 }
 

@@ -10,6 +10,7 @@
 //! - [`NetNs`]: a network namespace; veth pairs and bridges between them.
 //! - [`Leaks`]: what the machine holds before and after.
 //! - [`debian`]: root file systems of Debian packages.
+//! - [`Port`]: a port that nobody else gets by chance.
 //! - [`Postgres`]: a PostgreSQL server of the test's own.
 //! - [`programs`]: the `warren` executable and the actor's own, built when needed.
 //!
@@ -30,12 +31,15 @@ mod leaks;
 mod line;
 mod mountinfo;
 mod net;
+mod port;
 mod postgres;
 mod processes;
 pub mod programs;
 pub mod protocol;
+mod removal;
 mod rootfs;
 mod sandbox;
+mod script;
 pub mod serve;
 
 pub use self::actor::{Actor, Refused};
@@ -44,7 +48,11 @@ pub use self::builder::ActorBuilder;
 pub use self::gate::{Exclusive, Shared, exclusive, shared};
 pub use self::leaks::Leaks;
 pub use self::net::{NetNs, bridge, veth};
+pub use self::port::Port;
 pub use self::postgres::Postgres;
+pub use self::processes::has_ended;
 pub use self::protocol::{Connected, MountStep, Ns, Opened, Output};
+pub use self::removal::remove_dir;
 pub use self::rootfs::RootfsTar;
 pub use self::sandbox::Sandbox;
+pub use self::script::{copy_executable, executable};

@@ -12,7 +12,7 @@ use crate::gate::Shared;
 use crate::protocol::{Envelope, Reply};
 
 /// Longest time that any one request may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1200);
 
 /// The pipes to the outermost actor.
 #[derive(Debug)]

@@ -134,6 +134,15 @@ impl NetNs {
         self.set_forwarding(true);
     }
 
+    /// Whether it does, over IPv4.
+    #[track_caller]
+    pub fn forwards(&self) -> bool {
+        match self.inside(|| std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward")) {
+            Ok(value) => value.trim() == "1",
+            Err(error) => panic!("cannot see whether packets are forwarded: {error}"),
+        }
+    }
+
     #[track_caller]
     fn set_forwarding(&self, on: bool) {
         let value = if on { "1" } else { "0" };

@@ -3,7 +3,8 @@
 //! Cargo builds a crate's own executables for its tests, but not those of the
 //! crates it depends on. So each is built on first use, into the target directory
 //! and profile of the running test, which costs a fraction of a second when
-//! nothing changed.
+//! nothing changed. Whoever looks for leaks waits for that: cargo has processes and
+//! files.
 //!
 //! Where there is no cargo, such as in a virtual machine, [`DIRECTORY`] says where
 //! they are: `warren`, `warren-test-actor`, and `PACKAGE-NAME` for a test.
@@ -11,6 +12,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+
+use crate::gate::shared;
 
 /// The environment variable that names a directory with all of them; nothing is
 /// built then.
@@ -22,6 +25,8 @@ pub const DIRECTORY: &str = "WARREN_TEST_PROGRAMS";
 /// If it cannot be built.
 pub fn actor() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    // Taken before: whoever is alone behind the gate may want the same.
+    let _gate = BUILT.get().is_none().then(shared);
     BUILT.get_or_init(|| build("warren-tests-harness", "warren-test-actor"))
 }
 
@@ -31,6 +36,7 @@ pub fn actor() -> &'static Path {
 /// If it cannot be built.
 pub fn warren() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let _gate = BUILT.get().is_none().then(shared);
     BUILT.get_or_init(|| build("warren", "warren"))
 }
 
@@ -41,6 +47,7 @@ pub fn warren() -> &'static Path {
 /// If it cannot be built, or without `strip`.
 pub fn small_warren() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
+    let _gate = MADE.get().is_none().then(shared);
     MADE.get_or_init(|| {
         if let Some(built) = already_built("warren") {
             return built;
@@ -71,6 +78,7 @@ pub fn test(package: &str, name: &str) -> PathBuf {
     if let Some(built) = already_built(&format!("{package}-{name}")) {
         return built;
     }
+    let _gate = shared();
     let arguments = ["test", "--no-run", "--message-format", "json"];
     let target = ["--package", package, "--test", name];
     let output = cargo(&[&arguments[..], &target].concat(), name);

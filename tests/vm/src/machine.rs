@@ -14,7 +14,7 @@ use warren_tests_harness::{Actor, programs};
 use crate::director;
 
 /// Longest time from power-on to the agent's first word.
-const BOOT: Duration = Duration::from_secs(240);
+const BOOT: Duration = Duration::from_secs(900);
 /// Lines of the console shown when a machine does not come up.
 const TAIL: usize = 60;
 /// Memory of the machine, in MiB.
@@ -239,7 +239,7 @@ fn drive(path: &Path) -> String {
 /// The socket of the agent's port, which QEMU makes at once.
 #[track_caller]
 fn connect(files: &Files, process: &mut Child) -> UnixStream {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         match UnixStream::connect(files.socket()) {
             Ok(socket) => return socket,

@@ -1,13 +1,13 @@
 //! A real nats-server with `verify_and_map` and an `auth.json`, and a director's connection to it.
 
 use std::collections::HashMap;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use warren_lib_nats::{Client, Event, Events, Message, Options, ServerUrl, Tls};
+use warren_tests_harness::Port;
 use warren_wire_agent::envelope::{PROTOCOL, Request, Response, TaskState};
 use warren_wire_agent::subject;
 
@@ -18,6 +18,8 @@ pub struct Nats {
     directory: tempfile::TempDir,
     process: Child,
     pub port: u16,
+    /// It is ours between two starts as well.
+    _reserved: Port,
 }
 
 impl Nats {
@@ -28,11 +30,8 @@ impl Nats {
 
     pub fn with_certificate(agents: &[String], name: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let reserved = Port::of_loopback();
+        let port = reserved.number();
         let all = certificates();
         let config = format!(
             "net: 127.0.0.1\nport: {port}\npid_file: {pid:?}\n\
@@ -50,6 +49,7 @@ impl Nats {
             directory,
             process,
             port,
+            _reserved: reserved,
         };
         nats.wait();
         nats

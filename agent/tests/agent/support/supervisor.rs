@@ -68,7 +68,11 @@ impl Supervisor {
 }
 
 fn answer(mut stream: TcpStream, state: &Mutex<State>, vcap: &std::path::Path) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    // Whoever asks may be gone at any moment; others ask the same thread.
+    let Ok(theirs) = stream.try_clone() else {
+        return;
+    };
+    let mut reader = BufReader::new(theirs);
     let mut first = String::new();
     if reader.read_line(&mut first).is_err() {
         return;
@@ -81,14 +85,16 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>, vcap: &std::path::Path) {
         }
         let (name, value) = line.split_once(':').unwrap_or((&line, ""));
         match &*name.to_ascii_lowercase() {
-            "content-length" => length = value.trim().parse().unwrap(),
+            "content-length" => length = value.trim().parse().unwrap_or(0),
             "authorization" => authorization = value.trim().to_owned(),
             _ => {}
         }
     }
     let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    let body = String::from_utf8(body).unwrap();
+    if reader.read_exact(&mut body).is_err() {
+        return;
+    }
+    let body = String::from_utf8_lossy(&body).into_owned();
     let user = std::fs::read_to_string(vcap.join("monit/monit.user")).unwrap_or_default();
     let expected = warren_wire_agent::base64::encode(user.trim().as_bytes());
     let mut state = state.lock().unwrap();

@@ -4,23 +4,9 @@ use std::collections::BTreeMap;
 
 use warren_director_client::rest::Problem as Found;
 
-use crate::output::Listing;
-
-/// Which resolution the user wants.
-fn ask(session: &mut Session<'_>, problem: &Found) -> Result<Option<String>, Problem> {
-    let mut question = format!("\n{}\n", problem.description);
-    for (at, one) in problem.resolutions.iter().enumerate() {
-        question.push_str(&format!("{}: {}\n", at + 1, one.plan));
-    }
-    let answer = session.console.ask(&format!("{question}Resolution: "))?;
-    let at: usize = answer.parse().map_err(|_| Problem::text("Expected a number"))?;
-    let chosen = at.checked_sub(1).and_then(|at| problem.resolutions.get(at));
-    let chosen = chosen.ok_or_else(|| Problem::text(format!("There is no resolution {at}")))?;
-    Ok(chosen.name.clone())
-}
-
 use super::problem::Problem;
 use super::session::Session;
+use crate::output::Listing;
 
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
@@ -42,9 +28,7 @@ impl Arguments {
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
         let director = session.director()?;
         let deployment = session.deployment()?;
-        let id = director.scan(&deployment)?;
-        session.wait(&director, id)?;
-        let problems = director.problems(&deployment)?;
+        let problems = session.scan(&director, &deployment)?;
         let mut table = Listing::new("problems", &["#", "Type", "Description"]);
         for one in &problems {
             let cells = [one.id.to_string(), one.kind.clone(), one.description.clone()];
@@ -70,8 +54,17 @@ impl Arguments {
             chosen.insert(problem.id, choice);
         }
         session.console.confirms(session.common.is_asked())?;
-        let id = director.resolve(&deployment, &chosen)?;
+        let id = director.resolve(&deployment, &chosen, &BTreeMap::new())?;
         session.wait(&director, id)?;
         Ok(0)
     }
+}
+
+/// Which resolution the user wants.
+fn ask(session: &mut Session<'_>, problem: &Found) -> Result<Option<String>, Problem> {
+    let texts: Vec<&str> = problem.resolutions.iter().map(|one| one.plan.as_str()).collect();
+    let title = format!("\n{}", problem.description);
+    let at = session.console.choose_of(&title, &texts, "Resolution", None)?;
+    let chosen = problem.resolutions.get(at);
+    Ok(chosen.and_then(|one| one.name.clone()))
 }

@@ -196,21 +196,59 @@ impl Console {
         if !is_asked {
             return Ok(());
         }
-        let answer = self.ask("\nContinue? [yN]: ")?;
-        match answer.as_str() {
-            "y" | "Y" | "yes" => Ok(()),
-            _ => Err(Problem::text("Stopped")),
+        match self.agrees("\nContinue? [yN]: ")? {
+            true => Ok(()),
+            false => Err(Problem::text("Stopped")),
         }
+    }
+
+    /// Whether the answer to a question is yes.
+    pub fn agrees(&mut self, question: &str) -> Result<bool, Problem> {
+        let answer = self.ask(question)?;
+        Ok(matches!(answer.as_str(), "y" | "Y" | "yes"))
+    }
+
+    /// Which of some resolutions the user chooses, from 0, with a title above them. An empty line is the usual one, if there is one; no
+    /// line at all is none.
+    pub fn choose_of(
+        &mut self,
+        title: &str,
+        texts: &[&str],
+        label: &str,
+        usual: Option<usize>,
+    ) -> Result<usize, Problem> {
+        let mut question = format!("{title}\n");
+        for (at, text) in texts.iter().enumerate() {
+            question.push_str(&format!("{}: {text}\n", at + 1));
+        }
+        question.push_str(label);
+        if let Some(usual) = usual {
+            question.push_str(&format!(" ({})", usual + 1));
+        }
+        let answer = self.ask_line(&format!("{question}: "))?;
+        if let (Some(""), Some(usual)) = (answer.as_deref(), usual) {
+            return Ok(usual);
+        }
+        let number = answer.and_then(|answer| answer.parse::<usize>().ok());
+        let number = number.ok_or_else(|| Problem::text("Expected a number"))?;
+        let at = number.checked_sub(1).filter(|at| *at < texts.len());
+        at.ok_or_else(|| Problem::text(format!("There is no resolution {number}")))
     }
 
     /// Asks for a line, on standard error so that documents stay whole.
     pub fn ask(&mut self, question: &str) -> Result<String, Problem> {
+        Ok(self.ask_line(question)?.unwrap_or_default())
+    }
+
+    /// The same; nothing if there is no line any more.
+    fn ask_line(&mut self, question: &str) -> Result<Option<String>, Problem> {
         let mut err = std::io::stderr().lock();
         let asked = write!(err, "{question}").and_then(|()| err.flush());
         let mut line = String::new();
         let read = asked.and_then(|()| std::io::stdin().read_line(&mut line));
-        read.map_err(|error| Problem::text(format!("Asking for confirmation: {error}")))?;
-        Ok(line.trim().to_owned())
+        let read =
+            read.map_err(|error| Problem::text(format!("Asking for confirmation: {error}")))?;
+        Ok((read > 0).then(|| line.trim().to_owned()))
     }
 
     /// The last words; the exit code.

@@ -15,6 +15,7 @@ mod hoist;
 mod instances_table;
 mod problem;
 mod progress;
+mod recovery_plan;
 mod release_directory;
 mod remote;
 mod session;
@@ -119,6 +120,7 @@ verbs! {
     Config config "config" ["c"] "Show a config" "config 12"
     Configs configs "configs" ["cs"] "List configs" "configs --type=runtime"
     CpiConfig cpi_config "cpi-config" [] "Show the CPI config" "cpi-config"
+    CreateRecoveryPlan create_recovery_plan "create-recovery-plan" [] "Choose what to do about each kind of problem, and write it down" "create-recovery-plan -d zookeeper plan.yml"
     Curl curl "curl" [] "Send any request to the director" "curl /info"
     DeleteConfig delete_config "delete-config" ["dc"] "Delete a config" "delete-config --type=runtime --name=dns"
     DeleteCpiConfig delete_cpi_config "delete-cpi-config" [] "Delete the CPI config" "delete-cpi-config"
@@ -156,6 +158,7 @@ verbs! {
     OrphanDisk orphan_disk "orphan-disk" [] "Take a disk from its instance, and keep it" "orphan-disk DISK-CID"
     OrphanedVms orphaned_vms "orphaned-vms" [] "List VMs whose places others have taken" "orphaned-vms"
     Pcap pcap "pcap" [] "Capture packets on instances" "pcap -d zookeeper zookeeper/0 --filter='tcp port 2181' --output=zookeeper.pcap"
+    Recover recover "recover" [] "Do about problems what a recovery plan says" "recover -d zookeeper plan.yml"
     Recreate recreate "recreate" [] "Make VMs of instances anew" "recreate -d zookeeper zookeeper/0"
     Releases releases "releases" ["rs"] "List releases" "releases"
     RepackStemcell repack_stemcell "repack-stemcell" [] "Write a stemcell again with another name or other properties" "repack-stemcell --version=1.2 stemcell.tgz repacked.tgz"

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use warren_director_client::config_file::{ConfigFile, Environment};
 use warren_director_client::info::Info;
 use warren_director_client::reporter::{Piece, Reporter};
+use warren_director_client::rest;
 use warren_director_client::tasks::{Output, Task};
 use warren_director_client::uaa::Claims;
 use warren_director_client::{Credentials, Director, Keep, Settings, Target};
@@ -231,6 +232,17 @@ impl<'a> Session<'a> {
             self.console.raw(b"\n");
         }
         Ok(task)
+    }
+
+    /// Has the director look for problems of a deployment; those that it finds.
+    pub fn scan(
+        &mut self,
+        director: &Director,
+        deployment: &str,
+    ) -> Result<Vec<rest::Problem>, Problem> {
+        let id = director.scan(deployment)?;
+        self.wait(director, id)?;
+        Ok(director.problems(deployment)?)
     }
 
     /// Follows a deletion. What is not there any more is deleted, however that came to be: an error

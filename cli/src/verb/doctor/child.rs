@@ -22,7 +22,7 @@ use warren_sys_process::fork::{Error, Fork, exit, fork_into};
 use warren_sys_process::namespaces::Kind;
 
 /// A thread that has been joined may be counted for a moment more.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs `work` in a child in new namespaces; `ids` are those of its user namespace, of users and of
 /// groups.

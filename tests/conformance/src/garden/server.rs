@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use warren_garden_client::{Client, Target, Tls};
-use warren_tests_harness::{Actor, NetNs, RootfsTar, programs};
+use warren_tests_harness::{Actor, NetNs, RootfsTar, has_ended, programs};
 use warren_wire_garden::container::{ContainerSpec, ImageRef};
 
 use super::{Container, Remains};
@@ -317,9 +317,7 @@ impl Server {
     /// Whether its process is there.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        let stat = self.pid.as_ref().map(|pid| format!("/proc/{pid}/stat"));
-        let stat = stat.and_then(|path| fs::read_to_string(path).ok());
-        stat.is_some_and(|stat| !stat.contains(") Z"))
+        self.pid.as_ref().is_some_and(|pid| !has_ended(pid))
     }
 
     /// Sends its process a signal and waits for its end.

@@ -67,6 +67,13 @@ fn a_machine_has_all_that_its_agent_needs_and_goes_whole() {
 
     scene.call("reboot_vm", json!([cid]));
     assert_eq!(started(&scene, cid, 2), 2);
+    // Before it sleeps it is another program, and the old one has ended when it begins.
+    scene
+        .says(
+            cid,
+            "until ps | grep -q '[s]leep 1000000'; do sleep 0.01; done",
+        )
+        .unwrap();
     let sleeping = scene.says(cid, "ps | grep -c '[s]leep 1000000'").unwrap();
     assert_eq!(sleeping, "1", "the old services run on");
     let log = scene.call("get_vm_log", json!([cid]));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::scene::{Scene, create_vm, request};
 
-/// What the process answers to these bytes: type without its prefix, and message.
+/// What the process answers to these bytes: type without the prefix that each has, and message.
 fn said(scene: &Scene, input: &[u8]) -> (String, String) {
     let place = scene.server.directory().join("input");
     fs::write(&place, input).unwrap();
@@ -29,7 +29,9 @@ fn said(scene: &Scene, input: &[u8]) -> (String, String) {
     let error = &answer["error"];
     assert_eq!(error["ok_to_retry"], false, "{answer}");
     let text = |key: &str| error[key].as_str().unwrap().to_owned();
-    (text("type").replace("Bosh::Clouds::", ""), text("message"))
+    let kind = text("type");
+    let kind = kind.strip_prefix("Bosh::Clouds::").unwrap();
+    (kind.to_owned(), text("message"))
 }
 
 #[test]
@@ -38,6 +40,7 @@ fn what_is_no_request_is_told_so() {
     for (input, kind, text) in [
         ("", "CpiError", "Must provide valid JSON payload"),
         ("{", "CpiError", "Must provide valid JSON payload"),
+        ("[]", "CpiError", "Must provide valid JSON payload"),
         ("[1]", "CpiError", "Must provide valid JSON payload"),
         (
             "\u{0}\u{fffd}",
@@ -45,10 +48,16 @@ fn what_is_no_request_is_told_so() {
             "Must provide valid JSON payload",
         ),
         ("{}", "CpiError", "Must provide 'method' key"),
+        (r#"{"method":""}"#, "CpiError", "Must provide 'method' key"),
         (
             r#"{"method":7,"arguments":[]}"#,
             "CpiError",
             "Must provide 'method' key",
+        ),
+        (
+            r#"{"method":"info"}"#,
+            "CpiError",
+            "Must provide 'arguments' key",
         ),
         (
             r#"{"method":"info","arguments":{}}"#,
@@ -59,6 +68,11 @@ fn what_is_no_request_is_told_so() {
             r#"{"method":"fly","arguments":[]}"#,
             "NotImplemented",
             "Must call implemented method: fly",
+        ),
+        (
+            r#"{"method":"delete_vm","arguments":[]}"#,
+            "CloudError",
+            "delete_vm: expected at least 1 arguments, got 0",
         ),
         (
             r#"{"method":"info","arguments":[],"api_version":4}"#,

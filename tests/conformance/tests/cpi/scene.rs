@@ -5,20 +5,23 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use warren_garden_client::Streams;
 use warren_tests_conformance::garden::{Server, Sink, shell};
 use warren_tests_harness::programs;
 
-/// What starts the services of the test's stemcell: says that it began, with its environment, and
+/// What starts the services of the test's stemcell: leaves its environment, says that it began, and
 /// stays.
 const STARTER: &str = "#!/bin/sh
 mkdir -p /var/vcap/bosh/log
-echo started >>/var/vcap/bosh/log/current
 env >/tmp/environment
+echo started >>/var/vcap/bosh/log/current
 exec sleep 1000000
 ";
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// See the module.
 pub struct Scene {
@@ -227,11 +230,14 @@ impl Scene {
             let names = names(&self.at(place));
             assert_eq!(names, Vec::<String>::new(), "in {place}");
         }
-        let devices =
-            self.server
-                .actor()
-                .run(&["sh", "-c", "cat /sys/block/loop*/loop/backing_file; true"]);
-        assert!(!devices.stdout.contains(&base), "{}", devices.stdout);
+        // Whoever looks at new devices of a machine may hold one a moment longer.
+        let look = ["sh", "-c", "cat /sys/block/loop*/loop/backing_file; true"];
+        let devices = || self.server.actor().run(&look).stdout;
+        let deadline = Instant::now() + PATIENCE;
+        while devices().contains(&base) {
+            assert!(Instant::now() < deadline, "{}", devices());
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use warren_tests_conformance::environment::PATIENCE;
 use warren_tests_harness::{Connected, Leaks};
 
+use crate::events;
 use crate::scene::Scene;
 
 /// Words for what was done, in the lines of steps.
@@ -22,14 +23,20 @@ fn from_nothing_and_back() {
     for done in DONE {
         assert!(!again.contains(done), "{done}: {again}");
     }
-    scene.assert_good();
+    scene.until_good();
 
     scene.upload_release();
     let said = scene.deploy(2, "hello");
     assert!(said.contains("Creating missing vms: web/"), "{said}");
-    scene.assert_good();
+    scene.until_good();
     let machines = scene.machines("vm_cid");
     assert_eq!(machines.len(), 2);
+    let made = [
+        "Preparing deployment",
+        "Compiling packages",
+        "Creating missing vms",
+    ];
+    events::assert_told(&scene, 2, events::NEW, &made);
     let again = scene.deploy(2, "hello");
     assert!(!again.contains("Updating instance"), "{again}");
     the_tree_tells_how_each_is_kept(&scene, &machines);
@@ -40,7 +47,7 @@ fn from_nothing_and_back() {
     scene.warren(&["stop"]);
     assert!(!scene.level(0).join("garden.sock").exists());
     scene.warren(&["start"]);
-    scene.assert_good();
+    scene.until_good();
     let again = scene.deploy(2, "hello");
     assert!(!again.contains("Compiling packages"), "{again}");
     for cid in scene.machines("vm_cid") {
@@ -140,7 +147,7 @@ fn a_machine_two_containers_deep() {
     }
     scene.upload_release();
     scene.deploy(1, "deep");
-    scene.assert_good();
+    scene.until_good();
     let [cid] = scene.machines("vm_cid").try_into().unwrap();
     let [address] = scene.machines("ips").try_into().unwrap();
     let config = scene.inside(2, &cid, "cat /var/vcap/jobs/web/config/config");
@@ -166,7 +173,7 @@ fn rows_in_postgresql_and_processes_in_containers_of_their_own() {
     }
     scene.upload_release();
     scene.deploy(1, "rows");
-    scene.assert_good();
+    scene.until_good();
     let asked = scene.inside(0, "director", "ps -C postgres -o args= | head -1");
     assert!(asked.contains("/var/vcap/store/postgres"), "{asked}");
     let contained = scene.inside(0, "director", "/var/vcap/bosh/bin/bpm list");
@@ -176,10 +183,31 @@ fn rows_in_postgresql_and_processes_in_containers_of_their_own() {
     // It rests, and its rows are there again.
     scene.warren(&["stop"]);
     scene.warren(&["start"]);
-    scene.assert_good();
+    scene.until_good();
     let again = scene.deploy(1, "rows");
     assert!(!again.contains("Compiling packages"), "{again}");
     killed_during_a_deploy(&scene);
+    a_database_that_does_not_answer(&scene);
+}
+
+/// It is killed and cannot be started again; its row says so, and whoever waits for it is not waited for.
+fn a_database_that_does_not_answer(scene: &Scene) {
+    scene.until_rows(|rows| rows.works("Postgres", " tasks; process "));
+    let inside = |script: &str| scene.inside(0, "director", script);
+    let kill = "chmod -x /var/vcap/jobs/postgres/bin/run && \
+         kill -9 $(ps -C postgres -o pid=,args= | awk '/ -D / { print $1 }')";
+    inside(kill);
+    scene.until_rows(|rows| {
+        let log = Some("sys/log/postgres/postgres.log");
+        rows.fails(
+            "Postgres",
+            1,
+            ".s.PGSQL.5432\" failed: Connection refused",
+            log,
+        )
+    });
+    inside("chmod +x /var/vcap/jobs/postgres/bin/run");
+    scene.until_good();
 }
 
 /// PostgreSQL with all its processes, while a machine is made anew; another deploy makes it good.

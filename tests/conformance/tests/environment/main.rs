@@ -5,15 +5,19 @@
 //! |---|---|
 //! | one command makes a director in a container from nothing; again changes nothing; another leaves nothing | `life` |
 //! | it rests and comes back, with the disks of its machines | `life` |
+//! | a deploy tells what it does and how far it is, as stock directors do | `life`, by `events` |
 //! | a machine two containers deep is reached from this one | `life` |
 //! | rows in PostgreSQL, processes in bpm's containers | `life` |
 //! | the command may be broken off anywhere | `failures` |
 //! | whatever is killed comes back, by itself or by the same command | `failures` |
-//! | each part that does not work has a row of `status` that says so, and why | `failures` |
+//! | each part that does not work has a row of `status` that says so, where, why and with which log | `failures`, `life`, by `rows` |
 //! | what cannot be is refused with words that say what to do | `refused` |
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod events;
 mod failures;
 mod life;
+mod quorum;
 mod refused;
+mod rows;
 mod scene;

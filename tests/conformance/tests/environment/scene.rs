@@ -9,6 +9,8 @@ use warren_tests_conformance::release;
 use warren_tests_harness::debian::{self, Variant};
 use warren_tests_harness::programs;
 
+use crate::quorum;
+
 pub use warren_tests_conformance::environment::command;
 
 /// What directors and machines need; nothing of it compiles.
@@ -77,6 +79,7 @@ impl Scene {
     pub fn upload_release(&self) {
         let source = self.at("release");
         release::write(&source);
+        quorum::write(&source);
         let tarball = self.at("small.tgz");
         let tarball = tarball.to_str().unwrap();
         self.shell(&format!(
@@ -101,6 +104,15 @@ impl Scene {
         let manifest = manifest.replace("os: tiny", &format!("os: {}", self.system()));
         let file = self.file("manifest.yml", &manifest);
         file.to_str().unwrap().to_owned()
+    }
+
+    /// Deploys one machine that is like one with ZooKeeper, with the small release as well.
+    #[track_caller]
+    pub fn deploy_quorum(&self) {
+        let file = self.manifest(1, "hello");
+        let text = quorum::manifest(&fs::read_to_string(&file).unwrap());
+        fs::write(&file, text).unwrap();
+        self.bosh(&["deploy", &file]);
     }
 
     /// What the stemcell is called by manifests.

@@ -16,26 +16,31 @@ use crate::grace::wait_gone;
 const PATIENCE: Duration = Duration::from_secs(60);
 const MIB: u64 = 1 << 20;
 
-/// Input up to a length; counts what was taken of it.
+/// Input up to a length; counts what was passed on of it, which all is once more is asked for.
 struct Counted {
     length: u64,
-    taken: Arc<AtomicU64>,
+    taken: u64,
+    passed: Arc<AtomicU64>,
 }
 
 impl Counted {
     fn new(length: u64) -> (Self, Arc<AtomicU64>) {
-        let taken = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&taken);
-        (Self { length, taken }, count)
+        let passed = Arc::new(AtomicU64::new(0));
+        let counted = Self {
+            length,
+            taken: 0,
+            passed: Arc::clone(&passed),
+        };
+        (counted, passed)
     }
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let left = self.length - self.taken.load(Ordering::SeqCst);
-        let count = left.min(buffer.len() as u64);
+        self.passed.store(self.taken, Ordering::SeqCst);
+        let count = (self.length - self.taken).min(buffer.len() as u64);
         buffer[..count as usize].fill(b'x');
-        self.taken.fetch_add(count, Ordering::SeqCst);
+        self.taken += count;
         Ok(count as usize)
     }
 }
@@ -55,7 +60,7 @@ fn a_hang_up_is_noticed_behind_input_that_nobody_reads() {
     // As much as is kept for a process, and more than that.
     for (handle, length) in [("some", MIB), ("more", u64::MAX)] {
         let container = server.create(&server.spec(handle));
-        let (input, taken) = Counted::new(length);
+        let (input, passed) = Counted::new(length);
         let streams = Streams {
             stdin: Some(Box::new(input)),
             ..Streams::default()
@@ -67,7 +72,7 @@ fn a_hang_up_is_noticed_behind_input_that_nobody_reads() {
         let mut last = 0;
         eventually("the input is taken", || {
             std::thread::sleep(Duration::from_millis(300));
-            let now = taken.load(Ordering::SeqCst);
+            let now = passed.load(Ordering::SeqCst);
             let is_settled = now >= full && now == last;
             last = now;
             is_settled
@@ -85,7 +90,7 @@ fn a_hang_up_is_noticed_behind_input_that_nobody_reads() {
 fn input_reaches_a_process_that_reads_it_after_its_client_went() {
     let server = Server::new();
     let container = server.container();
-    let (input, taken) = Counted::new(4 * MIB);
+    let (input, passed) = Counted::new(4 * MIB);
     let streams = Streams {
         stdin: Some(Box::new(input)),
         ..Streams::default()
@@ -94,10 +99,8 @@ fn input_reaches_a_process_that_reads_it_after_its_client_went() {
         wc -c >/tmp/counting && mv /tmp/counting /tmp/counted";
     let process = container.start(&shell("root", script), streams).unwrap();
     eventually("the input is taken", || {
-        taken.load(Ordering::SeqCst) == 4 * MIB
+        passed.load(Ordering::SeqCst) == 4 * MIB
     });
-    // The last piece may be on its way to the socket still.
-    std::thread::sleep(Duration::from_millis(100));
     drop(process);
     container.says("touch /tmp/go");
     eventually("the input is counted", || {

@@ -133,26 +133,31 @@ const CAPABILITY: [u8; 20] = {
     value
 };
 
+/// An archive of the machine's busybox, at this path, with [`CAPABILITY`].
+fn capable(path: &str) -> Vec<u8> {
+    let data = std::fs::read("/bin/busybox").unwrap();
+    let entry = Entry {
+        path: path.as_bytes().to_vec(),
+        kind: Kind::File,
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+        mtime: Time::default(),
+        stored: data.len() as u64,
+        xattrs: vec![(b"security.capability".to_vec(), CAPABILITY.to_vec())],
+        sparse: None,
+    };
+    let mut writer = Writer::new(Vec::new());
+    writer.start(&entry).unwrap();
+    writer.data(&data).unwrap();
+    writer.finish().unwrap()
+}
+
 #[test]
 fn capabilities_of_files_come_in_and_go_out() {
     let server = Server::new();
     for container in both(&server) {
-        let data = std::fs::read("/bin/busybox").unwrap();
-        let entry = Entry {
-            path: b"busybox-bind".to_vec(),
-            kind: Kind::File,
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
-            mtime: Time::default(),
-            stored: data.len() as u64,
-            xattrs: vec![(b"security.capability".to_vec(), CAPABILITY.to_vec())],
-            sparse: None,
-        };
-        let mut writer = Writer::new(Vec::new());
-        writer.start(&entry).unwrap();
-        writer.data(&data).unwrap();
-        let tar = writer.finish().unwrap();
+        let tar = capable("busybox-bind");
         let client = container.client();
         let sent = client.stream_in(container.handle(), "root", "/usr/bin", Cursor::new(tar));
         sent.unwrap();
@@ -175,22 +180,7 @@ fn capabilities_of_files_come_in_and_go_out() {
 fn capabilities_of_files_are_kept_in_the_image() {
     let server = Server::new();
     let at = server.directory();
-    let data = std::fs::read("/bin/busybox").unwrap();
-    let entry = Entry {
-        path: b"bin/busybox-bind".to_vec(),
-        kind: Kind::File,
-        mode: 0o755,
-        uid: 0,
-        gid: 0,
-        mtime: Time::default(),
-        stored: data.len() as u64,
-        xattrs: vec![(b"security.capability".to_vec(), CAPABILITY.to_vec())],
-        sparse: None,
-    };
-    let mut writer = Writer::new(Vec::new());
-    writer.start(&entry).unwrap();
-    writer.data(&data).unwrap();
-    std::fs::write(at.join("bind.tar"), writer.finish().unwrap()).unwrap();
+    std::fs::write(at.join("bind.tar"), capable("bin/busybox-bind")).unwrap();
     let directory = at.join("layout");
     layout(
         &directory,

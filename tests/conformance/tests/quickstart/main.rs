@@ -13,6 +13,7 @@
 //! | a node that is killed comes back | `kills` |
 //! | what is killed during a deploy does no harm: another one makes all of it good | `kills` |
 //! | data outlives machines | `kills` |
+//! | the same holds a level deeper, with PostgreSQL | `whole` |
 //! | in the end the machine is as it was found | `whole` |
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -12,7 +12,7 @@ use crate::proxy::Proxy;
 use crate::zookeeper::Node;
 
 /// Longer than packages take to come, and everything to be made of them.
-const PATIENCE: Duration = Duration::from_secs(1200);
+const PATIENCE: Duration = Duration::from_secs(3600);
 /// Longer than a deploy waits for what was killed.
 const SETTLING: Duration = Duration::from_secs(600);
 /// Where the director puts persistent disks, seen from its level.
@@ -61,40 +61,27 @@ impl Scene {
         let environment = Environment::new("quickstart", "zookeeper");
         let proxy = Proxy::new(&environment);
         let scene = Self { proxy, environment };
+        scene.quickstart("");
+        scene
+    }
+
+    /// Runs the script, with more flags; what it says, which is looked at.
+    #[track_caller]
+    pub fn quickstart(&self, flags: &str) -> String {
         let script = format!(
-            "{}exec {} --executable {} --home {}",
-            scene.proxy.exports(),
+            "{}exec {} --executable {} --home {} {flags}",
+            self.proxy.exports(),
             programs::workspace().join("scripts/quickstart").display(),
             programs::small_warren().display(),
-            scene.home().display()
+            self.home().display()
         );
-        let (code, said) = scene.begin_shell(&script).end(PATIENCE);
+        let (code, said) = self.begin_shell(&script).end(PATIENCE);
         assert_eq!(code, 0, "{said}");
         for line in said.lines().filter(|line| line.contains(": ok, ")) {
             println!("    {line}");
         }
-        scene.look(&said);
-        scene
-    }
-
-    /// What the script says of what it did.
-    fn look(&self, said: &str) {
-        let after = |title: &str| said.split_once(&format!("=== {title}\n")).unwrap().1;
-        let smoke_tests = after("errand smoke-tests");
-        assert!(smoke_tests.contains("3 of 3 nodes agree"), "{said}");
-        let again = after("deploy again, which changes nothing");
-        assert!(!again.contains("Updating instance"), "{said}");
-        assert!(
-            after("status").contains("quorum: 1 leads, 2 follow"),
-            "{said}"
-        );
-        let tree = after("tree");
-        for index in 0..3 {
-            assert!(
-                tree.contains(&format!("zookeeper/zookeeper/{index}")),
-                "{said}"
-            );
-        }
+        look(&said);
+        said
     }
 
     /// Where the script works.
@@ -246,5 +233,22 @@ impl Scene {
         let pid = self.process(0, "director", name).unwrap();
         self.inside(0, "director", &format!("kill -9 {pid}"));
         pid
+    }
+}
+
+/// What the script says of what it did.
+#[track_caller]
+fn look(said: &str) {
+    let after = |title: &str| said.split_once(&format!("=== {title}\n")).unwrap().1;
+    let smoke_tests = after("errand smoke-tests");
+    assert!(smoke_tests.contains("3 of 3 nodes agree"), "{said}");
+    let again = after("deploy again, which changes nothing");
+    assert!(!again.contains("Updating instance"), "{said}");
+    let status = after("status");
+    assert!(status.contains("quorum: 1 leads, 2 follow"), "{said}");
+    let tree = after("tree");
+    for index in 0..3 {
+        let node = format!("zookeeper/zookeeper/{index}");
+        assert!(tree.contains(&node), "{said}");
     }
 }

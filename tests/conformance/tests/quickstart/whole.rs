@@ -12,6 +12,7 @@ use crate::{deploys, kills, witness};
 fn from_nothing_to_an_ensemble_that_survives_everything() {
     let leaks = Leaks::snapshot();
     let scene = timed("quickstart", Scene::new);
+    assert!(scene.machine.net().forwards());
     let mut wanted = Wanted {
         tick: 1000,
         five: false,
@@ -44,12 +45,26 @@ fn from_nothing_to_an_ensemble_that_survives_everything() {
 
     timed("delete", || deploys::delete(&scene));
     timed("down", || {
-        println!("{}", scene.warren(&["down", "--all"]).trim_end());
-        assert!(!scene.home().exists());
-        std::fs::remove_dir_all(scene.work()).unwrap();
+        println!("{}", scene.warren(&["down"]).trim_end());
+        assert!(!scene.home().join("environment.json").exists());
+        assert!(!scene.machine.net().forwards());
     });
+    timed("one level deeper, on PostgreSQL", || deeper(&scene));
     drop(scene);
     leaks.assert_same();
+}
+
+/// The same at the second level, of what was downloaded and of the image; the script removes it itself, and
+/// these.
+fn deeper(scene: &Scene) {
+    let said = scene.quickstart("--depth 2 --database postgres --down");
+    // Component, level, state.
+    for part in [["Postgres", "2", "working"], ["ZooKeeper", "2", "working"]] {
+        let mut rows = said.lines().map(str::split_whitespace);
+        assert!(rows.any(|row| row.take(3).eq(part)), "{part:?}: {said}");
+    }
+    assert!(!scene.home().exists());
+    assert!(!scene.work().exists());
 }
 
 type Step = fn(&Scene, &mut Wanted);

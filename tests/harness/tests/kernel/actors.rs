@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use rustix::thread::CapabilitySet;
 use warren_tests_harness::protocol::{Program, Request};
 use warren_tests_harness::{
-    Actor, ActorBuilder, Connected, MountStep, Ns, Opened, Sandbox, programs,
+    Actor, ActorBuilder, Connected, MountStep, Ns, Opened, Sandbox, has_ended, programs,
 };
 
 const SOON: Duration = Duration::from_millis(300);
@@ -124,21 +124,30 @@ fn programs_do_not_outlive_their_actor() {
     let sandbox = Sandbox::new("outlive");
     let actor = sandbox.actor().spawn();
     let program = actor.start(&["sleep", "1000"]);
-    let path = format!("/proc/{}", program.pid);
-    assert!(std::path::Path::new(&path).exists());
+    // Before that it has not said yet whom it goes with.
+    until("the program begins", || {
+        actor.read(format!("/proc/{}/comm", program.pid)) == "sleep\n"
+    });
     // Killed, so that nothing of it can clean up.
     let pid = rustix::process::Pid::from_raw(i32::try_from(actor.host_pid()).unwrap()).unwrap();
     rustix::process::kill_process(pid, Signal::KILL).unwrap();
+    let ended = program.pid.to_string();
     std::mem::forget(program);
-    let deadline = Instant::now() + Duration::from_secs(2);
-    while std::path::Path::new(&path).exists() {
-        assert!(Instant::now() < deadline, "the program is still there");
+    until("the program ends", || has_ended(&ended));
+}
+
+#[track_caller]
+fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < deadline, "never: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
 #[test]
 fn a_tethered_program_goes_when_the_pipe_closes() {
+    let _gate = warren_tests_harness::shared();
     let mut tether = Command::new(programs::actor())
         .args(["tether", "sh", "-c", "echo $$; exec sleep 1000"])
         .stdin(Stdio::piped())
@@ -149,11 +158,10 @@ fn a_tethered_program_goes_when_the_pipe_closes() {
     BufReader::new(tether.stdout.take().unwrap())
         .read_line(&mut pid)
         .unwrap();
-    let path = format!("/proc/{}", pid.trim_end());
-    assert!(std::path::Path::new(&path).exists());
+    assert!(!has_ended(&pid));
     drop(tether.stdin.take());
     assert!(!tether.wait().unwrap().success());
-    assert!(!std::path::Path::new(&path).exists());
+    assert!(has_ended(&pid));
 }
 
 #[test]

@@ -45,9 +45,10 @@ fn every_kind_of_leak_is_seen() {
     let second = NetNs::new();
     net.ip(&["link", "add", "dummy0", "type", "bridge"]);
     net.run(&["nft", "add table inet leak"]).success();
-    // An orphan, as a daemon is.
+    // An orphan, as a daemon is; its starter ends when it is what it is to be.
+    let orphan = "sleep 1000 & until grep -q sleep /proc/$!/comm; do sleep 0.01; done";
     Command::new("sh")
-        .args(["-c", "sleep 1000 & echo $! >&2"])
+        .args(["-c", orphan])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

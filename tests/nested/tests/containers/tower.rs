@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use warren_tests_conformance::garden::Server;
-use warren_tests_harness::{Output, programs};
+use warren_tests_harness::{Output, copy_executable, programs};
 
 use crate::checks::GROUPS;
 
@@ -49,7 +49,8 @@ impl Tower {
     pub fn on(server: Server) -> Self {
         // Beside the server's own, on the same real file system.
         let files = tempfile::tempdir().unwrap();
-        std::fs::copy(programs::warren(), files.path().join("warren")).unwrap();
+        // Whoever is forked meanwhile would hold it open for writing.
+        copy_executable(programs::warren(), &files.path().join("warren"));
         std::fs::copy(server.rootfs.path(), files.path().join("rootfs.tar")).unwrap();
         Self {
             handles: Vec::new(),

@@ -74,7 +74,7 @@ fn jobs_are_named_and_those_whose_cgroup_is_gone_are_told() {
     let path = &about(&report, "job uaa")[0]["who"]["path"];
     assert!(path.as_str().unwrap().ends_with("/job"), "{path}");
     drop(job);
-    std::fs::remove_dir(scene.container.cgroup.join("job")).unwrap();
+    warren_tests_harness::remove_dir(scene.container.cgroup.join("job"));
     let report = explain(&scene.agent, &[]);
     let gone = about(&report, "job uaa")[0];
     assert!(

@@ -103,7 +103,7 @@ fn a_recreated_cgroup_is_not_let_through_until_it_asks() {
         .warren(&["firewall", "enable-monit-access", "--job", "again"])
         .success();
     drop(first);
-    std::fs::remove_dir(scene.container.cgroup.join("again")).unwrap();
+    warren_tests_harness::remove_dir(scene.container.cgroup.join("again"));
     let second = job(&scene.container, "again");
     assert_reaches(
         &second,

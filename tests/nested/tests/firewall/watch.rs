@@ -105,8 +105,8 @@ fn an_agent_in_a_cgroup_made_anew_is_let_through_again() {
         scene.below = scene.container.process("moved").spawn();
         scene.agent = scene.container.process("moved").spawn();
         let agent = scene.container.cgroup.join("agent");
-        std::fs::remove_dir(agent.join("below")).unwrap();
-        std::fs::remove_dir(&agent).unwrap();
+        warren_tests_harness::remove_dir(agent.join("below"));
+        warren_tests_harness::remove_dir(&agent);
         scene.agent = scene.container.process("agent").spawn();
         scene.below = scene.container.process("agent/below").spawn();
         wait_until("the new agent is let through", || {

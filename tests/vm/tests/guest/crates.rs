@@ -6,7 +6,7 @@ use warren_tests_vm::Vm;
 use crate::turn;
 
 /// Far less than what the harness waits for an answer.
-const LIMIT_MS: u64 = 150_000;
+const LIMIT_MS: u64 = 900_000;
 
 /// Runs a test executable there, one test at a time, and wants all this many to pass.
 #[track_caller]

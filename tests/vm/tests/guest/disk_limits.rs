@@ -7,7 +7,7 @@ use serde_json::Value;
 use warren_tests_vm::Vm;
 
 use crate::crates::pass;
-use crate::scene::Scene;
+use crate::scene::{RETRY, Scene};
 use crate::turn;
 
 const QUOTA: &str = "warren-container-rootfs-quota";
@@ -18,52 +18,52 @@ fn quota(test: &str) {
 
 #[test]
 fn limits_hold_on_an_overlay() {
-    quota("limits_hold_on_an_overlay");
+    quota("limits::limits_hold_on_an_overlay");
 }
 
 #[test]
 fn limits_hold_in_copies_where_the_probe_says_so() {
-    quota("limits_hold_in_copies_where_the_probe_says_so");
+    quota("limits::limits_hold_in_copies_where_the_probe_says_so");
 }
 
 #[test]
 fn a_limit_holds_for_every_user_and_owner() {
-    quota("a_limit_holds_for_every_user_and_owner");
+    quota("limits::a_limit_holds_for_every_user_and_owner");
 }
 
 #[test]
 fn a_limit_is_there_again_after_mounting_again() {
-    quota("a_limit_is_there_again_after_mounting_again");
+    quota("crashes::a_limit_is_there_again_after_mounting_again");
 }
 
 #[test]
 fn without_the_mount_option_it_is_told_and_not_kept() {
-    quota("without_the_mount_option_it_is_told_and_not_kept");
+    quota("limits::without_the_mount_option_it_is_told_and_not_kept");
 }
 
 #[test]
 fn stores_on_one_file_system_do_not_share_ids() {
-    quota("stores_on_one_file_system_do_not_share_ids");
+    quota("projects::stores_on_one_file_system_do_not_share_ids");
 }
 
 #[test]
 fn limits_hold_where_the_upper_layer_is_elsewhere() {
-    quota("limits_hold_where_the_upper_layer_is_elsewhere");
+    quota("limits::limits_hold_where_the_upper_layer_is_elsewhere");
 }
 
 #[test]
 fn a_file_system_is_reached_by_its_device_too() {
-    quota("a_file_system_is_reached_by_its_device_too");
+    quota("projects::a_file_system_is_reached_by_its_device_too");
 }
 
 #[test]
 fn kill_at_any_point_leaves_no_limit_behind() {
-    quota("kill_at_any_point_leaves_no_limit_behind");
+    quota("crashes::kill_at_any_point_leaves_no_limit_behind");
 }
 
 #[test]
 fn what_a_crash_left_is_given_back_when_the_store_is_opened() {
-    quota("what_a_crash_left_is_given_back_when_the_store_is_opened");
+    quota("crashes::what_a_crash_left_is_given_back_when_the_store_is_opened");
 }
 
 const MIB: u64 = 1 << 20;
@@ -163,7 +163,9 @@ fn containers_on(kind: &str, make: &str, refusal: &str) {
     }
     let left = scene.shell("ls $F/store/projects/*; grep -c 'only counted' $F/log || :");
     assert_eq!(left, "0\n", "{}", scene.log());
-    scene.shell("systemctl stop garden.service && umount $F/mounted && rm -r $F");
+    scene.shell(&format!(
+        "{RETRY} systemctl stop garden.service; retry umount $F/mounted; rm -r $F"
+    ));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::turn;
 /// All of it is emulated.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Far less than what the harness waits for an answer.
-const LIMIT_MS: u64 = 200_000;
+const LIMIT_MS: u64 = 900_000;
 const HOME: &str = "/var/tmp/warren-test-environment/home";
 /// Files of the test's own.
 const FOLDER: &str = "/var/tmp/warren-test-environment";

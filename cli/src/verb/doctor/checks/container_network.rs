@@ -29,8 +29,9 @@ const WORLD: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
 const BITS: u8 = 30;
 const BRIDGE: &str = "wdoctorbr";
 
-/// How long a packet may take: links come up in the background.
-const PATIENCE: Duration = Duration::from_millis(400);
+/// How long a packet may take: links come up in the background, and the machine may be busy. Only
+/// where none comes this is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What came of it, up to the step that failed.
 pub struct Probe {

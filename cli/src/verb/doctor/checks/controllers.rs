@@ -92,7 +92,7 @@ pub fn child(_: &Facts) -> Finding {
         Err(error) => return Finding::fail(chain(&error), remedy),
     };
     let outcomes = limits().map(|(name, limits)| (name, made.limit(&limits)));
-    let removed = made.remove(Duration::from_secs(1));
+    let removed = made.remove(Duration::from_secs(5));
     if let Err(error) = removed {
         return Finding::fail(
             format!("the child cgroup could not be removed: {}", chain(&error)),

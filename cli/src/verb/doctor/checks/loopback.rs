@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{Facts, Finding};
 
-const PATIENCE: Duration = Duration::from_millis(200);
+/// Only where no packet comes this is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub fn carries(_: &Facts) -> Finding {
     let v6 = match round_trip(Ipv6Addr::LOCALHOST.into()) {

@@ -147,7 +147,10 @@ fn limits_hold_and_are_read_back(runtime: &str) {
     });
     let bomb = "i=0; while [ $i -lt 9 ]; do sleep 1 & i=$((i+1)); done; wait";
     assert!(container.run(&shell("root", bomb)).stderr.contains("fork"));
-    assert_eq!(container.says("echo alive"), "alive");
+    // Those that ended count until they are waited for.
+    eventually("room for another", || {
+        container.sh("echo alive").stdout == "alive\n"
+    });
 }
 
 fn binds_propagate_into_a_privileged_container(runtime: &str) {
@@ -182,7 +185,8 @@ fn binds_propagate_into_a_privileged_container(runtime: &str) {
 
 /// As the stock CPI wants it: what the runtime is shown instead must not be seen.
 fn the_machines_groups_can_be_bound(runtime: &str) {
-    const LIST: &str = "ls /sys/fs/cgroup /sys/fs/cgroup/*/cgroup.procs";
+    // Groups of other tests come and go.
+    const LIST: &str = "ls /sys/fs/cgroup /sys/fs/cgroup/*/cgroup.procs | grep -v /warren-test- | grep -v ^warren-test-";
     let server = server(runtime);
     let mut spec = server.spec("");
     spec.privileged = true;

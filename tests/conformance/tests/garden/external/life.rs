@@ -128,6 +128,7 @@ fn what_the_runtime_says_is_told(runtime: &str) {
 
 #[test]
 fn a_runtime_that_is_not_there_is_told_at_the_start_and_later() {
+    let _gate = warren_tests_harness::shared();
     let directory = tempfile::tempdir().unwrap();
     let warren = warren_tests_harness::programs::warren();
     let missing = directory.path().join("missing").display().to_string();

@@ -7,7 +7,7 @@ const BLOCKED: &str = "/run/modprobe.d/warren-test.conf";
 #[track_caller]
 fn unload(scene: &Scene) {
     // Objects of deleted rules are freed in the background and hold the module until then.
-    let script = "for i in $(seq 50); do rmmod nft_socket 2>/dev/null; \
+    let script = "for i in $(seq 600); do rmmod nft_socket 2>/dev/null; \
                   grep -q ^nft_socket /proc/modules || exit 0; sleep 0.1; done; exit 1";
     scene.vm.shell(script).success();
 }

@@ -103,7 +103,7 @@ fn set_up_by_the_service_itself_before_it_starts() {
     let scene = Scene::with_agent(
         "/bin/sh -c '/warren firewall setup --nats 10.99.0.1:4222 && exec sleep infinity'",
     );
-    let status = "for i in $(seq 100); do nft list chain inet bosh_agent nats_access 2>/dev/null \
+    let status = "for i in $(seq 600); do nft list chain inet bosh_agent nats_access 2>/dev/null \
                   && exit; sleep 0.1; done; exit 1";
     scene.vm.shell(status).success();
     let agent = scene.process_of(AGENT);
