@@ -3,7 +3,7 @@
 use warren_garden_client::Streams;
 use warren_tests_conformance::garden::{Sink, shell};
 use warren_tests_conformance::said;
-use warren_tests_harness::Leaks;
+use warren_tests_harness::{Leaks, executable};
 use warren_wire_garden::container::Properties;
 use warren_wire_garden::process::ProcessSpec;
 
@@ -109,9 +109,7 @@ fn what_the_runtime_says_is_told(runtime: &str) {
              fi; done\n\
              exec {runtime} \"$@\"\n"
         );
-        std::fs::write(&wrapper, script).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&wrapper, mode).unwrap();
+        executable(&wrapper, script.as_bytes());
         let server = server(&wrapper.display().to_string());
         for privileged in [false, true] {
             let mut spec = server.spec("h");

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use warren_garden_client::Streams;
 use warren_tests_conformance::garden::shell;
+use warren_tests_harness::executable;
 use warren_wire_garden::process::ProcessSpec;
 
 use super::{eventually, server, with_each};
@@ -115,10 +116,8 @@ esac
 exec {runtime} "$@"
 "#
     );
-    std::fs::write(&program, script).unwrap();
-    for path in [directory.path(), program.as_path()] {
-        std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
-    }
+    executable(&program, script.as_bytes());
+    std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
     let server = server(&program.display().to_string());
     let _container = server.create(&server.spec("remarkable"));
     let log = server.log();
