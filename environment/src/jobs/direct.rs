@@ -36,6 +36,7 @@ fn script(job: &Job) -> String {
     SCRIPT
         .replace("FIRST\n", &format!("{variables}{wait}"))
         .replace("NAME", job.name)
+        .replace("SIGNAL", job.stop_signal)
         .replace("COMMAND", &command.join(" "))
 }
 
@@ -52,7 +53,7 @@ FIRST
     ;;
 stop)
     pid=$(cat $run/NAME.pid) || exit 0
-    kill -TERM $pid 2>/dev/null
+    kill -SIGNAL $pid 2>/dev/null
     tries=200
     while [ $tries -gt 0 ] && kill -0 $pid 2>/dev/null; do
         tries=$((tries - 1))

@@ -49,6 +49,8 @@ pub(crate) struct Job {
     pub variables: Vec<(&'static str, String)>,
     /// A socket without which it cannot begin.
     pub waits_for: Option<&'static str>,
+    /// The signal that asks it to end without waiting for its clients.
+    pub stop_signal: &'static str,
     /// Whether bpm may run it: not what mounts things for others to see.
     pub may_be_in_bpm: bool,
 }
@@ -71,6 +73,7 @@ pub(crate) fn garden(level: &Level, record: &Record) -> Job {
         command,
         variables: Vec::new(),
         waits_for: None,
+        stop_signal: "TERM",
         may_be_in_bpm: false,
     }
 }
@@ -94,6 +97,7 @@ pub(crate) fn director(record: &Record, address: Ipv4Addr) -> Vec<Job> {
         ]),
         variables: Vec::new(),
         waits_for: None,
+        stop_signal: "TERM",
         // The director sends it signals, to the number that it has written itself.
         may_be_in_bpm: false,
     });
@@ -117,6 +121,7 @@ pub(crate) fn director(record: &Record, address: Ipv4Addr) -> Vec<Job> {
             command,
             variables: variables.clone(),
             waits_for,
+            stop_signal: "TERM",
             // The CPI's mounts are for Garden to see.
             may_be_in_bpm: role != "worker",
         });

@@ -19,6 +19,7 @@ pub(super) fn job() -> Job {
         command: vec![SCRIPT.to_owned()],
         variables: Vec::new(),
         waits_for: None,
+        stop_signal: "INT",
         // It becomes another user by itself, and keeps its files from all others.
         may_be_in_bpm: false,
     }

@@ -81,6 +81,16 @@ fn the_database_comes_first_and_its_password_is_in_no_command() {
         .collect();
     assert!(!secret.is_empty());
     assert!(secret.iter().all(|file| file.mode & 0o077 == 0));
+    // TERM would have it wait for the director to hang up.
+    let signal = |name: &str| {
+        let path = format!("jobs/{name}/bin/ctl");
+        let ctl = files.iter().find(|file| file.path == path).unwrap();
+        let lines = ctl.text.lines().map(str::trim_start);
+        let mut kills = lines.filter(|line| line.starts_with("kill -"));
+        kills.next().unwrap().to_owned()
+    };
+    assert!(signal("postgres").starts_with("kill -INT "));
+    assert!(signal("nats").starts_with("kill -TERM "));
 }
 
 #[test]
@@ -90,6 +100,7 @@ fn odd_words_are_quoted() {
         command: vec!["/x".to_owned(), "a 'b' $c".to_owned()],
         variables: Vec::new(),
         waits_for: None,
+        stop_signal: "TERM",
         may_be_in_bpm: false,
     };
     let script = &files(&[job], false)[1].text;
