@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use super::{Inner, MappingRequest, Spec};
 use crate::apply;
 use crate::error::Error;
-use crate::plan::{self, Names, Others, Step};
+use crate::plan::{self, Names, Observed, Others, Step};
 use crate::record::{Mapping, Phase, Record};
 use crate::ruleset::Ruleset;
 use crate::settings::Settings;
@@ -110,12 +110,7 @@ impl Inner {
     ) -> Result<Record, Error> {
         let mut record = self.find(handle)?.clone();
         let steps = {
-            let names = Names::of(settings, &record);
-            let observed = self.executor.observe(&names, Some(container));
-            let observed = observed.map_err(|source| Error::Observe {
-                handle: handle.to_owned(),
-                source: Box::new(source),
-            })?;
+            let observed = self.observe(settings, &record, Some(container))?;
             plan::set_up(settings, &record, &observed)?
         };
         self.apply(handle, &steps, Some(container))?;
@@ -124,6 +119,22 @@ impl Inner {
             self.keep(record.clone())?;
         }
         Ok(record)
+    }
+
+    /// What there is of a container's links.
+    pub(super) fn observe(
+        &mut self,
+        settings: &Settings,
+        record: &Record,
+        container: Option<BorrowedFd<'_>>,
+    ) -> Result<Observed, Error> {
+        let observed = self
+            .executor
+            .observe(&Names::of(settings, record), container);
+        observed.map_err(|source| Error::Observe {
+            handle: record.handle.clone(),
+            source: Box::new(source),
+        })
     }
 
     pub(super) fn apply(
@@ -161,12 +172,7 @@ impl Inner {
     pub(super) fn remove(&mut self, settings: &Settings, handle: &str) -> Result<(), Error> {
         let record = self.mark_removing(handle)?;
         let others = self.others(&record);
-        let names = Names::of(settings, &record);
-        let observed = self.executor.observe(&names, None);
-        let observed = observed.map_err(|source| Error::Observe {
-            handle: handle.to_owned(),
-            source: Box::new(source),
-        })?;
+        let observed = self.observe(settings, &record, None)?;
         let steps = plan::tear_down(settings, &record, &observed, others)?;
         self.apply(handle, &steps, None)?;
         self.forget(&record)

@@ -8,6 +8,7 @@
 //! destroy_soon:  record Removing ─► leaving ─► answer
 //! remover:       all of leaving ─► links, in one go, without the lock
 //!                               ─► rules, record, address and ports, with the lock ─► gone
+//!                                  (and the bridge, if who stayed on it left meanwhile)
 //! ```
 //!
 //! Whoever needs what a leaving container still has, waits: its handle, its subnet's bridge, its
@@ -156,9 +157,9 @@ fn work(shared: &Shared, is_ending: &AtomicBool, executor: &mut dyn Execute, rep
                 .iter()
                 .for_each(|record| report(&record.handle, error));
         }
-        for record in &batch {
+        for (record, others) in &leaving {
             let mut is_gone = deleted.is_ok();
-            if is_gone && let Err(error) = inner.finish(shared, record) {
+            if is_gone && let Err(error) = inner.finish(shared, record, *others) {
                 report(&record.handle, &error);
                 is_gone = false;
             }
@@ -205,10 +206,18 @@ fn delete_links(
 }
 
 impl Inner {
-    /// Removes the rules and the record of a container whose links are gone.
-    fn finish(&mut self, shared: &Shared, record: &Record) -> Result<(), Error> {
-        let others: Others = self.others(record);
-        let steps = plan::tear_down(&shared.settings, record, &Observed::default(), others)?;
+    /// Removes the rules and the record of a container whose links are gone; `before` was there when
+    /// they were deleted.
+    fn finish(&mut self, shared: &Shared, record: &Record, before: Others) -> Result<(), Error> {
+        let others = self.others(record);
+        // Who stayed in the subnet then and left since has left the bridge to this one.
+        let observed = match (before, others) {
+            (Others::InSubnet, Others::Elsewhere | Others::None) => {
+                self.observe(&shared.settings, record, None)?
+            }
+            _ => Observed::default(),
+        };
+        let steps = plan::tear_down(&shared.settings, record, &observed, others)?;
         self.apply(&record.handle, &steps, None)?;
         self.forget(record)
     }

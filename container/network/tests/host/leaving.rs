@@ -1,8 +1,13 @@
 //! Removal in the background: nobody meets what is leaving, and nothing stays.
 
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
+use warren_container_network::apply::{self, Execute, Kernel};
+use warren_container_network::link::LinkInfo;
+use warren_container_network::plan::{Names, Observed, Step};
 use warren_container_network::record::Phase;
 use warren_container_network::{Error, MappingRequest, Spec};
 use warren_tests_harness::NetNs;
@@ -72,6 +77,68 @@ fn a_sibling_keeps_its_bridge_while_another_leaves() {
     network.destroy_soon("stays").unwrap();
     // Dropping finishes what was begun.
     drop(network);
+    world.assert_clean();
+}
+
+/// The kernel, which says before it deletes links and waits for a word.
+struct Slow {
+    kernel: Kernel,
+    begun: Sender<()>,
+    go: Receiver<()>,
+}
+
+impl Execute for Slow {
+    fn observe(
+        &mut self,
+        names: &Names,
+        container: Option<BorrowedFd<'_>>,
+    ) -> Result<Observed, apply::Error> {
+        self.kernel.observe(names, container)
+    }
+
+    fn execute(
+        &mut self,
+        step: &Step,
+        container: Option<BorrowedFd<'_>>,
+    ) -> Result<(), apply::Error> {
+        if matches!(step, Step::DeleteAll(_)) {
+            self.begun.send(()).unwrap();
+            self.go.recv().unwrap();
+        }
+        self.kernel.execute(step, container)
+    }
+
+    fn link(&mut self, name: &str) -> Result<Option<LinkInfo>, apply::Error> {
+        self.kernel.link(name)
+    }
+}
+
+#[test]
+fn the_bridge_goes_with_siblings_that_leave_at_the_same_time_in_two_ways() {
+    let world = World::new();
+    let mut network = world.network(World::settings());
+    let ((begun, has_begun), (go, may_go)) = (channel(), channel());
+    let slow = Slow {
+        kernel: world.kernel(),
+        begun,
+        go: may_go,
+    };
+    network
+        .remove_in_background(Box::new(slow), Box::new(unexpected))
+        .unwrap();
+    let sibling = Spec {
+        network: "10.244.0.8/24".to_owned(),
+        ..Spec::default()
+    };
+    let _soon = Container::new(&network, "soon", &spec());
+    let _now = Container::new(&network, "now", &sibling);
+    network.destroy_soon("soon").unwrap();
+    // To the one the other is still there, and the other way round.
+    has_begun.recv().unwrap();
+    assert!(network.destroy("now").unwrap());
+    go.send(()).unwrap();
+    network.settle();
+    assert!(network.list().is_empty());
     world.assert_clean();
 }
 
