@@ -1,33 +1,12 @@
 //! What belongs to a deployment: its addresses, its links, its names, its values.
 
-use warren_director_store::{
-    configs, deployments, dns, instances, ips, links, releases, variables, vms,
-};
+use warren_director_store::{configs, deployments, dns, ips, links, releases, variables, vms};
 
-use crate::open;
+use crate::{instance, open};
 
 pub async fn an_address_belongs_to_one(url: String) {
     let store = open(&url).await;
-    let mut tx = store.begin().await.unwrap();
-    let deployment = deployments::find_or_create(&mut *tx, "d", "[]")
-        .await
-        .unwrap();
-    let set = variables::create_set(&mut *tx, deployment.id)
-        .await
-        .unwrap();
-    let new = instances::New {
-        deployment_id: deployment.id,
-        job: "web",
-        index: 0,
-        uuid: "u",
-        state: "started",
-        availability_zone: Some("z1"),
-        bootstrap: true,
-        compilation: false,
-        variable_set_id: set,
-    };
-    let instance = instances::create(&mut *tx, &new).await.unwrap();
-    tx.commit().await.unwrap();
+    let instance = instance(&store).await;
     let address = ips::New {
         address: "10.0.0.5/32",
         network_name: "default",
@@ -53,12 +32,12 @@ pub async fn an_address_belongs_to_one(url: String) {
     ips::bind_to_vm(store.pool(), instance.id, vm.id)
         .await
         .unwrap();
-    ips::release_all(store.pool(), ips::Owner::WithoutVm(deployment.id))
+    ips::release_all(store.pool(), ips::Owner::WithoutVm(instance.deployment_id))
         .await
         .unwrap();
     assert_eq!(ips::list(store.pool()).await.unwrap().len(), 1);
     ips::unbind_vm(store.pool(), vm.id).await.unwrap();
-    ips::release_all(store.pool(), ips::Owner::WithoutVm(deployment.id))
+    ips::release_all(store.pool(), ips::Owner::WithoutVm(instance.deployment_id))
         .await
         .unwrap();
     assert!(ips::list(store.pool()).await.unwrap().is_empty());

@@ -19,7 +19,8 @@ mod wake;
 use std::future::Future;
 use std::pin::Pin;
 
-use warren_director_store::Store;
+use warren_director_store::instances::{self, Instance};
+use warren_director_store::{Store, deployments, variables};
 
 type Case = fn(String) -> Pin<Box<dyn Future<Output = ()>>>;
 
@@ -55,6 +56,25 @@ fn all() -> Vec<(&'static str, Case)> {
         spares::a_task_that_ends_leaves_no_locks,
         wake::work_is_heard_of_by_other_processes,
     ]
+}
+
+/// An instance `web/u` of the deployment `d`.
+async fn instance(store: &Store) -> Instance {
+    let pool = store.pool();
+    let deployment = deployments::find_or_create(pool, "d", "[]").await.unwrap();
+    let set = variables::create_set(pool, deployment.id).await.unwrap();
+    let new = instances::New {
+        deployment_id: deployment.id,
+        job: "web",
+        index: 0,
+        uuid: "u",
+        state: "started",
+        availability_zone: Some("z1"),
+        bootstrap: true,
+        compilation: false,
+        variable_set_id: set,
+    };
+    instances::create(pool, &new).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

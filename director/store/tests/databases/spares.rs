@@ -1,28 +1,13 @@
 //! Machines that wait to take others' places, and whose their addresses are.
 
-use warren_director_store::{
-    Flag, deployments, instances, ips, locks, orphaned_vms, variables, vms,
-};
+use warren_director_store::{Flag, ips, locks, orphaned_vms, vms};
 
-use crate::open;
+use crate::{instance, open};
 
 pub async fn addresses_wait_with_their_machine(url: String) {
     let store = open(&url).await;
     let pool = store.pool();
-    let deployment = deployments::find_or_create(pool, "d", "[]").await.unwrap();
-    let set = variables::create_set(pool, deployment.id).await.unwrap();
-    let new = instances::New {
-        deployment_id: deployment.id,
-        job: "web",
-        index: 0,
-        uuid: "u",
-        state: "started",
-        availability_zone: Some("z1"),
-        bootstrap: true,
-        compilation: false,
-        variable_set_id: set,
-    };
-    let instance = instances::create(pool, &new).await.unwrap();
+    let instance = instance(&store).await;
     let reserve = async |address: &str| {
         let new = ips::New {
             address,
