@@ -20,8 +20,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use rustix::process::Pid;
-use warren_sys_process::lifecycle::is_running;
+use warren_sys_process::stat::Stat;
 
 use crate::record::Record;
 
@@ -102,9 +101,9 @@ fn failed(what: &'static str, path: &Path) -> impl Fn(std::io::Error) -> Error {
 /// How long to wait for a lock, by who says in it that he has it.
 fn patience(lock: &Path) -> Duration {
     let owner = fs::read_to_string(lock).ok();
-    let owner = owner.and_then(|text| Pid::from_raw(text.parse().ok()?));
+    let owner = owner.and_then(|text| text.parse().ok());
     match owner {
-        Some(owner) if !is_running(owner) => LAST_CALL,
+        Some(owner) if Stat::of_running(owner).is_none() => LAST_CALL,
         _ => PATIENCE,
     }
 }

@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
+use warren_sys_process::stat::Stat;
 
 /// A process, for as long as it lives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +28,7 @@ impl Identity {
         let pid = pid.as_raw_nonzero().get();
         Some(Self {
             pid,
-            start: stat(pid)?.start,
+            start: Stat::of_running(pid)?.started,
             boot: boot(),
         })
     }
@@ -37,7 +38,8 @@ impl Identity {
     pub fn open(&self) -> Option<OwnedFd> {
         let process = pidfd_open(self.pid()?, PidfdFlags::empty()).ok()?;
         // Looked at after opening: what is open now is what had this start.
-        let same = self.boot == boot() && stat(self.pid).is_some_and(|now| now.start == self.start);
+        let same = self.boot == boot()
+            && Stat::of_running(self.pid).is_some_and(|now| now.started == self.start);
         same.then_some(process)
     }
 
@@ -57,26 +59,7 @@ impl Identity {
 /// The pid of a living process's parent.
 #[must_use]
 pub fn parent(pid: i32) -> Option<i32> {
-    Some(stat(pid)?.parent)
-}
-
-struct Stat {
-    parent: i32,
-    start: u64,
-}
-
-/// `None` if there is no such process, or if it is a zombie.
-fn stat(pid: i32) -> Option<Stat> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let text = String::from_utf8_lossy(&text);
-    // The name stands in parentheses and may hold anything; the state is field 3.
-    let mut fields = text.rsplit_once(") ")?.1.split(' ');
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
-    }
-    let parent = fields.next()?.parse().ok()?;
-    let start = fields.nth(17)?.parse().ok()?;
-    Some(Stat { parent, start })
+    Some(Stat::of_running(pid)?.parent)
 }
 
 fn boot() -> String {

@@ -23,5 +23,6 @@ pub mod noted;
 pub mod packet;
 pub mod passing;
 pub mod seccomp;
+pub mod stat;
 pub mod supervise;
 pub mod user_namespace;

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
+use rustix::process::Pid;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::RwLock;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
-use warren_sys_process::lifecycle::is_running;
+use warren_sys_process::stat::Stat;
 
 use super::connection::{Connection, Handler, Io, Times};
 use super::tls::{Tls, TlsError};
@@ -166,6 +167,10 @@ impl Listener {
             });
         }
     }
+}
+
+fn is_running(pid: Pid) -> bool {
+    Stat::of_running(pid.as_raw_nonzero().get()).is_some()
 }
 
 async fn unix(path: &Path, mode: u32) -> Result<Listener, ListenError> {
