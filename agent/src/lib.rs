@@ -13,6 +13,7 @@
 //! |---|---|
 //! | [`serve`] | the agent's life, from its flags to its end |
 //! | [`bootstrap`] | what is done at every boot, each step idempotent |
+//! | [`address`] | the machine's own address, where its settings leave it open |
 //! | [`bus`] | the connection to NATS; changes its certificate without a gap |
 //! | [`listener`] | the https listener of create-env |
 //! | [`dispatch`], [`tasks`] | requests to actions, at once or as tasks |
@@ -30,6 +31,7 @@
 //! `docs/contract/agent.md` what may be relied on.
 
 pub mod action;
+pub mod address;
 pub mod agent;
 pub mod alerts;
 pub mod blob;

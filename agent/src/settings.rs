@@ -200,13 +200,14 @@ fn read_now(paths: &Paths, sources: &[PathBuf]) -> Result<Settings, SettingsErro
 
 fn read(path: &Path) -> Result<(Settings, Vec<u8>), SettingsError> {
     let bytes = std::fs::read(path).map_err(files::failed("read", path))?;
-    let settings = Settings::parse(&bytes).map_err(|source| SettingsError::Malformed {
+    let mut settings = Settings::parse(&bytes).map_err(|source| SettingsError::Malformed {
         path: path.to_owned(),
         source,
     })?;
     if settings.agent_id.is_empty() {
         return Err(SettingsError::NoAgent(path.to_owned()));
     }
+    crate::address::fill(&mut settings, crate::address::own);
     Ok((settings, bytes))
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use warren_director_plan::names::{Record, document};
 use warren_director_plan::{Group, InstancePlan, NameIds};
 use warren_director_store::dns::{self, Encoded};
@@ -44,7 +44,10 @@ fn wanted(
         .filter_map(|network| {
             let ip = match &network.address {
                 Some(address) => address.address.first().to_string(),
-                None => network.settings.get("ip")?.as_str()?.to_owned(),
+                None => match network.settings.get("ip").and_then(Value::as_str) {
+                    Some(ip) => ip.to_owned(),
+                    None => vm?.dynamic_addresses().remove(&network.name)?,
+                },
             };
             Some(dns::Record {
                 id: 0,

@@ -8,6 +8,7 @@
 //! While it goes on its row says that it is not complete, so that the next deploy does it again.
 //! Source: reference of the deploy engine, section 15.
 
+mod addresses;
 mod machine;
 mod stop;
 mod watch;
@@ -182,7 +183,7 @@ impl Update<'_> {
             vm::update_settings(self.engine, self.task, &mut vm, &[]).await?;
         }
         self.give_back_addresses().await?;
-        let networks = self.networks(row, &vm).await?;
+        let networks = self.networks(row, &mut vm).await?;
         if dns::write(
             self.engine,
             &self.input.deployment.name,
@@ -197,7 +198,9 @@ impl Update<'_> {
         }
         step.advance(10, "configuring jobs");
         let agent = self.engine.bus.agent(&vm.agent_id);
-        let apply = self.apply(&agent, &networks).await?;
+        let again = self.rendered_again(row, &networks).await?;
+        let files = again.as_ref().unwrap_or(self.files);
+        let apply = self.apply(&agent, &networks, files).await?;
         self.start(step, row, &agent, watch).await?;
         self.save(row, &apply).await
     }
@@ -299,40 +302,14 @@ impl Update<'_> {
         Ok(())
     }
 
-    /// Settings of networks as the machine has them: with what the infrastructure gave.
-    async fn networks(
+    async fn apply(
         &self,
-        row: &instances::Instance,
-        vm: &Vm,
-    ) -> Result<Map<String, Value>, Error> {
-        let planned = spec::networks(self.plan);
-        let resolved = self.variables.resolve_map(&planned).await?;
-        if self
-            .plan
-            .networks
-            .iter()
-            .all(|network| network.kind != "dynamic")
-        {
-            return Ok(resolved);
-        }
-        let state = self
-            .engine
-            .bus
-            .agent(&vm.agent_id)
-            .get_state(false, None)
-            .await?;
-        self.task
-            .log(&format!("{}: the agent tells its networks", row.name()));
-        let reported = state.get("networks").and_then(Value::as_object);
-        Ok(reported
-            .cloned()
-            .filter(|map| !map.is_empty())
-            .unwrap_or(resolved))
-    }
-
-    async fn apply(&self, agent: &Agent, networks: &Map<String, Value>) -> Result<Value, Error> {
-        let archive = deliver(self.engine, self.task, agent, self.files).await?;
-        let mut hashes = self.files.hashes.clone();
+        agent: &Agent,
+        networks: &Map<String, Value>,
+        files: &Files,
+    ) -> Result<Value, Error> {
+        let archive = deliver(self.engine, self.task, agent, files).await?;
+        let mut hashes = files.hashes.clone();
         hashes.archive = Some(archive);
         let document = spec::apply(
             self.input,

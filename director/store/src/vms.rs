@@ -6,6 +6,9 @@
 //! active or spare ── is being deleted (neither) ──► no row
 //! ```
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 use sqlx::FromRow;
 
 use crate::error::During;
@@ -42,7 +45,7 @@ pub struct Vm {
     pub env: Option<String>,
     /// What the CPI was given, JSON.
     pub cloud_properties: Option<String>,
-    /// The networks it was given, JSON.
+    /// The networks it was given, with the addresses that its agent has told, JSON.
     pub network_spec: Option<String>,
     /// Digest of the certificates that it trusts.
     pub trusted_certs_sha1: Option<String>,
@@ -53,6 +56,24 @@ pub struct Vm {
     /// Whether it has changed to its lasting name on the bus.
     #[sqlx(try_from = "i64")]
     pub permanent_nats_credentials: Flag,
+}
+
+impl Vm {
+    /// Addresses by network that are not the director's to give: of dynamic networks, as the machine's
+    /// agent has told them.
+    #[must_use]
+    pub fn dynamic_addresses(&self) -> BTreeMap<String, String> {
+        let told = self.network_spec.as_deref();
+        let networks: BTreeMap<String, Value> = told
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
+        let address = |(name, network): (String, Value)| {
+            let text = |key: &str| network.get(key).and_then(Value::as_str);
+            let ip = text("ip").filter(|ip| !ip.is_empty() && text("type") == Some("dynamic"))?;
+            Some((name, ip.to_owned()))
+        };
+        networks.into_iter().filter_map(address).collect()
+    }
 }
 
 /// The machines of all instances of a deployment.

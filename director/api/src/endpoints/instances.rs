@@ -84,7 +84,10 @@ impl Rows {
             .ips
             .iter()
             .filter(|ip| ip.instance_id == Some(instance.id) && !of_another(ip));
-        mine.map(|ip| bare(&ip.address)).collect()
+        let told = vm.map(Vm::dynamic_addresses).unwrap_or_default();
+        mine.map(|ip| bare(&ip.address))
+            .chain(told.into_values())
+            .collect()
     }
 }
 

@@ -97,7 +97,7 @@ async fn line(engine: &Engine, row: &Instance, vm: Option<&Vm>, known: &Known) -
         "cloud_properties": if cloud_properties.is_object() { cloud_properties } else { json!({}) },
         "disk_cid": managed.map(|disk| &disk.disk_cid),
         "disk_cids": disks.iter().map(|disk| &disk.disk_cid).collect::<Vec<_>>(),
-        "ips": addresses(row, vm, &spec, known),
+        "ips": addresses(row, vm, known),
         "agent_id": vm.map(|vm| &vm.agent_id),
         "job_name": row.job,
         "index": row.index_number,
@@ -124,7 +124,7 @@ fn parse(text: Option<&str>) -> Value {
 }
 
 /// Addresses that the director gave, and those that the infrastructure gave.
-fn addresses(row: &Instance, vm: Option<&Vm>, spec: &Value, known: &Known) -> Vec<String> {
+fn addresses(row: &Instance, vm: Option<&Vm>, known: &Known) -> Vec<String> {
     let Some(vm) = vm else { return Vec::new() };
     let mut found: Vec<String> = known
         .addresses
@@ -135,20 +135,9 @@ fn addresses(row: &Instance, vm: Option<&Vm>, spec: &Value, known: &Known) -> Ve
         })
         .map(|one| plain(&one.address))
         .collect();
-    for network in spec
-        .get("networks")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
-        let ip = network.1.get("ip").and_then(Value::as_str);
-        let is_dynamic = network.1.get("type").and_then(Value::as_str) == Some("dynamic");
-        if let (true, Some(ip)) = (is_dynamic && *vm.active, ip)
-            && !found.iter().any(|known| known == ip)
-        {
-            found.push(ip.to_owned());
-        }
-    }
+    let told = vm.dynamic_addresses().into_values();
+    let told = told.filter(|ip| !found.contains(ip)).collect::<Vec<_>>();
+    found.extend(told);
     found
 }
 

@@ -1,6 +1,5 @@
 //! Names of instances, asked for inside machines.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -126,20 +125,7 @@ fn pids(scene: &Scene, machine: &str, command: &str) -> Vec<String> {
 #[test]
 fn names_are_found_inside_machines() {
     let scene = Scene::new();
-    let release = scene.at("names");
-    for (path, text) in FILES {
-        let path = release.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    let tarball = scene.at("names.tgz");
-    scene.shell(&format!(
-        "cd {} && {} release create --force --tarball {}",
-        release.display(),
-        warren_tests_harness::programs::warren().display(),
-        tarball.display()
-    ));
-    scene.bosh(&["upload-release", tarball.to_str().unwrap()]);
+    scene.upload_release("names", FILES);
     scene.deploy(&manifest(1));
     let (idle, first) = (
         &machines(&scene, "idle")[0].1,

@@ -13,11 +13,13 @@
 //! | each of several CPIs makes the machines of its zones | `cpis` |
 //! | what one director has compiled, another deploys; snapshots hold what disks held | `export` |
 //! | a machine takes another's place, which goes later | `swaps` |
+//! | addresses that the infrastructure gives are known to names, jobs and people | `dynamic` |
 //! | names of instances are found inside machines; killed agents and name servers come back | `dns` |
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cpis;
 mod dns;
+mod dynamic;
 mod export;
 mod failures;
 mod killed;

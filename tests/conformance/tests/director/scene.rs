@@ -76,6 +76,25 @@ impl Scene {
         path
     }
 
+    /// Makes a release of files by their paths, and uploads it.
+    #[track_caller]
+    pub fn upload_release(&self, name: &str, files: &[(&str, &str)]) {
+        let release = self.at(name);
+        for (path, text) in files {
+            let path = release.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let tarball = self.at(&format!("{name}.tgz"));
+        self.shell(&format!(
+            "cd {} && {} release create --force --tarball {}",
+            release.display(),
+            programs::warren().display(),
+            tarball.display()
+        ));
+        self.bosh(&["upload-release", tarball.to_str().unwrap()]);
+    }
+
     fn write_cpi(&self) {
         let config = json!({
             "Warden": {"ConnectNetwork": "unix", "ConnectAddress": self.server.socket()},
