@@ -17,6 +17,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 /// The group of links about to be deleted. Other servers on this host may use the same: what is
 /// in it is to go anyway.
 const LEAVING: u32 = 0x7761_7272;
+/// The group of bridges that nobody is on, see [`Step::SetAside`].
+const ASIDE: u32 = 0x7761_7261;
 
 /// A look or a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +79,12 @@ pub trait Execute: Send {
     /// # Errors
     /// [`Error`].
     fn link(&mut self, name: &str) -> Result<Option<LinkInfo>, Error>;
+
+    /// Names of the host's bridges that were set aside, by whatever server.
+    ///
+    /// # Errors
+    /// [`Error`].
+    fn aside(&mut self) -> Result<Vec<String>, Error>;
 }
 
 /// Does the steps in order, up to the first that fails.
@@ -134,14 +142,19 @@ impl Kernel {
 impl Kernel {
     fn delete_all(&mut self, links: &[String]) -> Result<(), Error> {
         for link in links {
-            match self.host.set(link, &Change::Group(LEAVING)) {
-                // The end of a veth pair goes with its other end's network namespace.
-                Err(error) if error.errno() == Some(Errno::NODEV) => {}
-                done => done?,
-            }
+            self.put(link, LEAVING)?;
         }
         _ = self.host.delete_group(LEAVING)?;
         Ok(())
+    }
+
+    /// Puts a link into a group, if it is there: the end of a veth pair goes with its other end's
+    /// network namespace.
+    fn put(&mut self, link: &str, group: u32) -> Result<(), Error> {
+        match self.host.set(link, &Change::Group(group)) {
+            Err(error) if error.errno() == Some(Errno::NODEV) => Ok(()),
+            done => Ok(done?),
+        }
     }
 
     /// The kernel's work in the background takes a fraction of a millisecond where nothing else
@@ -207,6 +220,7 @@ impl Execute for Kernel {
             }
             Step::Delete(link) => _ = self.host.delete(link)?,
             Step::DeleteAll(links) => self.delete_all(links)?,
+            Step::SetAside(bridge) => self.put(bridge, ASIDE)?,
             Step::Attach { link, bridge } => {
                 self.host.set(link, &Change::Master(bridge.clone()))?;
             }
@@ -230,6 +244,12 @@ impl Execute for Kernel {
 
     fn link(&mut self, name: &str) -> Result<Option<LinkInfo>, Error> {
         Ok(self.host.link(name)?)
+    }
+
+    fn aside(&mut self) -> Result<Vec<String>, Error> {
+        let links = self.host.links()?.into_iter();
+        let aside = links.filter(|l| l.group == ASIDE && l.kind.as_deref() == Some("bridge"));
+        Ok(aside.map(|link| link.name).collect())
     }
 }
 

@@ -3,6 +3,7 @@
 //! Calls may come from any thread; they take turns, as the kernel would make them anyway. The
 //! value belongs to the network namespace in which its executor was opened.
 
+mod idle;
 mod inner;
 mod leaving;
 
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::apply::Execute;
 use crate::error::Error;
@@ -53,7 +55,8 @@ pub struct Recovered {
     pub kept: Vec<String>,
     /// Containers whose networks were half made or half removed; all of it is removed now.
     pub removed: Vec<String>,
-    /// Those that could not be removed, with the reason; destroying them tries again.
+    /// Those that could not be removed, with the reason; destroying them tries again. Bridges that
+    /// were set aside are among them by their names; the next start tries again.
     pub failed: Vec<(String, Error)>,
 }
 
@@ -133,6 +136,9 @@ impl Network {
                 }
             }
         }
+        recovered
+            .failed
+            .extend(inner.remove_asides(network.settings()));
         inner.load_rules(network.settings())?;
         drop(inner);
         Ok((network, recovered))
@@ -166,9 +172,16 @@ impl Network {
         self.check_rules(&spec.net_out)?;
         let id = crate::settings::id(handle);
         let mut inner = self.lock();
-        while inner.leaving.concerns(&inner.records, &id, request) {
+        loop {
+            if inner.leaving.idle.is_in_the_way(request) {
+                inner.leaving.idle.hurry();
+                self.shared.changed.notify_all();
+            } else if !inner.leaving.concerns(&inner.records, &id, request) {
+                break;
+            }
             inner = self.wait(inner);
         }
+        inner.leaving.idle.touch(Instant::now());
         let is_new = match inner.records.get(&id) {
             None => true,
             Some(other) if other.handle != handle => {
@@ -251,6 +264,7 @@ impl Network {
         if !inner.leaving.has(&id) {
             inner.mark_removing(handle)?;
             inner.leaving.add(id);
+            inner.leaving.idle.touch(Instant::now());
             remover.wake();
         }
         Ok(true)
@@ -271,10 +285,13 @@ impl Network {
         Ok(())
     }
 
-    /// Waits until everything given to [`Network::destroy_soon`] is gone, or has failed.
+    /// Waits until everything given to [`Network::destroy_soon`] is gone, or has failed; bridges,
+    /// which else stay for a moment in case they are wanted again, go now.
     pub fn settle(&self) {
         let mut inner = self.lock();
-        while !inner.leaving.is_empty() {
+        while !inner.leaving.is_settled() {
+            inner.leaving.idle.hurry();
+            self.shared.changed.notify_all();
             inner = self.wait(inner);
         }
     }

@@ -38,6 +38,8 @@ pub enum Step {
     Delete(String),
     /// Deletes links of the host, those that are there, in one go.
     DeleteAll(Vec<String>),
+    /// Marks a bridge of the host, if it is there, as one that nobody is on and that is to go.
+    SetAside(String),
     /// Makes a link of the host a port of a bridge.
     Attach {
         /// The link.
@@ -102,6 +104,7 @@ impl fmt::Display for Step {
             Self::AddVeth(veth) => write!(f, "make veth pair {} and {}", veth.name, veth.peer),
             Self::Delete(link) => write!(f, "delete link {link}"),
             Self::DeleteAll(links) => write!(f, "delete links {}", links.join(", ")),
+            Self::SetAside(bridge) => write!(f, "set bridge {bridge} aside"),
             Self::Attach { link, bridge } => write!(f, "attach {link} to {bridge}"),
             Self::Hairpin(link) => write!(f, "set hairpin mode of {link}"),
             Self::ReversePath(link) => write!(f, "set the reverse path filter of {link}"),

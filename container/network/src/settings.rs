@@ -42,6 +42,13 @@ impl Tag {
         format!("w{self}brdg-{:08x}", u32::from(subnet.base()))
     }
 
+    /// Whether a link has the name of a bridge of this tag.
+    #[must_use]
+    pub fn is_bridge(self, link: &str) -> bool {
+        let rest = link.strip_prefix(&format!("w{self}brdg-"));
+        rest.is_some_and(|hex| hex.len() == 8 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+    }
+
     /// Name of the host's end of a container's veth pair; see [`id`].
     #[must_use]
     pub fn host_end(self, id: &str) -> String {
@@ -109,8 +116,9 @@ pub struct Settings {
     pub dns_on_gateway: bool,
     /// Destinations that see the containers' own addresses.
     pub no_masquerade: Vec<AddressRange>,
-    /// Where logged net-out rules write. The kernel log of a network namespace other than the
-    /// first stays empty unless sysctl `net.netfilter.nf_log_all_netns` is set.
+    /// Where logged net-out rules write: for a group with the whole handle, or most of it, before
+    /// each packet, for the kernel's log with its first 28 bytes. That log tells nothing of network
+    /// namespaces other than the first unless sysctl `net.netfilter.nf_log_all_netns` is set.
     pub log: LogTarget,
 }
 
@@ -156,6 +164,10 @@ mod tests {
         }
         assert_eq!(Tag::default().bridge(subnet), "wbrdg-0afe0004");
         assert_eq!(Tag::new("a").unwrap().table().name, "warren_garden_a");
+        assert!(Tag::default().is_bridge("wbrdg-0afe0004"));
+        assert!(!Tag::default().is_bridge("wabrdg-0afe0004"));
+        assert!(!Tag::default().is_bridge("wbrdg-mine"));
+        assert!(Tag::new("a").unwrap().is_bridge("wabrdg-0afe0004"));
         for wrong in ["ab", "-", "é"] {
             assert!(Tag::new(wrong).is_err());
         }

@@ -33,6 +33,8 @@ pub struct LinkInfo {
     pub mtu: u32,
     /// Link-layer address, if it has one of six bytes.
     pub mac: Option<Mac>,
+    /// The group of links it is in; 0 if nobody put it into another.
+    pub group: u32,
     /// Index of the bridge it is a port of.
     pub master: Option<u32>,
     /// Whether its bridge sends packets back to where they came from.
@@ -132,6 +134,7 @@ fn link_info(message: &Message) -> Result<LinkInfo, ParseError> {
         is_ready: word(header, 8) & RUNNING != 0 && is_forwarding,
         mtu: number(link::MTU)?.unwrap_or(0),
         mac: mac.and_then(|a| a.payload.try_into().ok()).map(Mac),
+        group: number(link::GROUP)?.unwrap_or(0),
         master: number(link::MASTER)?,
         is_hairpin: hairpin.is_some_and(|mode| mode != 0),
         traffic: Traffic {

@@ -1,5 +1,6 @@
 //! The work behind the lock: reserve, build, update, remove; each writes down first.
 
+use std::collections::BTreeSet;
 use std::os::fd::BorrowedFd;
 
 use super::{Inner, MappingRequest, Spec};
@@ -55,8 +56,9 @@ impl Inner {
             Ok(())
         });
         let kept = mapped.and_then(|()| self.keep(record.clone()));
-        if kept.is_err() {
-            self.give_back(&record);
+        match kept {
+            Ok(()) => self.leaving.idle.take(record.lease.subnet),
+            Err(_) => self.give_back(&record),
         }
         kept
     }
@@ -211,6 +213,39 @@ impl Inner {
         self.records.remove(&id);
         self.give_back(record);
         Ok(())
+    }
+
+    /// Removes the bridges that an earlier server of ours set aside; those that could not be, with
+    /// the reason.
+    pub(super) fn remove_asides(&mut self, settings: &Settings) -> Vec<(String, Error)> {
+        let used: BTreeSet<String> = self
+            .records
+            .values()
+            .map(|record| Names::of(settings, record).bridge)
+            .collect();
+        let aside = match self.executor.aside() {
+            Ok(aside) => aside,
+            Err(source) => {
+                let handle = "(bridges without containers)".to_owned();
+                let source = Box::new(source);
+                let error = Error::Observe {
+                    handle: handle.clone(),
+                    source,
+                };
+                return vec![(handle, error)];
+            }
+        };
+        let ours = aside.into_iter().filter(|bridge| {
+            // Another server may have set its own aside.
+            settings.tag.is_bridge(bridge) && !used.contains(bridge)
+        });
+        let mut failed = Vec::new();
+        for bridge in ours {
+            if let Err(error) = self.apply(&bridge, &[Step::Delete(bridge.clone())], None) {
+                failed.push((bridge, error));
+            }
+        }
+        failed
     }
 
     pub(super) fn load_rules(&mut self, settings: &Settings) -> Result<(), Error> {

@@ -6,26 +6,28 @@
 //!
 //! ```text
 //! destroy_soon:  record Removing ─► leaving ─► answer
-//! remover:       all of leaving ─► links, in one go, without the lock
+//! remover:       all of leaving ─► veth pairs, in one go, without the lock
 //!                               ─► rules, record, address and ports, with the lock ─► gone
-//!                                  (and the bridge, if who stayed on it left meanwhile)
+//!                               ─► the bridge, if nobody stays on it: set aside, see `idle`
 //! ```
 //!
-//! Whoever needs what a leaving container still has, waits: its handle, its subnet's bridge, its
-//! ports.
+//! Whoever needs what a leaving container still has, waits: its handle, its subnet, its ports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
+use super::idle::{Due, Idle};
 use super::{Inner, Shared};
+use crate::address::Subnet;
 use crate::apply::{self, Execute};
 use crate::error::Error;
 use crate::plan::{self, Names, Observed, Others, Step};
 use crate::record::{Phase, Record};
 use crate::settings::Settings;
-use crate::subnet::Request;
+use crate::subnet::{Lease, Request};
 
 /// Ids of records that the remover has been given.
 #[derive(Debug, Default)]
@@ -33,14 +35,22 @@ pub(super) struct Leaving {
     ids: BTreeSet<String>,
     /// Those that could not be removed: tried again with the next.
     failed: BTreeSet<String>,
+    /// Bridges that they leave.
+    pub(super) idle: Idle,
 }
 
 /// Is told of each container, by handle, whose network could not be removed in the background.
 pub type Report = Box<dyn Fn(&str, &Error) + Send>;
 
 impl Leaving {
+    /// Whether nothing that somebody may want is about to be free.
     pub(super) fn is_empty(&self) -> bool {
-        self.ids.is_empty()
+        self.ids.is_empty() && !self.idle.is_deleting()
+    }
+
+    /// Whether all of it is gone.
+    pub(super) fn is_settled(&self) -> bool {
+        self.ids.is_empty() && self.idle.is_empty()
     }
 
     pub(super) fn has(&self, id: &str) -> bool {
@@ -132,34 +142,36 @@ fn work(shared: &Shared, is_ending: &AtomicBool, executor: &mut dyn Execute, rep
         if batch.is_empty() {
             inner.leaving.ids.clear();
             shared.changed.notify_all();
-            if is_ending.load(Ordering::SeqCst) {
-                return;
+            let is_ending = is_ending.load(Ordering::SeqCst);
+            if is_ending {
+                inner.leaving.idle.hurry();
             }
-            let changed = shared.changed.wait(inner);
-            inner = changed.unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            inner = match inner.leaving.idle.due(now) {
+                Due::Now(subnet) => delete_bridge(shared, inner, subnet, executor, report),
+                Due::At(when) => {
+                    let changed = shared.changed.wait_timeout(inner, when - now);
+                    changed.unwrap_or_else(PoisonError::into_inner).0
+                }
+                Due::Never if is_ending => return,
+                Due::Never => {
+                    let changed = shared.changed.wait(inner);
+                    changed.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
             continue;
         }
-        let stays = |other: &Record| !batch.iter().any(|record| record.handle == other.handle);
-        let others = |record: &Record| {
-            let mut staying = inner.records.values().filter(|other| stays(other));
-            if staying.any(|other| other.lease.subnet == record.lease.subnet) {
-                Others::InSubnet
-            } else {
-                Others::Elsewhere
-            }
-        };
-        let leaving: Vec<(&Record, Others)> = batch.iter().map(|r| (r, others(r))).collect();
         drop(inner);
-        let deleted = delete_links(&shared.settings, &leaving, executor);
+        let deleted = delete_pairs(&shared.settings, &batch, executor);
         inner = shared.lock();
         if let Err(error) = &deleted {
             batch
                 .iter()
                 .for_each(|record| report(&record.handle, error));
         }
-        for (record, others) in &leaving {
+        for record in &batch {
             let mut is_gone = deleted.is_ok();
-            if is_gone && let Err(error) = inner.finish(shared, record, *others) {
+            if is_gone && let Err(error) = inner.finish(shared, record) {
                 report(&record.handle, &error);
                 is_gone = false;
             }
@@ -175,29 +187,58 @@ fn work(shared: &Shared, is_ending: &AtomicBool, executor: &mut dyn Execute, rep
     }
 }
 
-/// Deletes the links of all of them, and the bridges on which nobody stays.
-fn delete_links(
+/// Deletes the bridge of a subnet, which nobody gets meanwhile.
+fn delete_bridge<'a>(
+    shared: &'a Shared,
+    mut inner: MutexGuard<'a, Inner>,
+    subnet: Subnet,
+    executor: &mut dyn Execute,
+    report: &Report,
+) -> MutexGuard<'a, Inner> {
+    let address = subnet.gateway();
+    let lease = Lease { subnet, address };
+    inner.subnets.adopt(lease);
+    let handle = inner.leaving.idle.begin(subnet);
+    drop(inner);
+    let bridge = shared.settings.tag.bridge(subnet);
+    // If it fails, the next container there has the bridge as it is, or the next start tries again.
+    if let Err(source) = apply::apply(executor, &[Step::Delete(bridge)], None) {
+        let source = Box::new(source);
+        let of = handle.clone();
+        report(&handle, &Error::Step { handle: of, source });
+    }
+    let mut inner = shared.lock();
+    inner.leaving.idle.end();
+    inner.subnets.release(lease);
+    inner
+}
+
+/// Deletes the veth pairs of all of them.
+fn delete_pairs(
     settings: &Settings,
-    leaving: &[(&Record, Others)],
+    leaving: &[Record],
     executor: &mut dyn Execute,
 ) -> Result<(), Error> {
-    let mut links = BTreeSet::new();
-    for (record, others) in leaving {
-        let handle = || record.handle.clone();
-        let observed = executor.observe(&Names::of(settings, record), None);
+    let mut pairs = BTreeSet::new();
+    for record in leaving {
+        let names = Names::of(settings, record);
+        let observed = executor.observe(&names, None);
         let observed = observed.map_err(|source| Error::Observe {
-            handle: handle(),
+            handle: record.handle.clone(),
             source: Box::new(source),
         })?;
-        for step in plan::tear_down(settings, record, &observed, *others)? {
-            if let Step::Delete(link) = step {
-                links.insert(link);
+        // With the bridge, so that it is known to be one; others may stay on it.
+        for step in plan::tear_down(settings, record, &observed, Others::Elsewhere)? {
+            if let Step::Delete(link) = step
+                && link != names.bridge
+            {
+                pairs.insert(link);
             }
         }
     }
-    let all = Step::DeleteAll(links.into_iter().collect());
+    let all = Step::DeleteAll(pairs.into_iter().collect());
     apply::apply(executor, &[all], None).map_err(|source| {
-        let handles: Vec<&str> = leaving.iter().map(|(r, _)| r.handle.as_str()).collect();
+        let handles: Vec<&str> = leaving.iter().map(|r| r.handle.as_str()).collect();
         Error::Step {
             handle: handles.join(", "),
             source: Box::new(source),
@@ -206,19 +247,24 @@ fn delete_links(
 }
 
 impl Inner {
-    /// Removes the rules and the record of a container whose links are gone; `before` was there when
-    /// they were deleted.
-    fn finish(&mut self, shared: &Shared, record: &Record, before: Others) -> Result<(), Error> {
+    /// Removes the rules and the record of a container whose links are gone, and sets the bridge
+    /// aside if it was the last on it. Marked before the record goes: a crash between the two finds
+    /// both.
+    fn finish(&mut self, shared: &Shared, record: &Record) -> Result<(), Error> {
         let others = self.others(record);
-        // Who stayed in the subnet then and left since has left the bridge to this one.
-        let observed = match (before, others) {
-            (Others::InSubnet, Others::Elsewhere | Others::None) => {
-                self.observe(&shared.settings, record, None)?
-            }
-            _ => Observed::default(),
-        };
-        let steps = plan::tear_down(&shared.settings, record, &observed, others)?;
+        let none = Observed::default();
+        let mut steps = plan::tear_down(&shared.settings, record, &none, others)?;
+        let is_last = others != Others::InSubnet;
+        if is_last {
+            let bridge = Names::of(&shared.settings, record).bridge;
+            steps.push(Step::SetAside(bridge));
+        }
         self.apply(&record.handle, &steps, None)?;
-        self.forget(record)
+        self.forget(record)?;
+        if is_last {
+            let (subnet, now) = (record.lease.subnet, Instant::now());
+            self.leaving.idle.add(subnet, &record.handle, now);
+        }
+        Ok(())
     }
 }

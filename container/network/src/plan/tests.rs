@@ -32,6 +32,7 @@ fn link(name: &str, kind: &str, index: u32) -> Seen {
             is_ready: false,
             mtu: 1400,
             mac: None,
+            group: 0,
             master: None,
             is_hairpin: false,
             traffic: crate::link::Traffic::default(),
@@ -69,7 +70,7 @@ fn act(world: &mut Observed, names: &Names, step: &Step) {
             world.container_end = None;
             world.gateways.clear();
         }
-        Step::DeleteAll(_) => panic!("not a step of one container's plan"),
+        Step::DeleteAll(_) | Step::SetAside(_) => panic!("not a step of one container's plan"),
         Step::Attach { link, bridge } => {
             let master = find(world, names, bridge).link.index;
             find(world, names, link).link.master = Some(master);

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use warren_sys_nft::{CmpOp, CtKey, CtState, Expr, Field, Key, Register, Reject, Rule};
+use warren_sys_nft::{CmpOp, CtKey, CtState, Expr, Field, Key, LogTarget, Register, Reject, Rule};
 
 use super::{Ruleset, cut};
 use crate::netout::{header_byte, to};
@@ -19,6 +19,8 @@ const HOST_PROHIBITED: u8 = 10;
 const CT_TRANSLATED: u32 = 1 << 5;
 /// Longest start of a log line that comes from the handle, in bytes.
 const LOG_PREFIX: usize = 28;
+/// The same where the server reads it: as much as the kernel keeps, with the space behind it.
+const GROUP_PREFIX: usize = 126;
 
 impl Ruleset<'_> {
     pub(super) fn bridged(&self) -> Rule {
@@ -67,7 +69,11 @@ impl Ruleset<'_> {
     }
 
     pub(super) fn outbound_rules(&self, record: &Record) -> Vec<Rule> {
-        let prefix = cut(&record.handle, LOG_PREFIX);
+        let most = match self.settings.log {
+            LogTarget::Kernel { .. } => LOG_PREFIX,
+            LogTarget::Group { .. } => GROUP_PREFIX,
+        };
+        let prefix = cut(&record.handle, most);
         let prefix = format!("{prefix} ");
         let newest_first = record.net_out.iter().rev();
         let mut rules = vec![established(Rule::new())];

@@ -4,16 +4,17 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 
 use warren_container_network::apply::{self, Execute, Kernel};
 use warren_container_network::link::LinkInfo;
 use warren_container_network::plan::{Names, Observed, Step};
 use warren_container_network::record::Phase;
-use warren_container_network::{Error, MappingRequest, Spec};
+use warren_container_network::{Error, MappingRequest, Network, Spec};
 use warren_tests_harness::NetNs;
 
 use crate::lifecycle::dying_executor;
-use crate::world::{Container, HOST, NEIGHBOUR, World, connect, ip, mirror};
+use crate::world::{Container, HOST, LONG, NEIGHBOUR, World, connect, in_network, ip, mirror};
 
 fn spec() -> Spec {
     Spec {
@@ -80,6 +81,105 @@ fn a_sibling_keeps_its_bridge_while_another_leaves() {
     world.assert_clean();
 }
 
+/// Until there is no record.
+fn until_gone(network: &Network) {
+    let deadline = Instant::now() + LONG;
+    while !network.list().is_empty() {
+        assert!(Instant::now() < deadline, "{:?}", network.list());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_bridge_is_there_for_the_next_one_and_goes_when_it_is_quiet() {
+    let world = World::new();
+    let mut network = world.network(World::settings());
+    network
+        .remove_in_background(Box::new(world.kernel()), Box::new(unexpected))
+        .unwrap();
+    let port = mirror(&world.neighbour, "0.0.0.0:0").port();
+    let bridge = |container: &Container| {
+        let name = network.settings().tag.bridge(container.record.lease.subnet);
+        let mut links = world.kernel();
+        links.link(&name).unwrap().unwrap().index
+    };
+    let deadline = Instant::now() + LONG;
+    let mut before = None;
+    loop {
+        let container = Container::new(&network, "c", &Spec::default());
+        connect(&container.net, (ip(NEIGHBOUR), port)).unwrap();
+        let now = Some(bridge(&container));
+        network.destroy_soon("c").unwrap();
+        // On a machine that stood still meanwhile it has gone already.
+        if std::mem::replace(&mut before, now) == now {
+            break;
+        }
+        assert!(Instant::now() < deadline, "always another bridge");
+        until_gone(&network);
+    }
+    // Nobody asks for it.
+    while world.links().len() > 2 {
+        assert!(Instant::now() < deadline, "{:?}", world.links());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    world.assert_clean();
+}
+
+#[test]
+fn a_bridge_makes_way_for_a_subnet_that_overlaps_its_own() {
+    let world = World::new();
+    let mut network = world.network(World::settings());
+    network
+        .remove_in_background(Box::new(world.kernel()), Box::new(unexpected))
+        .unwrap();
+    let port = mirror(&world.neighbour, "0.0.0.0:0").port();
+    for wanted in ["10.244.0.7/24", "10.244.0.7/16", "10.244.0.7/25"] {
+        let container = Container::new(&network, "c", &in_network(wanted));
+        connect(&container.net, (ip(NEIGHBOUR), port)).unwrap();
+        let links = world.links();
+        let bridges = links.iter().filter(|name| name.starts_with("wbrdg-"));
+        assert_eq!(bridges.count(), 1, "{links:?}");
+        network.destroy_soon("c").unwrap();
+        until_gone(&network);
+    }
+    network.settle();
+    world.assert_clean();
+}
+
+#[test]
+fn a_start_removes_the_bridges_that_one_before_set_aside() {
+    let world = World::new();
+    let network = world.network(World::settings());
+    let _container = Container::new(&network, "c", &Spec::default());
+    drop(network);
+    let aside = 0x7761_7261.to_string();
+    for (name, group) in [
+        ("wbrdg-0afe0010", aside.as_str()),
+        ("wxbrdg-0afe0010", &aside),
+        ("wbrdg-0afe0020", "0"),
+        ("mine", &aside),
+    ] {
+        world.host.ip(&["link", "add", name, "type", "bridge"]);
+        world.host.ip(&["link", "set", name, "group", group]);
+    }
+    // It is in use: the server before died between two steps.
+    let used = ["link", "set", "wbrdg-0afe0000", "group", &aside];
+    world.host.ip(&used);
+    let (network, recovered) = world.reopen(World::settings());
+    assert!(recovered.failed.is_empty(), "{recovered:?}");
+    let mut links = world.links();
+    links.retain(|name| name.contains("brdg-") || name == "mine");
+    links.sort();
+    let stay = [
+        "mine",
+        "wbrdg-0afe0000",
+        "wbrdg-0afe0020",
+        "wxbrdg-0afe0010",
+    ];
+    assert_eq!(links, stay);
+    network.destroy("c").unwrap();
+}
+
 /// The kernel, which says before it deletes links and waits for a word.
 struct Slow {
     kernel: Kernel,
@@ -110,6 +210,10 @@ impl Execute for Slow {
 
     fn link(&mut self, name: &str) -> Result<Option<LinkInfo>, apply::Error> {
         self.kernel.link(name)
+    }
+
+    fn aside(&mut self) -> Result<Vec<String>, apply::Error> {
+        self.kernel.aside()
     }
 }
 

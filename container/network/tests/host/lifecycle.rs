@@ -191,6 +191,10 @@ impl Execute for Dying {
     fn link(&mut self, name: &str) -> Result<Option<LinkInfo>, apply::Error> {
         self.kernel.link(name)
     }
+
+    fn aside(&mut self) -> Result<Vec<String>, apply::Error> {
+        self.kernel.aside()
+    }
 }
 
 /// An executor that works as many steps as the counter says.
