@@ -6,14 +6,14 @@ use warren_supervisor::http::{auth, client, head, xml};
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
-    if let Some((end, body)) = head::end_of_head(bytes) {
-        if let Ok(mut request) = head::Request::parse(&bytes[..end]) {
-            assert!(request.length <= head::LONGEST_BODY);
-            request.take_body(&bytes[body..]);
-            let _ = (request.is_foreign(), request.field("action"));
-            let me = std::net::IpAddr::from([127, 0, 0, 1]);
-            let _ = auth::access(&[], me, request.authorization.as_deref());
-        }
+    if let Some((end, body)) = head::end_of_head(bytes)
+        && let Ok(mut request) = head::Request::parse(&bytes[..end])
+    {
+        assert!(request.length <= head::LONGEST_BODY);
+        request.take_body(&bytes[body..]);
+        let _ = (request.is_foreign(), request.field("action"));
+        let me = std::net::IpAddr::from([127, 0, 0, 1]);
+        let _ = auth::access(&[], me, request.authorization.as_deref());
     }
     if let Some(answer) = client::parse(bytes) {
         let _ = answer.message();

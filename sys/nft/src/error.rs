@@ -67,6 +67,18 @@ pub enum Error {
         #[source]
         source: netlink::Error,
     },
+    /// A log group could not be read.
+    #[error("cannot become the reader of log group {group}")]
+    Group {
+        /// Which.
+        group: u16,
+        /// Why.
+        #[source]
+        source: netlink::Error,
+    },
+    /// Logged packets could not be received.
+    #[error("cannot read logged packets")]
+    Read(#[source] netlink::Error),
     /// Events could not be received.
     #[error("cannot follow changes of the ruleset")]
     Monitor(#[source] netlink::Error),
@@ -109,6 +121,8 @@ impl Error {
             Self::Open(source)
             | Self::List { source, .. }
             | Self::Commit { source, .. }
+            | Self::Group { source, .. }
+            | Self::Read(source)
             | Self::Monitor(source) => source.errno(),
             _ => None,
         }

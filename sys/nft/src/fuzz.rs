@@ -13,6 +13,14 @@ pub fn change(kind: u8, message: &Message) -> Result<Change, ParseError> {
     crate::monitor::change(kind, message)
 }
 
+/// A message as the reader of a log group reads it.
+///
+/// # Errors
+/// Malformed attributes.
+pub fn logged(message: &Message) -> Result<Option<crate::Logged>, ParseError> {
+    crate::log::decode(message)
+}
+
 /// A rule from its attributes.
 ///
 /// # Errors

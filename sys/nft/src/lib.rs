@@ -24,6 +24,7 @@
 //! * [`Batch`] holds the steps of a transaction; [`Nft::commit`] applies all or none.
 //! * [`Nft::ruleset`] and `list_*` read back; what this crate has no type for is kept as bytes.
 //! * [`Monitor`] tells changes as they are committed, by whomever.
+//! * [`LogReader`] gets the packets that rules log to a group.
 //! * `Display` of rules and tables writes nft's language, for people.
 //!
 //! Needs no nft executable. Source: Linux `net/netfilter/nf_tables_api.c`,
@@ -42,6 +43,7 @@ pub mod fuzz;
 mod host_test;
 mod id;
 mod list;
+mod log;
 mod monitor;
 mod nft;
 mod rule;
@@ -61,6 +63,7 @@ pub use expr::{
 pub use family::{ChainType, Family, Hook, Policy, priority};
 pub use id::{ChainId, SetId, TableId};
 pub use list::{Generation, Ruleset, TableContents};
+pub use log::{Entry, Flow, LogReader, Logged};
 pub use monitor::{Change, Event, Monitor};
 pub use nft::Nft;
 pub use rule::{CtState, Field, ListedRule, Rule, TcpFlags};

@@ -14,7 +14,7 @@ use warren_wire_garden::error::text;
 
 use super::container::Container;
 use super::state::{Phase, Record, file_name};
-use super::{Gardener, error, network, properties, unique};
+use super::{Gardener, error, network, properties, unique, unkept};
 
 impl Gardener {
     /// Makes a container; answers its handle. As long as its image is being pulled it can be
@@ -99,7 +99,7 @@ impl Gardener {
 
     fn make(&self, container: &Arc<Container>, spec: &ContainerSpec) -> Result<(), Error> {
         let handle = spec.handle.as_str();
-        let wanted_network = network::spec(spec)?;
+        let wanted_network = network::spec(spec, self.config.network.ipv6.is_some())?;
         let image = self.pull(spec)?;
         // From here on nobody unmakes it.
         let _turn = container.turn();
@@ -150,7 +150,8 @@ impl Gardener {
         }
         let started = self.depot.start(handle);
         let more = started.map_err(error::depot("start container", ""))?;
-        for remark in created.remarks.iter().chain(&more) {
+        let unkept = unkept::remarks(&spec.limits);
+        for remark in created.remarks.iter().chain(&more).chain(&unkept) {
             let values = [("handle", handle), ("remark", remark.as_str())];
             self.log
                 .error("the container is not all that was asked for", &values);

@@ -41,6 +41,7 @@ pub mod image;
 mod info;
 mod metrics;
 mod nested;
+mod netlog;
 mod network;
 mod peas;
 pub mod plan;
@@ -51,6 +52,7 @@ mod recover;
 pub mod state;
 mod throttle;
 mod unique;
+mod unkept;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -181,8 +183,10 @@ impl Gardener {
         (over, next)
     }
 
-    /// Leaves nothing behind where there is no container: for the end of a server.
+    /// Leaves nothing of containers that are gone, and nothing at all where there is no container: for
+    /// the end of a server.
     pub fn leave(&self) {
+        self.network.settle();
         if !self.all().is_empty() {
             return;
         }

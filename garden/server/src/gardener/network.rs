@@ -1,6 +1,6 @@
 //! Garden's rules and mappings in the words of `container/network`, and back.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use warren_container_network::address::AddressRange;
 use warren_container_network::files::{Resolver, hosts, resolv_conf};
@@ -29,8 +29,8 @@ pub(super) fn failed(what: &str) -> impl Fn(warren_container_network::Error) -> 
     }
 }
 
-/// The network of a new container.
-pub(super) fn spec(spec: &ContainerSpec) -> Result<Spec, Error> {
+/// The network of a new container, of a server that has IPv6 or not.
+pub(super) fn spec(spec: &ContainerSpec, ipv6: bool) -> Result<Spec, Error> {
     Ok(Spec {
         network: spec.network.clone(),
         net_in: spec
@@ -38,7 +38,7 @@ pub(super) fn spec(spec: &ContainerSpec) -> Result<Spec, Error> {
             .iter()
             .map(|wanted| mapping(wanted.host_port, wanted.container_port))
             .collect::<Result<_, _>>()?,
-        net_out: rules(&spec.netout_rules)?,
+        net_out: rules(&spec.netout_rules, ipv6)?,
     })
 }
 
@@ -53,22 +53,28 @@ fn mapping(host_port: u32, container_port: u32) -> Result<MappingRequest, Error>
     })
 }
 
-fn rules(rules: &[wire::NetOutRule]) -> Result<Vec<NetOutRule>, Error> {
-    rules.iter().map(rule).collect()
+fn rules(rules: &[wire::NetOutRule], ipv6: bool) -> Result<Vec<NetOutRule>, Error> {
+    rules.iter().map(|each| rule(each, ipv6)).collect()
 }
 
-fn rule(rule: &wire::NetOutRule) -> Result<NetOutRule, Error> {
+fn rule(rule: &wire::NetOutRule, ipv6: bool) -> Result<NetOutRule, Error> {
     let protocol = match rule.protocol {
         wire::Protocol::ALL => Protocol::All,
         wire::Protocol::TCP => Protocol::Tcp,
         wire::Protocol::UDP => Protocol::Udp,
         wire::Protocol::ICMP => Protocol::Icmp,
+        // Stock refuses it; where containers have no such address it would mean nothing.
+        wire::Protocol::ICMP_V6 if ipv6 => Protocol::Icmpv6,
         other => return Err(Error::Plain(format!("invalid protocol: {}", other.0))),
     };
     let range = |range: &wire::IpRange| {
         let (start, end) = match (range.start, range.end) {
             (Some(start), Some(end)) => (start, end),
             (Some(only), None) | (None, Some(only)) => (only, only),
+            (None, None) if protocol == Protocol::Icmpv6 => (
+                IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+                IpAddr::V6(Ipv6Addr::from_bits(u128::MAX)),
+            ),
             (None, None) => (
                 IpAddr::V4(Ipv4Addr::UNSPECIFIED),
                 IpAddr::V4(Ipv4Addr::BROADCAST),
@@ -145,13 +151,14 @@ impl Gardener {
             .network
             .net_in(handle, request)
             .map_err(failed("map a port"))?;
-        if let Some(network) = self.network.get(handle) {
-            container
-                .update(&self.records, |record| {
+        container
+            .update(&self.records, |record| {
+                // What it is at this moment: others may map ports at the same time.
+                if let Some(network) = self.network.get(handle) {
                     properties::set_mapped_ports(&mut record.properties, &network);
-                })
-                .map_err(error::step("write down the port"))?;
-        }
+                }
+            })
+            .map_err(error::step("write down the port"))?;
         Ok(NetIn {
             host_port: made.host_port.into(),
             container_port: made.container_port.into(),
@@ -165,7 +172,7 @@ impl Gardener {
     pub fn net_out(&self, handle: &str, wanted: &[wire::NetOutRule]) -> Result<(), Error> {
         self.container(handle)?;
         self.network
-            .net_out(handle, &rules(wanted)?)
+            .net_out(handle, &rules(wanted, self.config.network.ipv6.is_some())?)
             .map_err(failed("let the container reach more"))
     }
 }
@@ -189,7 +196,7 @@ mod tests {
             log: true,
             ..wire::NetOutRule::default()
         };
-        let rule = rule(&wanted).unwrap();
+        let rule = rule(&wanted, false).unwrap();
         assert_eq!(rule.protocol, Protocol::Icmp);
         assert_eq!(rule.networks[0].start(), rule.networks[0].end());
         assert_eq!(rule.icmp.unwrap().code, Some(0));
@@ -204,9 +211,23 @@ mod tests {
             ..wire::NetOutRule::default()
         };
         let ports = vec![wire::PortRange { start: 1, end: 2 }];
-        assert!(rule(&with(wire::Protocol::ICMP_V6, Vec::new())).is_err());
-        assert!(rule(&with(wire::Protocol::ALL, ports.clone())).is_err());
-        assert!(rule(&with(wire::Protocol::TCP, ports)).is_ok());
+        assert!(rule(&with(wire::Protocol::ICMP_V6, Vec::new()), false).is_err());
+        assert!(rule(&with(wire::Protocol::ALL, ports.clone()), true).is_err());
+        assert!(rule(&with(wire::Protocol::TCP, ports), true).is_ok());
         assert!(mapping(70_000, 0).is_err());
+    }
+
+    #[test]
+    fn icmpv6_is_for_servers_with_ipv6_and_its_networks_too() {
+        let mut wanted = wire::NetOutRule {
+            protocol: wire::Protocol::ICMP_V6,
+            networks: vec![wire::IpRange::default()],
+            ..wire::NetOutRule::default()
+        };
+        let everywhere = rule(&wanted, true).unwrap();
+        assert_eq!(everywhere.protocol, Protocol::Icmpv6);
+        assert!(everywhere.networks[0].start().is_ipv6());
+        wanted.networks[0].start = Some("10.0.0.1".parse().unwrap());
+        assert!(rule(&wanted, true).is_err());
     }
 }

@@ -20,7 +20,7 @@ use super::container::Container;
 use super::image::Owners;
 use super::plan::{Action, Found, plan};
 use super::state::{Phase, Record, Records, file_name, pea_name};
-use super::{Gardener, error, groups, nested, peas, pool, throttle};
+use super::{Gardener, error, groups, nested, netlog, peas, pool, throttle};
 use crate::config::Config;
 use crate::log::Log;
 
@@ -272,6 +272,7 @@ fn open_network(config: &Config, log: &Log) -> Result<Network, Error> {
         }
         (None, None) => settings.mtu,
     };
+    settings.log = netlog::target(settings.tag, log);
     let kernel = || Kernel::open().map_err(error::step("connect to the kernel's network"));
     let directory = config.state.join("network");
     let (mut network, recovered) = Network::open(settings, &directory, Box::new(kernel()?))
