@@ -15,11 +15,19 @@ pub enum Request {
     Run {
         /// What to execute, and its id; an empty one makes one up.
         process: Box<ProcessSpec>,
+        /// As in [`Request::Attach`].
+        #[serde(default)]
+        resumes: bool,
     },
     /// Join a process; `Ok` is a [`Started`], then a session.
     Attach {
         /// Its id.
         id: String,
+        /// The client says `Detach` when it hangs up, and what it has `Delivered`: a session that
+        /// ends without is kept for the next one. Older clients do not, and end input and output by
+        /// hanging up.
+        #[serde(default)]
+        resumes: bool,
     },
     /// Wait for a process's end, but not for its output's. `Ok` is an [`Exit`].
     Wait {
@@ -67,6 +75,9 @@ pub struct Started {
     pub id: String,
     /// Its pid in the shim's pid namespace; 0 once it has ended.
     pub pid: i32,
+    /// The shim understands `Detach` and `Delivered`; older ones do not.
+    #[serde(default)]
+    pub resumes: bool,
 }
 
 /// How a container is.

@@ -1,9 +1,11 @@
 //! A server from its start to its end.
 
+mod reap;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -106,7 +108,7 @@ async fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Error> {
         let debug = Arc::new(Debug::new(Arc::clone(&gardener)));
         serving.push(spawn(listener, debug, &busy));
     }
-    let reaper = tokio::spawn(reap(Arc::clone(&gardener)));
+    let reaper = tokio::spawn(reap::reap(Arc::clone(&gardener)));
     let burying = tokio::spawn(bury(Arc::clone(&gardener)));
     let throttling = throttling.map(|pause| tokio::spawn(throttle(Arc::clone(&gardener), pause)));
     log.info("serving", &[]);
@@ -124,15 +126,16 @@ async fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Error> {
         // Dropping the listener removes its socket.
         let _aborted = task.await;
     }
-    let Ok(_nobody) = timeout(PATIENCE, busy.write()).await else {
+    if let Ok(_nobody) = timeout(PATIENCE, busy.write()).await {
+        let leaving = tokio::task::spawn_blocking(move || gardener.leave());
+        let _done = leaving.await;
+    } else {
         log.error(
             "calls were cut off; what they half made is removed at the next start",
             &[],
         );
-        return Ok(());
-    };
-    let leaving = tokio::task::spawn_blocking(move || gardener.leave());
-    let _done = leaving.await;
+    }
+    api.end();
     Ok(())
 }
 
@@ -166,29 +169,5 @@ async fn bury(gardener: Arc<Gardener>) {
             let burying = tokio::task::spawn_blocking(move || gardener.bury(&watch));
             let _done = burying.await;
         });
-    }
-}
-
-/// Destroys containers whose grace time is over.
-async fn reap(gardener: Arc<Gardener>) {
-    let changed = Arc::clone(gardener.grace());
-    loop {
-        let changed = changed.notified();
-        let (over, next) = gardener.expired();
-        for handle in over {
-            let gardener = Arc::clone(&gardener);
-            let destroying = tokio::task::spawn_blocking(move || {
-                // A failure is in the log already.
-                let _removed = gardener.destroy_expired(&handle);
-            });
-            let _done = destroying.await;
-        }
-        match next {
-            None => changed.await,
-            Some(when) => {
-                let left = when.saturating_duration_since(Instant::now());
-                let _whichever = timeout(left, changed).await;
-            }
-        }
     }
 }

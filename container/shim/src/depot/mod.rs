@@ -92,6 +92,7 @@ impl Depot {
     pub fn run(&self, handle: &str, process: &ProcessSpec) -> Result<Session, Error> {
         let request = Request::Run {
             process: Box::new(process.clone()),
+            resumes: true,
         };
         self.session(handle, &process.id, &request)
     }
@@ -102,13 +103,18 @@ impl Depot {
         crate::processes::exists(&self.path(handle), id)
     }
 
-    /// Joins a process: its output from now on, and its end, which may have been long ago.
+    /// Joins a process: its output from now on, or from where a session was cut off, and its end,
+    /// which may have been long ago.
     ///
     /// # Errors
     /// [`Error::ProcessNotFound`], [`Error::NotRunning`] if the shim is dead,
     /// [`Error::ContainerNotFound`].
     pub fn attach(&self, handle: &str, id: &str) -> Result<Session, Error> {
-        self.session(handle, id, &Request::Attach { id: id.to_owned() })
+        let request = Request::Attach {
+            id: id.to_owned(),
+            resumes: true,
+        };
+        self.session(handle, id, &request)
     }
 
     /// A connection on which something comes, if only its end, when the process has ended; what it
@@ -214,6 +220,7 @@ impl Depot {
         Ok(Session {
             id: started.id,
             pid: started.pid,
+            resumes: started.resumes,
             socket: conversation.into_socket()?,
         })
     }

@@ -8,8 +8,13 @@ use crate::frame::{self, Frame, ReadError, Stream};
 /// A process that has been started or joined. Speak [`frame`] on the socket: `Stdin`, `StdinEnd`,
 /// `Window` and `Signal` to the process; `Output`, `Lost` and last `Exit` from it.
 ///
-/// Hanging up changes nothing for the process, but that the session that started it has to say
-/// `StdinEnd` no more: its input ends.
+/// Say [`detach`](Self::detach) to hang up, which changes nothing for the process. A session that
+/// ends without, because its holder has died, is kept: input stays open, and the next session goes
+/// on where this one was. That is after what was `Delivered`, if that is said, after the first bytes
+/// otherwise.
+///
+/// A shim of before there was that (`resumes` is false) knows neither frame. There a session just
+/// ends, and with the one that started the process ends its input.
 ///
 /// Input that the process does not read stops the socket from being read, and signals behind it
 /// with it: send those by [`Depot::signal`](crate::Depot::signal).
@@ -19,6 +24,8 @@ pub struct Session {
     pub id: String,
     /// Its pid in the shim's pid namespace; 0 if it has ended.
     pub pid: i32,
+    /// Whether the shim knows `Detach` and `Delivered`.
+    pub resumes: bool,
     /// The connection, blocking and without timeouts.
     pub socket: UnixStream,
 }
@@ -45,7 +52,15 @@ impl Session {
         frame::write(&self.socket, frame)
     }
 
-    /// Receives one frame; `None` after `Exit`, or when the shim has died.
+    /// Hangs up.
+    pub fn detach(self) {
+        if self.resumes {
+            // A shim that is gone needs no word.
+            let _gone = self.send(&Frame::Detach);
+        }
+    }
+
+    /// Receives one frame; `None` when the shim has died. Nothing comes after `Exit`.
     ///
     /// # Errors
     /// The socket's, or that what came is no frame.
@@ -53,7 +68,7 @@ impl Session {
         frame::read(&self.socket)
     }
 
-    /// Collects all output until the process has ended.
+    /// Collects all output until the process has ended, and hangs up.
     ///
     /// # Errors
     /// As [`Session::receive`]; a shim that dies first is `UnexpectedEof`.
@@ -65,6 +80,7 @@ impl Session {
                 Some(Frame::Output(Stream::Stderr, bytes)) => stderr.extend(bytes),
                 Some(Frame::Lost { bytes, .. }) => lost += bytes,
                 Some(Frame::Exit(exit)) => {
+                    self.detach();
                     return Ok(Outcome {
                         stdout,
                         stderr,

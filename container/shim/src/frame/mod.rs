@@ -13,6 +13,8 @@
 //! | 5 | `Signal` | i32 number | client |
 //! | 6 | `Data` | bytes of an archive | both |
 //! | 7 | `End` | – | both |
+//! | 8 | `Detach` | – | client, last; if [`Started`](crate::wire::Started) says `resumes` |
+//! | 9 | `Delivered` | u8 stream (1 or 2), u64 bytes | client, likewise |
 //! | 16 | `Ok` | JSON | shim |
 //! | 17 | `Failed` | JSON, a [`Failure`](crate::wire::Failure) | shim |
 //! | 18 | `Stdout` | bytes | shim |
@@ -48,6 +50,17 @@ pub enum Stream {
     Stderr,
 }
 
+impl Stream {
+    /// `stdout` or `stderr`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
 /// One frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
@@ -70,6 +83,16 @@ pub enum Frame {
     Data(Vec<u8>),
     /// The archive is complete.
     End,
+    /// The session hangs up: whoever it was for wants no more. Without it the session was cut off.
+    Detach,
+    /// So many more bytes of this stream have got to whom they are for, or are not wanted: they need
+    /// not be kept for another session.
+    Delivered {
+        /// Of which stream.
+        stream: Stream,
+        /// How many.
+        bytes: u64,
+    },
     /// Done; JSON that depends on the request.
     Ok(Vec<u8>),
     /// Not done, as JSON.
@@ -108,6 +131,8 @@ const WINDOW: u8 = 4;
 const SIGNAL: u8 = 5;
 const DATA: u8 = 6;
 const END: u8 = 7;
+const DETACH: u8 = 8;
+const DELIVERED: u8 = 9;
 const OK: u8 = 16;
 const FAILED: u8 = 17;
 const STDOUT: u8 = 18;
@@ -164,15 +189,9 @@ pub fn encode(frame: &Frame, to: &mut Vec<u8>) -> Result<(), Error> {
         Frame::Failed(json) => put(FAILED, json),
         Frame::Output(Stream::Stdout, bytes) => put(STDOUT, bytes),
         Frame::Output(Stream::Stderr, bytes) => put(STDERR, bytes),
-        Frame::Lost { stream, bytes } => {
-            let mut payload = [0; 9];
-            payload[0] = match stream {
-                Stream::Stdout => 1,
-                Stream::Stderr => 2,
-            };
-            payload[1..].copy_from_slice(&bytes.to_le_bytes());
-            put(LOST, &payload)
-        }
+        Frame::Detach => put(DETACH, &[]),
+        Frame::Delivered { stream, bytes } => put(DELIVERED, &amount(*stream, *bytes)),
+        Frame::Lost { stream, bytes } => put(LOST, &amount(*stream, *bytes)),
         Frame::Exit(exit) => {
             let (how, number) = match exit {
                 Exit::Status(status) => (0, status),
@@ -184,13 +203,33 @@ pub fn encode(frame: &Frame, to: &mut Vec<u8>) -> Result<(), Error> {
     }
 }
 
+fn amount(stream: Stream, bytes: u64) -> [u8; 9] {
+    let mut payload = [0; 9];
+    payload[0] = match stream {
+        Stream::Stdout => 1,
+        Stream::Stderr => 2,
+    };
+    payload[1..].copy_from_slice(&bytes.to_le_bytes());
+    payload
+}
+
+fn decode_amount(payload: &[u8]) -> Option<(Stream, u64)> {
+    let (which, bytes) = payload.split_first()?;
+    let stream = match which {
+        1 => Stream::Stdout,
+        2 => Stream::Stderr,
+        _ => return None,
+    };
+    Some((stream, u64::from_le_bytes(bytes.try_into().ok()?)))
+}
+
 /// Splits a header: kind and length of the payload.
 ///
 /// # Errors
 /// [`Error::Kind`] and [`Error::TooLong`].
 pub fn decode_header(header: [u8; HEADER]) -> Result<(u8, usize), Error> {
     let [kind, a, b, c, d] = header;
-    if !matches!(kind, REQUEST..=END | OK..=EXIT) {
+    if !matches!(kind, REQUEST..=DELIVERED | OK..=EXIT) {
         return Err(Error::Kind(kind));
     }
     let length = u32::from_le_bytes([a, b, c, d]) as usize;
@@ -230,21 +269,17 @@ pub fn decode_payload(kind: u8, payload: &[u8]) -> Result<Frame, Error> {
         },
         DATA => Ok(Frame::Data(payload.to_vec())),
         END => empty(Frame::End),
+        DETACH => empty(Frame::Detach),
+        DELIVERED => decode_amount(payload)
+            .map(|(stream, bytes)| Frame::Delivered { stream, bytes })
+            .ok_or(malformed),
         OK => Ok(Frame::Ok(payload.to_vec())),
         FAILED => Ok(Frame::Failed(payload.to_vec())),
         STDOUT => Ok(Frame::Output(Stream::Stdout, payload.to_vec())),
         STDERR => Ok(Frame::Output(Stream::Stderr, payload.to_vec())),
-        LOST => match *payload {
-            [which @ (1 | 2), a, b, c, d, e, f, g, h] => Ok(Frame::Lost {
-                stream: if which == 1 {
-                    Stream::Stdout
-                } else {
-                    Stream::Stderr
-                },
-                bytes: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            }),
-            _ => Err(malformed),
-        },
+        LOST => decode_amount(payload)
+            .map(|(stream, bytes)| Frame::Lost { stream, bytes })
+            .ok_or(malformed),
         EXIT => match *payload {
             [0, a, b, c, d] => Ok(Frame::Exit(Exit::Status(i32::from_le_bytes([a, b, c, d])))),
             [1, a, b, c, d] => Ok(Frame::Exit(Exit::Signal(i32::from_le_bytes([a, b, c, d])))),

@@ -19,6 +19,8 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         bytes().prop_map(Frame::Failed),
         (stream(), bytes()).prop_map(|(stream, bytes)| Frame::Output(stream, bytes)),
         (stream(), any::<u64>()).prop_map(|(stream, bytes)| Frame::Lost { stream, bytes }),
+        Just(Frame::Detach),
+        (stream(), any::<u64>()).prop_map(|(stream, bytes)| Frame::Delivered { stream, bytes }),
         any::<i32>().prop_map(|status| Frame::Exit(Exit::Status(status))),
         any::<i32>().prop_map(|signal| Frame::Exit(Exit::Signal(signal))),
     ]
@@ -135,6 +137,15 @@ fn the_layout_is_the_one_in_the_table() {
     };
     encode(&lost, &mut bytes).unwrap();
     assert_eq!(bytes, [20, 9, 0, 0, 0, 2, 2, 1, 0, 0, 0, 0, 0, 0]);
+    bytes.clear();
+    let delivered = Frame::Delivered {
+        stream: Stream::Stdout,
+        bytes: 3,
+    };
+    encode(&delivered, &mut bytes).unwrap();
+    encode(&Frame::Detach, &mut bytes).unwrap();
+    let expected = [9, 9, 0, 0, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0];
+    assert_eq!(bytes, expected);
 }
 
 #[test]

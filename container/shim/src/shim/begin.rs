@@ -19,7 +19,7 @@ use warren_sys_process::descriptors::close_all_but;
 use warren_sys_process::fork::{Fork, fork};
 
 use super::engine::Engine;
-use super::{Shim, log, other_text};
+use super::{Shim, Times, log, other_text};
 use crate::record::Record;
 use crate::report::{self, Report};
 use crate::spec::{ContainerSpec, Place};
@@ -133,7 +133,7 @@ fn make(directory: &Path) -> Result<Shim<Container>, Failure> {
         log(remark);
     }
     record.init = Identity::of(Engine::init(&container));
-    let shim = Shim::new(directory.to_owned(), container, listener)
+    let shim = Shim::new(directory.to_owned(), container, listener, Times::default())
         .map_err(|errno| failed("watch the container in", &errno))?;
     match save(&record) {
         Ok(()) => Ok(shim),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   Fresh ──request──► Session ──Exit──► Leaving ──all sent──► closed
+//!     │                   └─ if it can be resumed: Exit ──► Session, until it hangs up
 //!     │                Unpacking, Packing ──► Leaving
 //!     ├──────────────► Waiting (for Stop or Kill) ──► Leaving
 //!     └─ other requests ─────────────────────────────► Leaving
@@ -32,6 +33,8 @@ pub(super) enum Role {
         process: u32,
         /// Whether it is the one that started the process.
         first: bool,
+        /// Whether it says that it hangs up.
+        resumes: bool,
     },
     /// It sends an archive.
     Unpacking {
@@ -64,6 +67,8 @@ pub(super) struct Connection {
     pub input_done: bool,
     /// Nobody reads what is sent.
     pub gone: bool,
+    /// The end of its process has been sent.
+    pub is_told: bool,
 }
 
 impl Connection {
@@ -79,6 +84,7 @@ impl Connection {
             input_ended: false,
             input_done: false,
             gone: false,
+            is_told: false,
         })
     }
 

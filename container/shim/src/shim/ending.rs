@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal};
 
 use super::connection::Role;
 use super::engine::{Engine, pids};
-use super::stop::{Step, Stop};
+use super::stop::{LOOK, Step, Stop};
 use super::{Shim, other_text};
 use crate::wire::{Failure, Phase};
 
@@ -67,7 +67,12 @@ impl<E: Engine> Shim<E> {
 
     /// Looks whether everything is dead.
     pub(super) fn step_kill(&mut self, now: Instant) {
-        let Some(deadline) = self.kill else { return };
+        let Some(kill) = &mut self.kill else { return };
+        if now >= kill.look {
+            kill.look = now + kill.pause;
+            kill.pause = (kill.pause * 2).min(LOOK.1);
+        }
+        let until = kill.until;
         // Init is the last to end; but somebody may have been put into the group from outside.
         let left = match self.phase {
             Phase::Dead if self.killed_all() => 0,
@@ -75,7 +80,7 @@ impl<E: Engine> Shim<E> {
         };
         let outcome = if left == 0 {
             Ok(())
-        } else if now >= deadline {
+        } else if now >= until {
             Err(other_text(
                 "the container's processes survive SIGKILL".to_owned(),
             ))

@@ -19,6 +19,7 @@
 //! | [`engine`] | what is asked of the engine |
 //! | [`memory`] | who is killed for memory |
 //! | [`session`] | who gets what, and what is waited for next |
+//! | [`resume`] | what is kept for a session that was cut off |
 //! | [`poller`] | epoll |
 
 mod archive;
@@ -30,6 +31,7 @@ mod memory;
 mod poller;
 mod process;
 mod request;
+mod resume;
 mod session;
 mod stop;
 #[cfg(test)]
@@ -65,10 +67,40 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How many events are kept.
 const EVENTS: usize = 64;
 
+/// How long others are waited for.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    /// A session that takes no output, by its process.
+    reading: Duration,
+    /// Processes that are to end, with each signal.
+    stopping: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            reading: crate::ring::PATIENCE,
+            stopping: stop::PATIENCE,
+        }
+    }
+}
+
+/// Everything is being killed. Its end need not show: all may be dead already, or the last to die
+/// nobody's child.
+#[derive(Debug)]
+struct Kill {
+    /// Until when everything has to be dead.
+    until: Instant,
+    /// When to look next, and how long after that.
+    look: Instant,
+    pause: Duration,
+}
+
 /// Everything the shim knows.
 struct Shim<E> {
     directory: PathBuf,
     engine: E,
+    times: Times,
     poller: Poller,
     listener: Watched<UnixListener>,
     /// Until when no connection is accepted.
@@ -87,15 +119,19 @@ struct Shim<E> {
     stop: Option<Stop>,
     /// Who waits for the stop.
     stoppers: Vec<u32>,
-    /// Until when everything has to be dead.
-    kill: Option<Instant>,
+    kill: Option<Kill>,
     /// Who waits for that.
     killers: Vec<u32>,
     done: bool,
 }
 
 impl<E: Engine> Shim<E> {
-    fn new(directory: PathBuf, engine: E, listener: UnixListener) -> Result<Self, Errno> {
+    fn new(
+        directory: PathBuf,
+        engine: E,
+        listener: UnixListener,
+        times: Times,
+    ) -> Result<Self, Errno> {
         let poller = Poller::new()?;
         let init_pid = engine.init();
         let init = pidfd_open(init_pid, PidfdFlags::empty())?;
@@ -109,6 +145,7 @@ impl<E: Engine> Shim<E> {
         let mut shim = Self {
             directory,
             engine,
+            times,
             poller,
             listener: Watched::new(listener, Token::Listener),
             paused: None,
@@ -310,7 +347,7 @@ impl<E: Engine> Shim<E> {
         let readers = self.processes.values().filter_map(Process::deadline);
         readers
             .chain(self.stop.as_ref().map(Stop::next))
-            .chain(self.kill)
+            .chain(self.kill.as_ref().map(|kill| kill.look))
             .chain(self.paused)
             .chain(self.memory_again())
             .min()

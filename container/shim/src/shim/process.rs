@@ -2,11 +2,11 @@
 //!
 //! Its standard input is a queue in front of the pipe; a session is not read while that is full.
 //! A process is through when it has ended and nobody holds its outputs any more; its sessions are
-//! through when they have been given all of them.
+//! through when they have been given all of them. Who joins and leaves: [`super::resume`].
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::epoll::EventFlags;
 use rustix::fs::OFlags;
@@ -93,6 +93,8 @@ pub(super) struct Process {
     is_terminal: bool,
     slave: Option<OwnedFd>,
     pub rings: [Ring; 2],
+    /// Whether the log has it that output of each is dropped.
+    pub told: [bool; 2],
     pub sessions: Vec<u32>,
     /// Those of a process with a root directory of its own.
     pub groups: Option<GroupSet>,
@@ -104,8 +106,15 @@ pub(super) struct Process {
 pub(super) const STREAMS: [(usize, Stream); 2] = [(0, Stream::Stdout), (1, Stream::Stderr)];
 
 impl Process {
-    /// One that has just been started, and has not been waited for.
-    pub fn new(key: u32, id: String, pid: Pid, ends: Ends) -> Result<Self, Errno> {
+    /// One that has just been started, and has not been waited for. `patience`: how long it waits
+    /// for a session that takes nothing.
+    pub fn new(
+        key: u32,
+        id: String,
+        pid: Pid,
+        ends: Ends,
+        patience: Duration,
+    ) -> Result<Self, Errno> {
         let handle = pidfd_open(pid, PidfdFlags::empty())?;
         let (input, outputs, slave) = match ends {
             Ends::Pipes {
@@ -135,27 +144,12 @@ impl Process {
             outputs,
             is_terminal: slave.is_some(),
             slave,
-            rings: [Ring::new(), Ring::new()],
+            rings: [Ring::new(patience), Ring::new(patience)],
+            told: [false; 2],
             sessions: Vec::new(),
             groups: None,
             waiters: Vec::new(),
         })
-    }
-
-    /// A session joins.
-    pub fn join(&mut self, session: u32, now: Instant) {
-        self.sessions.push(session);
-        for ring in &mut self.rings {
-            ring.join(session, now);
-        }
-    }
-
-    /// A session leaves.
-    pub fn leave(&mut self, session: u32) {
-        self.sessions.retain(|each| *each != session);
-        for ring in &mut self.rings {
-            ring.leave(session);
-        }
     }
 
     /// Whether it has ended and all of its output is in the rings.
@@ -167,28 +161,26 @@ impl Process {
     /// output nobody waits, and a reader may take all the time it likes.
     pub fn expire(&mut self, now: Instant) {
         for (output, ring) in self.outputs.iter().zip(&mut self.rings) {
-            if output.is_some() {
-                ring.expire(now);
-            }
+            ring.expire(output.is_some(), now);
         }
     }
 
     /// When that has something to do.
     pub fn deadline(&self) -> Option<Instant> {
-        let open = self.outputs.iter().zip(&self.rings);
-        open.filter(|(output, _)| output.is_some())
-            .filter_map(|(_, ring)| ring.deadline())
+        let streams = self.outputs.iter().zip(&self.rings);
+        streams
+            .filter_map(|(output, ring)| ring.deadline(output.is_some()))
             .min()
     }
 
-    /// Whether more input may be queued.
+    /// Whether more input may be queued. What comes after the end is thrown away.
     pub fn takes_input(&self) -> bool {
-        self.queue.len() < INPUT
+        self.queue.len() < INPUT || self.is_through()
     }
 
     /// Queues input. Nothing, once it has ended.
     pub fn put(&mut self, bytes: &[u8]) {
-        if self.input.is_some() && !self.input_ends {
+        if self.input.is_some() && !self.input_ends && !self.is_through() {
             self.queue.extend(bytes);
         }
     }
@@ -208,8 +200,8 @@ impl Process {
         }
     }
 
-    /// The session that started it is gone: a pipe's input ends, a terminal's may be taken up by
-    /// another session.
+    /// The session that started it is gone, and cannot say that it hangs up: a pipe's input ends, a
+    /// terminal's may be taken up by another session.
     pub fn hang_up_input(&mut self) {
         if !self.is_terminal {
             self.input_ends = true;
@@ -239,6 +231,10 @@ impl Process {
 
     /// Writes queued input, as far as the pipe takes it.
     pub fn write_input(&mut self, poller: &Poller) {
+        if self.is_through() {
+            // It may be kept for its output, but not for this.
+            self.close_input(poller);
+        }
         while let Some(fd) = &self.input {
             let (front, _) = self.queue.as_slices();
             if front.is_empty() {
@@ -286,7 +282,10 @@ impl Process {
             return;
         };
         match rustix::io::read(fd, &mut *piece) {
-            Ok(read) if read > 0 => ring.push(piece.get(..read).unwrap_or_default(), now),
+            Ok(read) if read > 0 => {
+                ring.push(piece.get(..read).unwrap_or_default(), now);
+                self.tell_loss();
+            }
             Err(Errno::AGAIN | Errno::INTR) => {}
             // The end; of a terminal EIO: nobody has it open any more.
             Ok(_) | Err(_) => {

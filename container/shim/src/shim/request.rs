@@ -8,8 +8,8 @@ use super::archive::Job;
 use super::connection::{Connection, Role};
 use super::engine::{Engine, other};
 use super::process::{Ends, Process};
-use super::stop::Stop;
-use super::{DYING, log};
+use super::stop::{LOOK, Stop};
+use super::{DYING, Kill, log};
 use crate::frame::Frame;
 use crate::processes;
 use crate::spec::ProcessSpec;
@@ -44,8 +44,8 @@ impl<E: Engine> Shim<E> {
                 let remarks = self.start()?;
                 connection.answer(&remarks);
             }
-            Request::Run { process } => self.run(key, connection, *process)?,
-            Request::Attach { id } => self.attach(key, connection, id)?,
+            Request::Run { process, resumes } => self.run(key, connection, *process, resumes)?,
+            Request::Attach { id, resumes } => self.attach(key, connection, id, resumes)?,
             Request::Wait { id } => self.wait(key, connection, &id)?,
             Request::Signal { id, signal } => {
                 self.signal(&id, signal)?;
@@ -60,7 +60,7 @@ impl<E: Engine> Shim<E> {
                 match &mut self.stop {
                     Some(stop) if kill => stop.hurry(now),
                     Some(_) => {}
-                    none => *none = Some(Stop::begin(kill, now)),
+                    none => *none = Some(Stop::begin(kill, self.times.stopping, now)),
                 }
             }
             Request::State => connection.answer(&self.state()),
@@ -120,6 +120,7 @@ impl<E: Engine> Shim<E> {
         key: u32,
         connection: &mut Connection,
         mut spec: ProcessSpec,
+        resumes: bool,
     ) -> Result<(), Failure> {
         self.refuse_unless_running()?;
         if spec.id.is_empty() {
@@ -149,7 +150,8 @@ impl<E: Engine> Shim<E> {
             }
         };
         let made = spawned.and_then(|(pid, groups)| {
-            let made = Process::new(number, spec.id.clone(), pid, ends);
+            let patience = self.times.reading;
+            let made = Process::new(number, spec.id.clone(), pid, ends, patience);
             let mut process = made.map_err(|errno| other(&errno))?;
             process.groups = groups;
             Ok(process)
@@ -164,26 +166,35 @@ impl<E: Engine> Shim<E> {
                 return Err(failure);
             }
         };
-        process.join(key, Instant::now());
+        process.join(key, resumes, Instant::now());
         connection.role = Role::Session {
             process: number,
             first: true,
+            resumes,
         };
         connection.answer(&Started {
             id: process.id.clone(),
             pid: process.pid.as_raw_nonzero().get(),
+            resumes: true,
         });
         self.processes.insert(number, process);
         Ok(())
     }
 
-    fn attach(&mut self, key: u32, connection: &mut Connection, id: String) -> Result<(), Failure> {
+    fn attach(
+        &mut self,
+        key: u32,
+        connection: &mut Connection,
+        id: String,
+        resumes: bool,
+    ) -> Result<(), Failure> {
         let running = self.processes.iter_mut().find(|(_, each)| each.id == id);
         if let Some((number, process)) = running {
-            process.join(key, Instant::now());
+            process.join(key, resumes, Instant::now());
             connection.role = Role::Session {
                 process: *number,
                 first: false,
+                resumes,
             };
             let ended = process.exit.is_some();
             connection.answer(&Started {
@@ -193,11 +204,16 @@ impl<E: Engine> Shim<E> {
                 } else {
                     process.pid.as_raw_nonzero().get()
                 },
+                resumes: true,
             });
             return Ok(());
         }
         let ended = processes::ended(&self.directory, &id).ok_or_else(|| no_process(&id))?;
-        connection.answer(&Started { id, pid: 0 });
+        connection.answer(&Started {
+            id,
+            pid: 0,
+            resumes: true,
+        });
         connection.send(&Frame::Exit(ended));
         Ok(())
     }
@@ -253,7 +269,11 @@ impl<E: Engine> Shim<E> {
 
     /// Kills everything; the loop ends when that is done.
     pub(super) fn kill(&mut self, now: Instant) {
-        self.kill = Some(now + DYING);
+        self.kill = Some(Kill {
+            until: now + DYING,
+            look: now,
+            pause: LOOK.0,
+        });
         self.stop = None;
         for key in std::mem::take(&mut self.stoppers) {
             let failure = Failure::new(FailureKind::Destroying, "the container is being destroyed");

@@ -9,6 +9,7 @@ use super::Shim;
 use super::connection::{Connection, PIECE, Role};
 use super::engine::Engine;
 use super::process::{Process, STREAMS};
+use super::resume::forget_ended;
 use crate::frame::Frame;
 use crate::wire::{Failure, FailureKind};
 
@@ -39,20 +40,11 @@ impl<E: Engine> Shim<E> {
     }
 
     fn settle_processes(&mut self) -> Result<(), Errno> {
-        let mut through = Vec::new();
-        for (key, process) in &mut self.processes {
+        for process in self.processes.values_mut() {
             process.write_input(&self.poller);
             process.watch(&self.poller)?;
-            if process.is_through() && process.sessions.is_empty() {
-                through.push(*key);
-            }
         }
-        // What there is to know of them is on disk.
-        for key in through {
-            if let Some(process) = self.processes.remove(&key) {
-                process.close(&self.poller);
-            }
-        }
+        forget_ended(&mut self.processes, &self.poller);
         Ok(())
     }
 
@@ -130,6 +122,7 @@ impl<E: Engine> Shim<E> {
             Role::Session {
                 process,
                 first: true,
+                resumes: false,
             } => {
                 if let Some(process) = self.processes.get_mut(&process) {
                     process.hang_up_input();
@@ -156,6 +149,12 @@ impl<E: Engine> Shim<E> {
                     Frame::Window { columns, rows } => process.resize(columns, rows),
                     // A number that is no signal's has nobody to be told to.
                     Frame::Signal(number) => drop(process.signal(number)),
+                    Frame::Delivered { stream, bytes } => process.delivered(key, stream, bytes),
+                    Frame::Detach => {
+                        process.detach(key);
+                        connection.role = Role::Leaving;
+                        connection.gone = true;
+                    }
                     _ => self.confused(key, connection),
                 }
             }
@@ -171,7 +170,10 @@ impl<E: Engine> Shim<E> {
 
     /// Puts output into frames as long as the socket takes them; the end after the last byte.
     fn give_output(&mut self, key: u32, connection: &mut Connection) {
-        let Role::Session { process, .. } = connection.role else {
+        let Role::Session {
+            process, resumes, ..
+        } = connection.role
+        else {
             return;
         };
         let Some(process) = self.processes.get_mut(&process) else {
@@ -182,7 +184,10 @@ impl<E: Engine> Shim<E> {
             connection.flush();
             if connection.gone {
                 // Its input may still be on the way, but nobody waits for it.
-                process.leave(key);
+                match resumes {
+                    true => process.cut_off(key),
+                    false => process.leave(key),
+                }
                 return;
             }
             if connection.is_sending() {
@@ -209,10 +214,16 @@ impl<E: Engine> Shim<E> {
                 break;
             }
         }
-        if let (true, Some(exit)) = (process.is_through(), process.exit) {
+        if let (true, Some(exit)) = (process.is_through(), process.exit)
+            && !connection.is_told
+        {
             connection.send(&Frame::Exit(exit));
-            connection.role = Role::Leaving;
-            process.leave(key);
+            connection.is_told = true;
+            // One that can be resumed may have to be given the last bytes once more.
+            if !resumes {
+                connection.role = Role::Leaving;
+                process.leave(key);
+            }
         }
     }
 
@@ -221,9 +232,8 @@ impl<E: Engine> Shim<E> {
         match connection.role {
             Role::Leaving => connection.gone || !connection.is_sending(),
             // What it had sent may still have to go to the process, as room comes.
-            Role::Session { process, first } => {
-                let waits =
-                    first && !connection.input_done && self.processes.contains_key(&process);
+            Role::Session { process, .. } => {
+                let waits = !connection.input_done && self.processes.contains_key(&process);
                 connection.gone && !waits
             }
             Role::Unpacking { .. } => false,
@@ -234,8 +244,16 @@ impl<E: Engine> Shim<E> {
     /// Takes a connection out of whatever it was in.
     fn depart(&mut self, key: u32, connection: &Connection) {
         match connection.role {
-            Role::Session { process, first } => {
+            Role::Session {
+                process,
+                first,
+                resumes,
+            } => {
                 if let Some(process) = self.processes.get_mut(&process) {
+                    if resumes && connection.gone {
+                        process.cut_off(key);
+                        return;
+                    }
                     process.leave(key);
                     if first {
                         process.hang_up_input();

@@ -11,16 +11,18 @@
 use std::time::{Duration, Instant};
 
 /// How long each signal is tried.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long from one round of signals to the next.
 const ROUND: Duration = Duration::from_secs(1);
 /// How long from one look at who is left to the next, at first and at last.
-const LOOK: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(100));
+pub(super) const LOOK: (Duration, Duration) =
+    (Duration::from_millis(2), Duration::from_millis(100));
 
 /// Where a stop has got to.
 #[derive(Debug)]
 pub(super) struct Stop {
     killing: bool,
+    patience: Duration,
     /// When this signal was sent first.
     since: Instant,
     /// When it is sent next.
@@ -46,10 +48,11 @@ pub(super) enum Step {
 }
 
 impl Stop {
-    /// Begins: the first step is due now.
-    pub fn begin(kill: bool, now: Instant) -> Self {
+    /// Begins: the first step is due now. Each signal is tried for `patience`.
+    pub fn begin(kill: bool, patience: Duration, now: Instant) -> Self {
         Self {
             killing: kill,
+            patience,
             since: now,
             round: now,
             look: now,
@@ -60,7 +63,7 @@ impl Stop {
     /// Goes over to killing at once.
     pub fn hurry(&mut self, now: Instant) {
         if !self.killing {
-            *self = Self::begin(true, now);
+            *self = Self::begin(true, self.patience, now);
         }
     }
 
@@ -74,11 +77,11 @@ impl Stop {
         if left == 0 {
             return Step::Done;
         }
-        if now >= self.since + PATIENCE {
+        if now >= self.since + self.patience {
             if self.killing {
                 return Step::Failed;
             }
-            *self = Self::begin(true, now);
+            *self = Self::begin(true, self.patience, now);
         }
         let due = now >= self.round;
         if due {
@@ -120,7 +123,7 @@ mod tests {
     #[test]
     fn stubborn_ones_get_term_for_ten_seconds_and_then_kill() {
         let start = Instant::now();
-        let steps = run(Stop::begin(false, start), start, |at| {
+        let steps = run(Stop::begin(false, PATIENCE, start), start, |at| {
             usize::from(at < 10_001)
         });
         let mut expected: Vec<_> = (0..10).map(|s| (s * 1000, Step::Term)).collect();
@@ -131,7 +134,7 @@ mod tests {
     #[test]
     fn kill_skips_term_and_gives_up_in_the_end() {
         let start = Instant::now();
-        let steps = run(Stop::begin(true, start), start, |_| 1);
+        let steps = run(Stop::begin(true, PATIENCE, start), start, |_| 1);
         let mut expected: Vec<_> = (0..10).map(|s| (s * 1000, Step::Kill)).collect();
         expected.push((10_000, Step::Failed));
         assert_eq!(steps, expected);
@@ -140,16 +143,18 @@ mod tests {
     #[test]
     fn nobody_there_needs_nothing_and_a_quick_end_is_seen_quickly() {
         let start = Instant::now();
-        let nobody = run(Stop::begin(false, start), start, |_| 0);
+        let nobody = run(Stop::begin(false, PATIENCE, start), start, |_| 0);
         assert_eq!(nobody, [(0, Step::Done)]);
-        let quick = run(Stop::begin(false, start), start, |at| usize::from(at < 5));
+        let quick = run(Stop::begin(false, PATIENCE, start), start, |at| {
+            usize::from(at < 5)
+        });
         assert_eq!(quick, [(0, Step::Term), (6, Step::Done)]);
     }
 
     #[test]
     fn hurrying_kills_now() {
         let start = Instant::now();
-        let mut stop = Stop::begin(false, start);
+        let mut stop = Stop::begin(false, PATIENCE, start);
         assert_eq!(stop.step(1, start), Step::Term);
         stop.hurry(start);
         assert_eq!(stop.step(1, start), Step::Kill);

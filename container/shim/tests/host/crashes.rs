@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use warren_container_shim::frame::Frame;
 use warren_container_shim::{Error, Exit, Phase};
 
 use crate::world::{
@@ -48,7 +49,7 @@ fn a_killed_shim_takes_its_container_along_and_can_be_cleared_away() {
 }
 
 #[test]
-fn a_killed_client_changes_nothing() {
+fn a_killed_client_changes_nothing_and_another_goes_on_for_it() {
     let world = World::new();
     let container = world.container("h");
     let depot = world.folder.path().join("depot");
@@ -67,12 +68,16 @@ fn a_killed_client_changes_nothing() {
         .read_line(&mut line)
         .unwrap();
     assert_eq!(line, "running\n");
-    let attached = container.attach("of-the-client");
     client.kill().unwrap();
     client.wait().unwrap();
+    let attached = container.attach("of-the-client");
+    // It had fetched everything, but got it to nobody; and its end is not that of the input.
+    assert_eq!(read_until(&attached, "first\n"), "first\n");
+    attached.send(&Frame::Stdin(b"input\n".to_vec())).unwrap();
+    attached.send(&Frame::StdinEnd).unwrap();
     let outcome = attached.wait().unwrap();
     assert!(stdout(&outcome).ends_with("\n300000\n"));
-    assert!(stdout(&outcome).contains("input ended\n1\n"));
+    assert!(stdout(&outcome).starts_with("input\ninput ended\n1\n"));
     assert_eq!(outcome.exit, Exit::Status(5));
 }
 
@@ -90,11 +95,7 @@ fn a_server_that_is_started_again_finds_everything() {
     let running = depot.processes("h").unwrap();
     assert_eq!((running[0].pid, running[0].exit), (session.pid, None));
     let attached = depot.attach("h", &session.id).unwrap();
-    attached
-        .send(&warren_container_shim::frame::Frame::Stdin(
-            b"it\n".to_vec(),
-        ))
-        .unwrap();
+    attached.send(&Frame::Stdin(b"it\n".to_vec())).unwrap();
     assert_eq!(stdout(&attached.wait().unwrap()), "got it\n");
     assert!(depot.destroy("h").unwrap());
 }

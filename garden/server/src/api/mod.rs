@@ -71,6 +71,11 @@ impl Api {
         }
     }
 
+    /// The server ends; see [`Attachments::end`].
+    pub fn end(&self) {
+        self.attachments.end();
+    }
+
     async fn dispatch(&self, head: &Head, body: &mut Body<'_>) -> Answer {
         let (path, query) = route::split_target(&head.target);
         let found = match route::find(&head.method, path) {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::net::UnixStream;
 use warren_container_shim::Session;
 use warren_wire_garden::Error;
 use warren_wire_garden::process::ProcessSpec;
@@ -13,6 +12,7 @@ use crate::gardener::InUse;
 use crate::http::answer::Answer;
 use crate::http::body::Body;
 use crate::process::conversation::{Conversation, Signaller};
+use crate::process::delivery::Unheld;
 use crate::process::losses::{Cause, Losses};
 
 pub(super) async fn answer(
@@ -35,16 +35,12 @@ pub(super) fn converse(
     session: Session,
     status: u16,
 ) -> Result<Answer, Error> {
-    let socket = session.socket;
-    let socket = socket
-        .set_nonblocking(true)
-        .and_then(|()| UnixStream::from_std(socket));
-    let socket =
-        socket.map_err(|error| Error::Plain(format!("use the process's socket: {error}")))?;
+    let id = session.id.clone();
+    let session = Unheld::new(session)
+        .map_err(|error| Error::Plain(format!("use the process's socket: {error}")))?;
     let handle = in_use.container.handle.clone();
-    let attachment = api.attachments.add(&handle, &session.id);
+    let attachment = api.attachments.add(&handle, &id);
     let gardener = Arc::clone(&api.gardener);
-    let id = session.id;
     let signal: Signaller = Arc::new(move |number| {
         let (gardener, handle, id) = (Arc::clone(&gardener), handle.clone(), id.clone());
         tokio::task::spawn_blocking(move || {
@@ -73,7 +69,7 @@ pub(super) fn converse(
     let conversation = Conversation {
         attachment,
         all: Arc::clone(&api.attachments),
-        session: socket,
+        session,
         signal,
         losses,
     };

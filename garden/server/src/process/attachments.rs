@@ -4,7 +4,7 @@
 //! process ended, so that a client that is late still gets all output.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +36,7 @@ pub struct Attachments {
     all: Mutex<HashMap<String, Arc<Attachment>>>,
     /// Open control sockets by container and process.
     open: Mutex<HashMap<(String, String), usize>>,
+    is_over: AtomicBool,
 }
 
 impl Attachments {
@@ -45,6 +46,16 @@ impl Attachments {
 
     fn counts(&self) -> MutexGuard<'_, HashMap<(String, String), usize>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The server ends: clients that go from now on go because of that, and come back to the next.
+    pub fn end(&self) {
+        self.is_over.store(true, Ordering::Release);
+    }
+
+    /// Whether the server ends.
+    pub fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
     }
 
     /// A new attachment.

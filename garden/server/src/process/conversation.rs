@@ -12,29 +12,30 @@
 //! Feeding: input that was received still goes to the process; nobody uses the container any more
 //! ```
 //!
-//! Whatever happens here, the process is left alone: the shim keeps it.
+//! Whatever happens here, the process is left alone: the shim keeps it. It is told when the client
+//! has hung up, and what of the output has got to it: a session that ends without a word was cut off
+//! by the end of this server, and what is missing of it is kept for the next one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinHandle;
+use tokio::net::unix::OwnedReadHalf;
 use tokio::time::timeout;
 use warren_container_shim::frame::{self, Frame, Stream};
 use warren_lib_errchain::chain;
 use warren_wire_garden::hijack::{Decoder, ServerMessage};
 
 use super::attachments::{Attachment, Attachments};
-use super::control::{self, ControlError, MOST_WAITING, Step};
+use super::control::{self, ControlError, Step};
+use super::delivery::{Deliveries, Unheld};
+use super::input::{Input, Line};
 use super::losses::{Cause, Losses};
 use super::queue::Queue;
 use crate::http::connection::{Io, Taken};
 use crate::http::ending::Ending as Hangup;
 
-/// Bytes of input in one frame.
+/// Bytes read at once from the shim.
 const PIECE: usize = 64 << 10;
 /// Room made for each read from the client.
 const READ: usize = 8 << 10;
@@ -53,7 +54,7 @@ pub struct Conversation {
     /// All attachments.
     pub all: Arc<Attachments>,
     /// The shim's end.
-    pub session: UnixStream,
+    pub session: Unheld,
     /// How signals go.
     pub signal: Signaller,
     /// Who is told of output that nobody gets.
@@ -83,6 +84,9 @@ impl Conversation {
             is_dead: false,
         };
         let (mut from_client, mut to_client) = tokio::io::split(taken.io);
+        let Ok((session, resumes)) = session.hold() else {
+            return;
+        };
         let (from_shim, to_shim) = session.into_split();
         let started = ServerMessage::Started {
             process_id: attachment.process_id.clone(),
@@ -91,7 +95,9 @@ impl Conversation {
         // A client that is gone already shows below, as its end.
         let _gone = say(&mut to_client, started).await;
 
-        let input = Input::new(to_shim);
+        let input = Input::new(to_shim, resumes);
+        let mut deliveries = Deliveries::default();
+        let tell = |stream, bytes| input.delivered(stream, bytes);
         let losses = Arc::new(losses);
         let outputs = pump(from_shim, Arc::clone(&attachment), Arc::clone(&losses));
         let mut outputs = Box::pin(outputs);
@@ -108,7 +114,12 @@ impl Conversation {
                 }
                 None
             }
+            never = deliveries.follow(&attachment, &tell) => match never {},
         };
+        if all.is_over() {
+            // What looks like the client's end may be ours. The shim keeps things as they are.
+            return std::future::pending().await;
+        }
         let was_last = all.close(&attachment);
         let ending = match ending {
             Some(ending) => Some(ending),
@@ -119,6 +130,7 @@ impl Conversation {
                 tokio::select! {
                     ending = &mut outputs => Some(ending),
                     () = unread(&attachment) => None,
+                    never = deliveries.follow(&attachment, &tell) => match never {},
                 }
             }
         };
@@ -127,18 +139,30 @@ impl Conversation {
         losses.sum_up();
         all.retire(&attachment, losses);
         let Some(ending) = ending else {
-            // The shim takes input only from whom it can send output to.
+            input.detach();
+            // The shim takes input only from whom it can send output to. It hangs up when it has come
+            // to the word for that; one of before knows no such word.
             tokio::spawn(async move {
                 tokio::select! {
                     _ended = outputs => {}
-                    () = input.finish() => {}
+                    () = input.finish(), if !resumes => {}
                 }
             });
             return;
         };
-        for queue in [&attachment.stdout, &attachment.stderr] {
-            fetched(queue).await;
+        let all_fetched = async {
+            for queue in [&attachment.stdout, &attachment.stderr] {
+                fetched(queue).await;
+            }
+        };
+        tokio::select! {
+            () = all_fetched => {}
+            never = deliveries.follow(&attachment, &tell) => match never {},
         }
+        if all.is_over() {
+            return std::future::pending().await;
+        }
+        input.detach();
         let process_id = attachment.process_id.clone();
         let last = match ending {
             Ending::Exited(status) => ServerMessage::Exited { process_id, status },
@@ -153,93 +177,6 @@ impl Conversation {
             while matches!(from_client.read(&mut scrap).await, Ok(1..)) {}
         };
         let _late = timeout(LINGER, drain).await;
-    }
-}
-
-/// Input on its way to the shim. What was put goes there even if this value is dropped, as long as
-/// the session is open.
-struct Input {
-    frames: mpsc::UnboundedSender<Frame>,
-    room: Arc<Semaphore>,
-    writer: JoinHandle<()>,
-}
-
-impl Input {
-    fn new(mut to_shim: OwnedWriteHalf) -> Self {
-        let (frames, mut waiting) = mpsc::unbounded_channel();
-        let room = Arc::new(Semaphore::new(MOST_WAITING));
-        let freed = Arc::clone(&room);
-        let writer = tokio::spawn(async move {
-            while let Some(frame) = waiting.recv().await {
-                let mut bytes = Vec::new();
-                // Pieces are far below a frame's limit. If the shim is gone, the reading side
-                // tells; room is given back all the same, so that nobody waits for it.
-                if frame::encode(&frame, &mut bytes).is_ok() {
-                    let _gone = to_shim.write_all(&bytes).await;
-                }
-                if let Frame::Stdin(piece) = frame {
-                    freed.add_permits(piece.len());
-                }
-            }
-        });
-        Self {
-            frames,
-            room,
-            writer,
-        }
-    }
-
-    fn put(&self, frame: Frame) {
-        // Fails only if the writer is gone, which ends with this value.
-        let _gone = self.frames.send(frame);
-    }
-
-    /// Takes bytes, as there is room for them. Once the client has hung up, without regard to it:
-    /// what is left then is what its socket held.
-    async fn bytes(&self, bytes: &[u8], line: &mut Line) {
-        for piece in bytes.chunks(PIECE) {
-            if !line.is_dead {
-                tokio::select! {
-                    () = self.make_room(piece.len()) => {}
-                    () = line.hung_up() => line.is_dead = true,
-                }
-            }
-            self.put(Frame::Stdin(piece.to_vec()));
-        }
-    }
-
-    async fn make_room(&self, bytes: usize) {
-        let count = u32::try_from(bytes).unwrap_or(u32::MAX);
-        if let Ok(room) = self.room.acquire_many(count).await {
-            room.forget();
-        }
-    }
-
-    fn end(&self) {
-        self.put(Frame::StdinEnd);
-    }
-
-    /// Waits until the shim has all of it.
-    async fn finish(self) {
-        drop(self.frames);
-        // A writer that broke down has nothing more to write.
-        let _done = self.writer.await;
-    }
-}
-
-/// Whether the client can still say more than what it has sent.
-struct Line {
-    hangup: Option<Hangup>,
-    is_dead: bool,
-}
-
-impl Line {
-    /// Comes before what the client sent last has been read, where the socket can be watched.
-    async fn hung_up(&self) {
-        match &self.hangup {
-            Some(hangup) => hangup.come().await,
-            None => std::future::pending().await,
-        }
     }
 }
 

@@ -13,11 +13,15 @@
 //! | [`control`] | what the client says: input, its end, sizes, signals |
 //! | [`conversation`] | one control socket from its first to its last line |
 //! | [`output`] | one output socket |
+//! | `input` | what goes to the shim |
+//! | [`delivery`] | what the shim is told, so that another server can go on |
 //! | [`losses`] | what the log is told of output that no client gets |
 
 pub mod attachments;
 pub mod control;
 pub mod conversation;
+pub mod delivery;
+mod input;
 pub mod losses;
 pub mod output;
 pub mod queue;

@@ -175,7 +175,8 @@ fn a_client_that_hangs_up_ends_the_input_and_nothing_else() {
     let id = session.id.clone();
     // What was sent before is not lost.
     session.send(&Frame::Stdin(b"some".to_vec())).unwrap();
-    drop(session);
+    session.send(&Frame::StdinEnd).unwrap();
+    session.detach();
     assert_eq!(world.attach(&id).wait().unwrap().exit, Exit::Status(9));
 
     let folder = tempfile::tempdir().unwrap();
@@ -185,7 +186,8 @@ fn a_client_that_hangs_up_ends_the_input_and_nothing_else() {
     for _ in 0..200 {
         session.send(&Frame::Stdin(vec![b'y'; 5000])).unwrap();
     }
-    drop(session);
+    session.send(&Frame::StdinEnd).unwrap();
+    session.detach();
     world.attach(&id).wait().unwrap();
     assert_eq!(std::fs::metadata(file).unwrap().len(), 1_000_000);
 }

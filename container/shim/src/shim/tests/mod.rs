@@ -3,6 +3,7 @@
 
 mod ends;
 mod plain;
+mod resume;
 mod slow;
 mod stops;
 mod terminals;
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::Shim;
+use super::{Shim, Times};
 use crate::depot::{Depot, Outcome, Session};
 use crate::frame::{Frame, Stream};
 use crate::spec::ProcessSpec;
@@ -33,6 +34,11 @@ struct World {
 impl World {
     /// A container that has been started.
     fn new() -> Self {
+        Self::with(Times::default())
+    }
+
+    /// One that waits for others for other times.
+    fn with(times: Times) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let depot = Depot::open(folder.path(), PathBuf::from("/nonexistent")).unwrap();
         let directory = depot.path(HANDLE);
@@ -40,7 +46,7 @@ impl World {
         let listener = UnixListener::bind(directory.join("shim.sock")).unwrap();
         listener.set_nonblocking(true).unwrap();
         let thread = std::thread::spawn(move || {
-            let mut shim = Shim::new(directory, Plain::new(), listener).unwrap();
+            let mut shim = Shim::new(directory, Plain::new(), listener, times).unwrap();
             shim.serve().unwrap();
         });
         depot.start(HANDLE).unwrap();
