@@ -29,6 +29,7 @@ pub mod own_root;
 pub mod resources;
 pub mod seccomp;
 pub mod syscalls;
+pub mod syscalls32;
 #[cfg(test)]
 mod tests;
 

@@ -2,9 +2,10 @@
 //!
 //! Everything else fails with `EPERM`. New namespaces cannot be had: `clone` is allowed without
 //! their flags only, and `clone3`, whose flags a filter cannot see, does not exist (`ENOSYS`, upon
-//! which C libraries use `clone`).
+//! which C libraries use `clone`). On x86-64 the same holds for 32-bit programs.
 
 use super::syscalls::ALLOWED;
+use super::syscalls32;
 use crate::oci::{Seccomp, Syscall, SyscallArgument};
 use crate::spec::ContainerSpec;
 
@@ -26,8 +27,10 @@ pub fn filter(spec: &ContainerSpec) -> Option<Seccomp> {
     if spec.privileged || !spec.seccomp {
         return None;
     }
+    let own = ALLOWED.iter().map(|(name, _)| *name);
+    let of_32_bits = syscalls32::ALLOWED.split_ascii_whitespace();
     let allowed = Syscall {
-        names: ALLOWED.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        names: own.chain(of_32_bits).map(str::to_owned).collect(),
         action: ALLOW.to_owned(),
         ..Syscall::default()
     };
@@ -48,7 +51,10 @@ pub fn filter(spec: &ContainerSpec) -> Option<Seccomp> {
     Some(Seccomp {
         default_action: ERRNO.to_owned(),
         default_errno_ret: Some(EPERM),
-        architectures: vec![architecture().to_owned()],
+        architectures: architectures()
+            .iter()
+            .map(|&name| name.to_owned())
+            .collect(),
         syscalls,
     })
 }
@@ -77,9 +83,9 @@ pub fn clones(mask: u64, flags: u64) -> [Syscall; 2] {
     [clone, clone3]
 }
 
-fn architecture() -> &'static str {
+fn architectures() -> &'static [&'static str] {
     match std::env::consts::ARCH {
-        "aarch64" => "SCMP_ARCH_AARCH64",
-        _ => "SCMP_ARCH_X86_64",
+        "aarch64" => &["SCMP_ARCH_AARCH64"],
+        _ => &["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
     }
 }

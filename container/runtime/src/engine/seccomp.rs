@@ -4,6 +4,15 @@
 //! program for what is allowed, and one more for each other answer. The kernel takes the strictest
 //! of all programs' answers, and of two errors that of the program put on last: the ones with the
 //! special answers.
+//!
+//! A program for an x86-64 kernel has a part for 32-bit programs too, if the bundle lists their
+//! architecture; else they are killed:
+//!
+//! ```text
+//! load architecture ── x86-64? ──yes──► part of 64 bits
+//!                         └──no──► part of 32 bits: i386? ──no──► killed
+//! ```
+//! The numbers of x32 are in no list, so they get the answer for the rest.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +23,7 @@ use seccompiler::{
 };
 use warren_sys_process::seccomp::{Instruction, install};
 
-use crate::bundle::syscalls::number;
+use crate::bundle::{syscalls, syscalls32};
 use crate::oci::{Seccomp, Syscall, SyscallArgument};
 
 /// Compiled programs, in the order in which they are put on.
@@ -33,29 +42,16 @@ impl Filter {
         let Some(wanted) = wanted else {
             return Ok(Self::default());
         };
-        let otherwise = action(&wanted.default_action, wanted.default_errno_ret)?;
-        let mut by_action: Vec<(SeccompAction, Rules)> = vec![(SeccompAction::Allow, Rules::new())];
-        for syscall in &wanted.syscalls {
-            let action = action(&syscall.action, syscall.errno_ret)?;
-            let found = by_action.iter().position(|(known, _)| *known == action);
-            let at = found.unwrap_or_else(|| {
-                by_action.push((action, Rules::new()));
-                by_action.len() - 1
-            });
-            if let Some((_, rules)) = by_action.get_mut(at) {
-                add(rules, syscall)?;
-            }
+        let own = parts(wanted, syscalls::number)?;
+        if !cfg!(target_arch = "x86_64")
+            || !wanted.architectures.iter().any(|name| name == I386.name)
+        {
+            return Ok(Self(own));
         }
-        let mut programs = Vec::new();
-        for (at, (answer, rules)) in by_action.into_iter().enumerate() {
-            let rest = if at == 0 {
-                otherwise.clone()
-            } else {
-                SeccompAction::Allow
-            };
-            programs.push(program(rules, rest, answer)?);
-        }
-        Ok(Self(programs))
+        let of_32_bits = parts(wanted, syscalls32::number)?;
+        let both = own.into_iter().zip(of_32_bits);
+        let programs = both.map(|(own, other)| with_32_bits(own, other));
+        Ok(Self(programs.collect::<Result<_, _>>()?))
     }
 
     /// Puts the filter on the calling thread, for good.
@@ -89,6 +85,86 @@ pub fn confine(wanted: &Seccomp) -> Result<usize, ConfineError> {
     Ok(filter.0.iter().map(Vec::len).sum())
 }
 
+/// 32-bit x86 as bundles and the kernel name it (`AUDIT_ARCH_I386`).
+const I386: Architecture = Architecture {
+    name: "SCMP_ARCH_X86",
+    number: 0x4000_0003,
+};
+/// `AUDIT_ARCH_X86_64`.
+const X86_64: u32 = 0xc000_003e;
+
+/// An architecture.
+struct Architecture {
+    name: &'static str,
+    number: u32,
+}
+
+/// `BPF_LD | BPF_W | BPF_ABS`, `BPF_JMP | BPF_JEQ | BPF_K` and `BPF_JMP | BPF_JA`.
+const LOAD: u16 = 0x20;
+const IF_EQUAL: u16 = 0x15;
+const JUMP: u16 = 0x05;
+/// Where `struct seccomp_data` has the architecture.
+const AT_ARCHITECTURE: u32 = 4;
+
+/// One program out of those of both architectures.
+fn with_32_bits(
+    own: Vec<Instruction>,
+    mut other: Vec<Instruction>,
+) -> Result<Vec<Instruction>, String> {
+    // It was compiled as if its numbers were those of 64 bits.
+    match other.get_mut(1) {
+        Some(check) if check.code == IF_EQUAL && check.operand == X86_64 => {
+            check.operand = I386.number;
+        }
+        _ => return Err("a compiled filter does not begin with its architecture".to_owned()),
+    }
+    let instruction = |code, jump_true, jump_false, operand| Instruction {
+        code,
+        jump_true,
+        jump_false,
+        operand,
+    };
+    let length = u32::try_from(other.len()).map_err(|error| error.to_string())?;
+    let mut program = vec![
+        instruction(LOAD, 0, 0, AT_ARCHITECTURE),
+        instruction(IF_EQUAL, 0, 1, X86_64),
+        instruction(JUMP, 0, 0, length),
+    ];
+    program.extend(other);
+    program.extend(own);
+    Ok(program)
+}
+
+/// The programs for the numbers of one architecture: for what is allowed, and for each other answer.
+fn parts(
+    wanted: &Seccomp,
+    number: fn(&str) -> Option<i64>,
+) -> Result<Vec<Vec<Instruction>>, String> {
+    let otherwise = action(&wanted.default_action, wanted.default_errno_ret)?;
+    let mut by_action: Vec<(SeccompAction, Rules)> = vec![(SeccompAction::Allow, Rules::new())];
+    for syscall in &wanted.syscalls {
+        let action = action(&syscall.action, syscall.errno_ret)?;
+        let found = by_action.iter().position(|(known, _)| *known == action);
+        let at = found.unwrap_or_else(|| {
+            by_action.push((action, Rules::new()));
+            by_action.len() - 1
+        });
+        if let Some((_, rules)) = by_action.get_mut(at) {
+            add(rules, syscall, number)?;
+        }
+    }
+    let mut programs = Vec::new();
+    for (at, (answer, rules)) in by_action.into_iter().enumerate() {
+        let rest = if at == 0 {
+            otherwise.clone()
+        } else {
+            SeccompAction::Allow
+        };
+        programs.push(program(rules, rest, answer)?);
+    }
+    Ok(programs)
+}
+
 fn program(
     rules: Rules,
     rest: SeccompAction,
@@ -111,9 +187,13 @@ fn program(
     Ok(program.iter().map(instruction).collect())
 }
 
-fn add(rules: &mut Rules, syscall: &Syscall) -> Result<(), String> {
+fn add(
+    rules: &mut Rules,
+    syscall: &Syscall,
+    number: fn(&str) -> Option<i64>,
+) -> Result<(), String> {
     for name in &syscall.names {
-        // A call that this machine's architecture lacks cannot be made, so the default is right.
+        // A call that the architecture lacks cannot be made, so the default is right.
         let Some(number) = number(name) else {
             continue;
         };

@@ -63,7 +63,8 @@ fn limits_are_in_force_and_read_back() {
         .v1
         .iter()
         .any(|v1| v1.controllers.iter().any(|c| c == "cpu"));
-    let cpu = if is_v1 { 512 } else { 50 };
+    // What the kernel has of it is a weight on cgroup v2.
+    let cpu = if is_v1 { 512 } else { 59 };
     assert_eq!(found.cpu, Some(cpu));
     let groups = container.container.groups();
     let v1 = groups.v1.iter().find(|group| group.has_controller("cpu"));

@@ -65,8 +65,11 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // The usual runner's options mean nothing here.
-    let filter = arguments.into_iter().find(|each| !each.starts_with('-'));
-    let chosen = |test: &&Test| filter.as_deref().is_none_or(|text| test.0.contains(text));
+    let mut filters = arguments;
+    filters.retain(|each| !each.starts_with('-'));
+    let chosen = |test: &&Test| {
+        filters.is_empty() || filters.iter().any(|text| test.0.contains(text.as_str()))
+    };
     let all = [
         isolation::TESTS,
         privileged::TESTS,

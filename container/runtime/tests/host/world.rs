@@ -47,7 +47,11 @@ impl World {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("warren-test-{}-{count}", std::process::id());
-        let parent = Place::own().unwrap();
+        let mut parent = Place::own().unwrap();
+        // In cgroup v2 a group with processes hands no controllers down, unless it is the root.
+        if parent.v1.is_empty() {
+            parent.v2 = Some("/".to_owned());
+        }
         drop(parent.open().unwrap().create(&name).unwrap());
         let directory = tempfile::tempdir().unwrap();
         std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
