@@ -11,6 +11,16 @@ pub enum Error {
     /// Not root.
     #[error("bpm must be run as root. Please run 'sudo -i' to become the root user.")]
     NotRoot,
+    /// A variable of the machine's that is no time.
+    #[error("{variable} must be a whole number of seconds, at most {most}, not {got:?}")]
+    Seconds {
+        /// Which.
+        variable: &'static str,
+        /// The longest.
+        most: u64,
+        /// As it is set.
+        got: String,
+    },
     /// No job was named.
     #[error("must specify a job")]
     NoJob,
@@ -114,6 +124,9 @@ pub enum Step {
     /// What it says.
     #[error(transparent)]
     Invalid(#[from] warren_wire_bpm::Invalid),
+    /// What it calls a process.
+    #[error(transparent)]
+    Name(Box<Error>),
     /// A limit.
     #[error(transparent)]
     Quantity(#[from] warren_wire_bpm::quantity::NoQuantity),
@@ -141,6 +154,18 @@ pub enum Step {
     /// One of them.
     #[error("cannot make room for processes' control groups")]
     Group(#[source] Box<warren_sys_cgroup::Error>),
+    /// systemd and the unit that a process's groups are to be in.
+    #[error("cannot {step} the unit {unit}; where systemd is not pid 1, {remedy}")]
+    Systemd {
+        /// What was done, as a verb.
+        step: &'static str,
+        /// Which.
+        unit: String,
+        /// What else can be done.
+        remedy: &'static str,
+        /// Why not.
+        source: Box<warren_sys_systemd::Error>,
+    },
     /// The engine.
     #[error(transparent)]
     Engine(Box<engine::Error>),
@@ -190,6 +215,20 @@ impl Step {
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { step, path, source }
+    }
+
+    /// A step with a unit of systemd's.
+    pub(crate) fn systemd(
+        step: &'static str,
+        unit: &str,
+        source: warren_sys_systemd::Error,
+    ) -> Self {
+        Self::Systemd {
+            step,
+            unit: unit.to_owned(),
+            remedy: crate::scope::REMEDY,
+            source: Box::new(source),
+        }
     }
 
     /// The same with the kernel's own error.

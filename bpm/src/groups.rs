@@ -16,6 +16,8 @@
 //! Where cgroup v2 has the controllers that a limit needs, PARENT must hand them down, and therefore
 //! hold no process: they are moved to `init` first. A machine whose controllers are in v1, and a
 //! process without limits, move nothing. What cannot be had is told by the limit that needs it.
+//!
+//! With the systemd driver PARENT is a unit of systemd's, without `warren-bpm-TAG`: see `scope`.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -85,8 +87,13 @@ fn makes_way(name: &str) -> bool {
     name == LEAF || name.ends_with(".service") || name.ends_with(".scope")
 }
 
-/// `warren-bpm-` and what tells this root from another: where its data lies.
+/// `warren-bpm-` and the root's tag.
 fn tagged(root: &Root) -> Result<String, Step> {
+    tag(root).map(|tag| format!("{PREFIX}{tag}"))
+}
+
+/// What tells this root from another: where its data lies.
+pub(crate) fn tag(root: &Root) -> Result<String, Step> {
     let data = root.path().join("data/bpm");
     files::root_directory(&data, 0o755)?;
     let found = std::fs::metadata(&data).map_err(Step::file("look at", &data))?;
@@ -96,7 +103,7 @@ fn tagged(root: &Root) -> Result<String, Step> {
         .take(4)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    Ok(format!("{PREFIX}{hex}"))
+    Ok(hex)
 }
 
 /// Whether the group that processes' groups are in is there, looked at from its parent.

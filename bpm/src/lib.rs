@@ -29,6 +29,7 @@ mod log;
 pub mod plan;
 mod process;
 pub mod root;
+mod scope;
 pub mod settings;
 pub mod state;
 

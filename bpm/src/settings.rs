@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use warren_container_runtime::engine::Devices;
+
+use crate::Error;
 
 /// How a process is kept apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,6 +37,57 @@ pub struct Settings {
     pub devices: Devices,
     /// What makes control groups.
     pub driver: Driver,
+}
+
+/// The variable for how long a process may take to end when it is asked, in seconds.
+pub const STOP_TIMEOUT: &str = "WARREN_BPM_STOP_TIMEOUT";
+/// The variable for how long a hook may take, in seconds; 0 is for ever.
+pub const HOOK_TIMEOUT: &str = "WARREN_BPM_HOOK_TIMEOUT";
+/// The longest of either: a day.
+const LONGEST: u64 = 86_400;
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// A process's end when it is asked. monit waits for 30 s in all.
+    pub stop: Duration,
+    /// A hook; `None` is for ever. What takes too long is killed, since nobody else ends it, and
+    /// until then every other verb waits for it.
+    pub hook: Option<Duration>,
+}
+
+impl Times {
+    /// As the environment says, else 15 s and an hour.
+    ///
+    /// # Errors
+    /// [`Error::Seconds`].
+    pub fn from_environment() -> Result<Self, Error> {
+        let given = |variable| match std::env::var_os(variable) {
+            Some(text) => seconds(variable, &text.to_string_lossy()),
+            None => Ok(None),
+        };
+        let hook = given(HOOK_TIMEOUT)?.unwrap_or(3600);
+        Ok(Self {
+            stop: Duration::from_secs(given(STOP_TIMEOUT)?.unwrap_or(15)),
+            hook: (hook > 0).then(|| Duration::from_secs(hook)),
+        })
+    }
+}
+
+/// A number of seconds; none for no text.
+fn seconds(variable: &'static str, text: &str) -> Result<Option<u64>, Error> {
+    let wrong = || Error::Seconds {
+        variable,
+        most: LONGEST,
+        got: text.to_owned(),
+    };
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let number = text.parse().map_err(|_| wrong())?;
+    (number <= LONGEST)
+        .then_some(Some(number))
+        .ok_or_else(wrong)
 }
 
 /// A word that is no choice.

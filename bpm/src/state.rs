@@ -46,8 +46,14 @@ pub struct Record {
     /// Its first process, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<Identity>,
+    /// Its hook, while that is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<Identity>,
     /// Its control groups, which may not be there yet; none if it has none.
     pub place: Place,
+    /// The unit of systemd that they are in, which may not be there yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
     /// The signal that it is stopped with.
     pub shutdown_signal: String,
 }
@@ -160,7 +166,9 @@ mod tests {
             process: "web".into(),
             phase: Phase::Making,
             init: None,
+            hook: None,
             place: Place::default(),
+            unit: None,
             shutdown_signal: "INT".into(),
         };
         record.save(&root, &name).unwrap();

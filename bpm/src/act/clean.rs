@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Signal, kill_process, kill_process_group};
 use warren_container_runtime::groups::Place;
 use warren_sys_mount::MountTable;
 
@@ -12,8 +12,9 @@ use crate::host::User;
 use crate::log::Log;
 use crate::process::descendants;
 use crate::root::Name;
+use crate::settings::Driver;
 use crate::state::{self, Identity, Known};
-use crate::{Error, Step, groups};
+use crate::{Error, Step, groups, scope};
 
 /// How long what is killed may take to go: with the wait before it, less than monit's 30 seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,20 +30,39 @@ impl Bpm {
                 .and_then(|all| groups::within_reach(&all).map(|()| all.child(&name.container())))
                 .unwrap_or_default(),
         };
+        let unit = match known {
+            Known::Record(record) => record.unit.clone(),
+            // systemd is not asked where nothing hints at it.
+            Known::Absent if self.settings.driver != Driver::Systemd => None,
+            Known::Absent | Known::Corrupt => scope::unrecorded(&self.root, name)?,
+        };
         if *known != Known::Absent {
             log.info("cleaning-up-stale-process");
+        }
+        if let Known::Record(record) = known
+            && let Some(hook) = &record.hook
+        {
+            kill_hook(hook)?;
         }
         if let Known::Record(record) = known
             && let Some(init) = &record.init
         {
             kill(init)?;
         }
-        self.remove(name, &place)
+        self.remove(name, &place, unit.as_deref())
     }
 
     /// Removes all that is kept of a process; its record goes last, so that this can be done again.
-    pub(super) fn remove(&self, name: &Name, place: &Place) -> Result<(), Step> {
+    pub(super) fn remove(
+        &self,
+        name: &Name,
+        place: &Place,
+        unit: Option<&str>,
+    ) -> Result<(), Step> {
         groups::destroy(&self.root, place, PATIENCE)?;
+        if let Some(unit) = unit {
+            scope::release(unit)?;
+        }
         let bundle = self.root.bundle(name);
         let mounts = MountTable::read("/proc".as_ref(), "self")?;
         if let Some(mount) = mounts
@@ -95,6 +115,23 @@ pub(super) fn kill(init: &Identity) -> Result<(), Step> {
         Ok(true) => Ok(()),
         Ok(false) => Err(Step::Left(1)),
         Err(errno) => Err(Step::Kernel("wait for a process", errno)),
+    }
+}
+
+/// Kills a hook with its process group, and whoever has left that but descends from it.
+pub(super) fn kill_hook(hook: &Identity) -> Result<(), Step> {
+    let (Some(process), Some(pid)) = (hook.open(), hook.pid()) else {
+        return Ok(());
+    };
+    let below = descendants(hook.pid);
+    let _gone = kill_process_group(pid, Signal::KILL);
+    for pid in below {
+        let _gone = kill_process(pid, Signal::KILL);
+    }
+    match crate::process::ended(&process, PATIENCE) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Step::Left(1)),
+        Err(errno) => Err(Step::Kernel("wait for the hook", errno)),
     }
 }
 

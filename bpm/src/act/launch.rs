@@ -16,7 +16,8 @@ use warren_container_runtime::engine::{Container, First, Options};
 use warren_container_runtime::groups::Place;
 use warren_wire_bpm::{Process, Volume};
 
-use super::{Bpm, hook};
+use super::Bpm;
+use super::hook::Hook;
 use crate::files::{self, replace};
 use crate::host::{Host, User};
 use crate::lock::lock;
@@ -25,7 +26,7 @@ use crate::plan::{self, Plan, Wanted};
 use crate::root::Name;
 use crate::settings::{Driver, Isolation};
 use crate::state::{Identity, Phase, Record};
-use crate::{Step, glob, groups};
+use crate::{Step, glob, groups, scope};
 
 /// What it is for.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub(super) struct Launched {
     pub init: Pid,
     /// Its groups.
     pub place: Place,
+    /// The unit of systemd that they are in.
+    pub unit: Option<String>,
 }
 
 impl Bpm {
@@ -60,10 +63,6 @@ impl Bpm {
         how: How,
         log: &mut Log,
     ) -> Result<Launched, Step> {
-        if self.settings.driver == Driver::Systemd {
-            let reason = "the systemd driver is not part of this executable: use cgroupfs";
-            return Err(Step::Unsupported(reason.to_owned()));
-        }
         let host = Host::discover(self.settings.isolation)?;
         let unrestricted = self.expand(&process.unsafe_options.unrestricted_volumes);
         let plan = plan::plan(&Wanted {
@@ -79,7 +78,14 @@ impl Bpm {
         for remark in &plan.remarks {
             log.note("remark", &[("remark", remark)]);
         }
-        let parent = self.parent(&plan, log)?;
+        let (parent, unit) = match self.settings.driver {
+            Driver::Cgroupfs => (self.parent(&plan, log)?, None),
+            Driver::Systemd => {
+                let unit = scope::unit(&self.root, name)?;
+                scope::within_reach(&unit)?;
+                (None, Some(unit))
+            }
+        };
         let place = match &parent {
             Some(parent) => parent.child(&plan.bundle.linux.cgroups_path),
             None => Place::default(),
@@ -89,7 +95,9 @@ impl Bpm {
             process: name.process().to_owned(),
             phase: Phase::Making,
             init: None,
-            place: place.clone(),
+            hook: None,
+            place,
+            unit,
             shutdown_signal: process.shutdown_signal.clone(),
         };
         record.save(&self.root, name)?;
@@ -99,7 +107,7 @@ impl Bpm {
                 // What cannot be ended now, the next start or stop ends.
                 let _secondary = super::clean::kill(init);
             }
-            if let Err(error) = self.remove(name, &place) {
+            if let Err(error) = self.remove(name, &record.place, record.unit.as_deref()) {
                 log.error("cleanup-failed", &error);
             }
         })
@@ -116,20 +124,36 @@ impl Bpm {
         user: User,
         how: How,
         plan: &Plan,
-        parent: Option<Place>,
+        mut parent: Option<Place>,
         record: &mut Record,
         log: &mut Log,
     ) -> Result<Launched, Step> {
         let logs = self.prepare(name, plan, process.persistent_disk, user)?;
         if let Some(hooks) = &process.hooks {
             log.info("pre-start-hook");
-            hook::pre_start(&self.root, hooks, &plan.environment, &logs)?;
+            let environment = &plan.environment;
+            let hook = Hook::prepare(&self.root, &self.program, hooks, environment, &logs)?;
+            record.hook.clone_from(&hook.identity);
+            // If that fails it is never told, and ends.
+            record.save(&self.root, name)?;
+            hook.run(self.times.hook)?;
+            record.hook = None;
         }
         let is_start = matches!(how, How::Start);
         let null = File::open("/dev/null").map_err(Step::file("open", "/dev/null"))?;
         let (stdout, stderr) = match how {
             How::Start => (logs.stdout.into(), logs.stderr.into()),
             How::Run { stdout, stderr } => (stdout, stderr),
+        };
+        let holder = match &record.unit {
+            Some(unit) => {
+                let (place, holder) = scope::start(unit, &self.program)?;
+                record.place = place.child(&plan.bundle.linux.cgroups_path);
+                record.save(&self.root, name)?;
+                parent = Some(place);
+                Some(holder)
+            }
+            None => None,
         };
         let mut options = Options {
             parent: parent.clone().unwrap_or_default(),
@@ -146,11 +170,12 @@ impl Bpm {
             options.devices = warren_container_runtime::engine::Devices::Inherited;
         }
         let held = lock(&self.root.groups_lock())?;
-        if let Some(parent) = &parent {
+        if let (Some(parent), None) = (&parent, &holder) {
             groups::make(parent, limits(plan))?;
         }
         let mut container = Container::create(&plan.bundle, &options)?;
-        drop((held, options));
+        // The container's first process is in the unit from here on.
+        drop((held, options, holder));
         for remark in container.remarks() {
             log.note("remark", &[("remark", remark)]);
         }
@@ -169,6 +194,7 @@ impl Bpm {
         Ok(Launched {
             init,
             place: record.place.clone(),
+            unit: record.unit.clone(),
         })
     }
 

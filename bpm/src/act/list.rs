@@ -46,8 +46,10 @@ impl Bpm {
             match configuration::read(&file, &job) {
                 Ok(config) => {
                     for process in &config.processes {
-                        let name = Name::new(&job, Some(&process.name))?;
-                        self.add(&mut found, name.full(), &name)?;
+                        match Name::new(&job, Some(&process.name)) {
+                            Ok(name) => self.add(&mut found, &name),
+                            Err(error) => invalid.push((job.clone(), Step::Name(Box::new(error)))),
+                        }
                     }
                 }
                 Err(error) => invalid.push((job, error)),
@@ -58,9 +60,9 @@ impl Bpm {
             let Some(full) = container.and_then(id::of_container) else {
                 continue;
             };
-            let (job, process) = full.split_once('.').unwrap_or((&full, &full));
-            let name = Name::new(job, Some(process))?;
-            self.add(&mut found, full.clone(), &name)?;
+            if let Some(name) = of_record(&full) {
+                self.add(&mut found, &name);
+            }
         }
         Ok(List {
             processes: found.into_values().collect(),
@@ -68,14 +70,10 @@ impl Bpm {
         })
     }
 
-    fn add(
-        &self,
-        found: &mut BTreeMap<String, Entry>,
-        full: String,
-        name: &Name,
-    ) -> Result<(), Error> {
+    fn add(&self, found: &mut BTreeMap<String, Entry>, name: &Name) {
+        let full = name.full();
         if found.contains_key(&full) {
-            return Ok(());
+            return;
         }
         let known = state::load(&self.root, name).unwrap_or(Known::Corrupt);
         let entry = Entry {
@@ -84,8 +82,18 @@ impl Bpm {
             status: known.status(),
         };
         found.insert(full, entry);
-        Ok(())
     }
+}
+
+/// A process whose record is called like this. Where the job's name ends makes no difference to it, so
+/// long as each part can be a name: either may have dots.
+fn of_record(full: &str) -> Option<Name> {
+    let whole = Name::new(full, None).ok();
+    whole.or_else(|| {
+        let dots = full.match_indices('.');
+        dots.filter_map(|(at, _)| Name::new(full.get(..at)?, Some(full.get(at + 1..)?)).ok())
+            .find(|name| name.full() == full)
+    })
 }
 
 /// The names in a directory, sorted; none if it is missing.

@@ -21,6 +21,7 @@ use rustix::fs::Mode;
 use rustix::process::{geteuid, umask};
 
 use crate::host::{self, User};
+use crate::settings::Times;
 use crate::{Error, Root, Settings, Step};
 
 pub use list::{Entry, List};
@@ -32,6 +33,7 @@ pub use run::RunOptions;
 pub struct Bpm {
     root: Root,
     settings: Settings,
+    times: Times,
     program: PathBuf,
 }
 
@@ -39,11 +41,12 @@ impl Bpm {
     /// One that works on this root. Sets the calling process's umask.
     ///
     /// # Errors
-    /// [`Error::NotRoot`], or our own executable has no path.
+    /// [`Error::NotRoot`], [`Error::Seconds`], or our own executable has no path.
     pub fn new(root: Root, settings: Settings) -> Result<Self, Error> {
         if !geteuid().is_root() {
             return Err(Error::NotRoot);
         }
+        let times = Times::from_environment()?;
         umask(Mode::from_raw_mode(0o022));
         let program = std::env::current_exe()
             .map_err(Step::file("find", "/proc/self/exe"))
@@ -51,6 +54,7 @@ impl Bpm {
         Ok(Self {
             root,
             settings,
+            times,
             program,
         })
     }

@@ -58,17 +58,18 @@ impl Bpm {
         let (out, stdout) = pipe(user).map_err(Error::Start)?;
         let (err, stderr) = pipe(user).map_err(Error::Start)?;
         let how = How::Run { stdout, stderr };
-        let Launched { init, place } =
-            self.launch(name, &process, user, how, &mut log)
-                .map_err(|step| {
-                    log.error("failed", &step);
-                    Error::Start(step)
-                })?;
+        let Launched { init, place, unit } = self
+            .launch(name, &process, user, how, &mut log)
+            .map_err(|step| {
+                log.error("failed", &step);
+                Error::Start(step)
+            })?;
         // Others may look at it, and stop it.
         drop(held);
         let watched = self.watch(name, user, init, [out, err], signals);
         let _held = lock(&self.root.process_lock(name)).map_err(Error::Prepare)?;
-        self.remove(name, &place).map_err(Error::Cleanup)?;
+        self.remove(name, &place, unit.as_deref())
+            .map_err(Error::Cleanup)?;
         log.info("complete");
         watched.map_err(Error::Start)
     }

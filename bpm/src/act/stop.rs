@@ -1,7 +1,7 @@
 //! `bpm stop`: the process, and all it started, is gone when this returns.
 //!
 //! ```text
-//! TERM or INT ─► up to 15 s ─► QUIT ─► up to 2 s ─► KILL to all in its groups
+//! TERM or INT ─► up to 15 s, or $WARREN_BPM_STOP_TIMEOUT ─► QUIT ─► up to 2 s ─► KILL to all in its groups
 //! ```
 
 use std::time::Duration;
@@ -16,9 +16,7 @@ use crate::root::Name;
 use crate::state::{self, Known, Record};
 use crate::{Error, Step};
 
-/// How long a process may take to end when it is asked.
-const ASKED: Duration = Duration::from_secs(15);
-/// And when it is told to dump what it does.
+/// How long a process may take to end when it is told to dump what it does.
 const TOLD: Duration = Duration::from_secs(2);
 
 impl Bpm {
@@ -39,7 +37,7 @@ impl Bpm {
         log.info("starting");
         if let Known::Record(record) = &known {
             let signal = self.shutdown_signal(name, record, &mut log);
-            ask(record, signal, &mut log).map_err(Error::Stop)?;
+            ask(record, signal, self.times.stop, &mut log).map_err(Error::Stop)?;
         }
         match self.clean(name, &known, &mut log) {
             Ok(()) => {
@@ -69,11 +67,11 @@ impl Bpm {
 }
 
 /// Asks it to end, and waits.
-fn ask(record: &Record, signal: Signal, log: &mut Log) -> Result<(), Step> {
+fn ask(record: &Record, signal: Signal, asked: Duration, log: &mut Log) -> Result<(), Step> {
     let Some(open) = record.init.as_ref().and_then(state::Identity::open) else {
         return Ok(());
     };
-    for (signal, limit) in [(signal, ASKED), (Signal::QUIT, TOLD)] {
+    for (signal, limit) in [(signal, asked), (Signal::QUIT, TOLD)] {
         // It may have ended just now.
         let _gone = pidfd_send_signal(&open, signal);
         let ended = process::ended(&open, limit);

@@ -12,6 +12,11 @@ pub(super) fn of(wanted: &Wanted<'_>) -> BTreeMap<String, String> {
         Isolation::Container => inside,
         Isolation::Direct => on_host(wanted, &inside),
     };
+    // The stock tool's is always the first, which is not there without the disk.
+    let home = match wanted.process.ephemeral_disk {
+        true => format!("/var/vcap/data/{job}"),
+        false => format!("/var/vcap/data/{job}/tmp"),
+    };
     let path = [
         place(format!("/var/vcap/jobs/{job}/bin")).as_str(),
         "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin:.",
@@ -24,7 +29,7 @@ pub(super) fn of(wanted: &Wanted<'_>) -> BTreeMap<String, String> {
         ),
         ("LANG".to_owned(), "en_US.UTF-8".to_owned()),
         ("PATH".to_owned(), path),
-        ("HOME".to_owned(), place(format!("/var/vcap/data/{job}"))),
+        ("HOME".to_owned(), place(home)),
     ]);
     all.extend(wanted.process.env.clone());
     all

@@ -31,7 +31,7 @@ fn a_process_is_what_its_file_says() {
     for line in [
         "A=1.50",
         "LANG=C",
-        "HOME=/var/vcap/data/web",
+        "HOME=/var/vcap/data/web/tmp",
         "TMPDIR=/var/vcap/data/web/tmp",
         "PATH=/var/vcap/jobs/web/bin:/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin:.",
         "CapEff:\t0000000000000400",

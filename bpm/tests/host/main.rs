@@ -6,6 +6,7 @@ mod devices;
 mod direct;
 mod life;
 mod limits;
+mod look;
 mod recovery;
 mod refused;
 mod run;

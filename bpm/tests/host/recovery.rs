@@ -92,20 +92,28 @@ fn a_killed_hook_leaves_nothing_in_the_way() {
         "  hooks: {pre_start: /var/vcap/jobs/web/hook}\n",
     );
     let write = |text: &str| warren_tests_harness::executable(&hook, text.as_bytes());
-    write(
-        "#!/bin/sh\necho hook as $(id -u) with $TMPDIR\necho $$ >$TMPDIR/../../../hook.pid\nwhile :; do sleep 0.02; done\n",
-    );
-    std::fs::create_dir_all(scene.v("data/web/tmp")).unwrap();
-    // The hook runs on the host, where TMPDIR is the real one only without BPM_BOSH_ROOT.
-    write("#!/bin/sh\necho hook as $(id -u) with $TMPDIR\nwhile :; do sleep 0.02; done\n");
-    let script = "bpm start web & b=$!; while ! grep -q hook $V/sys/log/web/web.stdout.log 2>/dev/null; \
-                  do sleep 0.01; done; bpm list | tail -1; pkill -9 -P $b; kill -9 $b; wait";
-    let said = scene.sh(script);
+    // Its TMPDIR is that of the container, which is not where this test's is.
+    let endless = "#!/bin/sh\nd=$(dirname $0); echo hook as $(id -u) with $TMPDIR\n\
+                   setsid sleep 1000 & echo $! >$d/far; sleep 1000 & echo $! >$d/near\n\
+                   echo $$ >$d/.own; mv $d/.own $d/own; while :; do sleep 0.02; done\n";
+    let pids = || -> Vec<i32> {
+        let read = |file: &str| std::fs::read_to_string(scene.v("jobs/web").join(file)).unwrap();
+        ["own", "near", "far"]
+            .map(|file| read(file).trim().parse().unwrap())
+            .to_vec()
+    };
+    // bpm alone is killed.
+    let begun = "rm -f $V/jobs/web/own; bpm start web & b=$!; \
+                 until [ -e $V/jobs/web/own ]; do sleep 0.01; done";
+    write(endless);
+    let said = scene.sh(&format!("{begun}; bpm list | tail -1; kill -9 $b; wait"));
     assert_eq!(said.stdout.trim_end(), "web  -   creating");
     assert_eq!(
         scene.said("web", "hook"),
         "hook as 0 with /var/vcap/data/web/tmp\n"
     );
+    let first = pids();
+    assert!(first.iter().all(|pid| is_alive(*pid)), "{first:?}");
     write("#!/bin/sh\nexit 7\n");
     assert_eq!(
         scene.fails("bpm start web"),
@@ -114,8 +122,44 @@ fn a_killed_hook_leaves_nothing_in_the_way() {
             "Error: failed to start job-process: prestart hook failed: exit status 7".to_owned()
         )
     );
+    assert!(first.iter().all(|pid| !is_alive(*pid)), "{first:?}");
     assert_eq!(scene.says("bpm list | tail -1"), "web  -   stopped");
     scene.assert_clean();
+    write(endless);
+    scene.sh(&format!("{begun}; kill -9 $b; wait"));
+    let second = pids();
+    assert!(second.iter().all(|pid| is_alive(*pid)), "{second:?}");
+    scene.says("bpm stop web");
+    assert!(second.iter().all(|pid| !is_alive(*pid)), "{second:?}");
+    scene.assert_clean();
+    // bpm is asked to end, or loses patience.
+    let ended = scene.sh(&format!("{begun}; kill $b; wait $b"));
+    let limited = scene.sh(&format!(
+        "export WARREN_BPM_HOOK_TIMEOUT=1; {begun}; wait $b"
+    ));
+    for (output, why) in [
+        (ended, "since bpm got signal 15"),
+        (
+            limited,
+            "since it took longer than 1 s: WARREN_BPM_HOOK_TIMEOUT sets how long it may",
+        ),
+    ] {
+        let expected =
+            format!("Error: failed to start job-process: prestart hook failed: killed, {why}\n");
+        assert_eq!((output.code, output.stderr), (1, expected));
+        let pids = pids();
+        assert!(pids.iter().all(|pid| !is_alive(*pid)), "{pids:?}");
+        scene.assert_clean();
+    }
+    // It is executed in the place of what waited, and fails as itself.
+    std::fs::remove_file(&hook).unwrap();
+    let (code, said) = scene.fails("bpm start web");
+    assert_eq!(code, 1);
+    let missing = "prestart hook failed: ";
+    assert!(
+        said.contains(missing) && said.ends_with("/hook: No such file or directory (os error 2)"),
+        "{said}"
+    );
     write("#!/bin/sh\ntouch $(dirname $0)/was-here\n");
     scene.says("bpm start web");
     assert!(scene.v("jobs/web/was-here").exists());

@@ -63,6 +63,15 @@ fn faults_are_told_as_they_always_were() {
     assert!(fails("bpm start web -p ../x").contains("cannot be the name of a file"));
     assert!(fails("bpm start web --cgroup-driver x").contains("must be cgroupfs or systemd"));
     with("");
+    for (variable, got) in [("STOP", "soon"), ("HOOK", "-1"), ("STOP", "86401")] {
+        assert_eq!(
+            fails(&format!("WARREN_BPM_{variable}_TIMEOUT={got} bpm stop web")),
+            format!(
+                "Error: WARREN_BPM_{variable}_TIMEOUT must be a whole number of seconds, at most \
+                 86400, not \"{got}\""
+            )
+        );
+    }
     assert_eq!(
         fails("bpm run web -v /a:b:c"),
         "Error: invalid volume definition (format: <path>[:<options>]): /a:b:c"
@@ -101,6 +110,31 @@ fn a_program_that_cannot_be_executed_says_so_in_its_log() {
         assert_eq!((output.code, output.stderr.trim_end()), (status, said));
     }
     assert_eq!(scene.says("bpm run web -p found"), "found");
+    scene.assert_clean();
+}
+
+#[test]
+fn without_systemd_there_is_no_unit() {
+    let scene = Scene::new("no-systemd");
+    scene.shell_job("web", FOREVER, "  hooks: {pre_start: /nonexistent}\n");
+    for script in [
+        "WARREN_BPM_CGROUP_DRIVER=systemd bpm start web",
+        "bpm run web --cgroup-driver systemd",
+    ] {
+        let script = format!("mount -t tmpfs none /run && {script}");
+        let (code, said) = scene.fails(&format!("unshare --mount sh -c '{script}'"));
+        assert_eq!(code, 1);
+        let (before, tagged) = said.split_once("the unit warren-").unwrap();
+        assert_eq!(
+            (before, tagged.split_once('-').unwrap().1),
+            (
+                "Error: failed to start job-process: cannot ask for ",
+                "bpm-bpm-web.scope; where systemd is not pid 1, use --cgroup-driver cgroupfs: cannot \
+                 reach systemd at /run/systemd/private: is it pid 1 here, and are we root?: No such \
+                 file or directory (os error 2)"
+            )
+        );
+    }
     scene.assert_clean();
 }
 

@@ -63,4 +63,13 @@ impl Error {
     pub fn is_no_such_unit(&self) -> bool {
         matches!(self, Self::Call { name, .. } if name == "org.freedesktop.systemd1.NoSuchUnit")
     }
+
+    /// Whether systemd no longer has the object of a unit that it knew a moment ago.
+    #[must_use]
+    pub fn is_no_such_object(&self) -> bool {
+        let Self::Call { name, .. } = self else {
+            return false;
+        };
+        name == "org.freedesktop.DBus.Error.UnknownObject" || self.is_no_such_unit()
+    }
 }

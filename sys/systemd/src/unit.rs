@@ -77,13 +77,20 @@ impl Manager {
             Err(error) if error.is_no_such_unit() => return Ok(None),
             found => text("GetUnit", &found?)?,
         };
-        let unit = Unit {
-            state: self.text_of(&path, UNIT_INTERFACE, "ActiveState")?,
-            group: self.text_of(&path, SCOPE_INTERFACE, "ControlGroup")?,
-            delegate: self.truth_of(&path, SCOPE_INTERFACE, "Delegate")?,
-            transient: self.truth_of(&path, UNIT_INTERFACE, "Transient")?,
-        };
-        Ok(Some(unit))
+        match self.scope_at(&path) {
+            // It has gone since.
+            Err(error) if error.is_no_such_object() => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    fn scope_at(&mut self, path: &str) -> Result<Unit, Error> {
+        Ok(Unit {
+            state: self.text_of(path, UNIT_INTERFACE, "ActiveState")?,
+            group: self.text_of(path, SCOPE_INTERFACE, "ControlGroup")?,
+            delegate: self.truth_of(path, SCOPE_INTERFACE, "Delegate")?,
+            transient: self.truth_of(path, UNIT_INTERFACE, "Transient")?,
+        })
     }
 
     /// Starts a unit that has no file, and waits until it is active.

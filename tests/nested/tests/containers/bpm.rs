@@ -1,5 +1,6 @@
 //! Processes of jobs in a container in a container: they start and stop as on a machine, the outer
-//! containers' device filters stay as they are, and nothing is said about them.
+//! containers' device filters stay as they are, and nothing is said about them. With `inherited` they are
+//! all that there is, and hold.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -34,13 +35,40 @@ EOF
 /// Starts, looks, stops. Says nothing but what it is asked for.
 const LIFE: &str = r#"
     bpm=/var/vcap/jobs/bpm/bin/bpm
-    $bpm start web || exit 1
+    $bpm start web <&- 5</etc/passwd 9</ || exit 1
     until grep -qs ready /var/vcap/sys/log/web/web.stdout.log; do sleep 0.05; done
     cat /var/vcap/sys/log/web/web.stdout.log
     pid=$(cat /var/vcap/sys/run/bpm/web/web.pid)
     [ "$($bpm pid web)" = "$pid" ] && kill -0 $pid && echo watched
     $bpm list | tail -1 | tr -s ' ' | cut -d' ' -f1,3
     if grep -q warren-bpm /proc/$pid/cgroup; then echo grouped; fi
+"#;
+
+/// What the process has open, and the one that it was started by.
+const OPEN: &str = r#"
+    pid=$(/var/vcap/jobs/bpm/bin/bpm pid web)
+    for each in $pid $(cat /proc/$pid/task/$pid/children); do
+        # 5 and 9 are what bpm was started with.
+        for fd in 0 1 2 5 9; do
+            [ ! -e /proc/$each/fd/$fd ] || echo $fd $(readlink /proc/$each/fd/$fd)
+        done
+    done
+"#;
+
+const OPENED: &str = "0 /dev/null\n1 /var/vcap/sys/log/web/web.stdout.log\n2 \
+    /var/vcap/sys/log/web/web.stderr.log\n";
+
+/// Tries a device that no container here has, as a process with all capabilities.
+const PROBE: &str = r#"
+    mkdir -p /var/vcap/jobs/probe/config
+    cat >/var/vcap/jobs/probe/config/bpm.yml <<EOF
+processes:
+- name: probe
+  executable: /bin/sh
+  args: [-c, 'busybox mknod /dev/probe b 7 0; (: </dev/probe) 2>&1; (: </dev/null) && echo null opens']
+  unsafe: {privileged: true}
+EOF
+    /var/vcap/jobs/bpm/bin/bpm run probe
 "#;
 
 const STOP: &str = r#"
@@ -74,34 +102,9 @@ fn jobs_run_at_every_level_and_leave_the_outer_filters_alone() {
     for level in 1..=2 {
         let image = format!("--rootfs {}/rootfs.tar", tower.seen_files());
         tower.nest(&image);
-        tower.says(level, JOB);
-        let before = programs(&tower.server);
-        let life = tower.run(level, LIFE);
-        let expected = "1000\nbpm-init\n4\nready\nwatched\nweb running\ngrouped\n";
-        assert_eq!(
-            (life.code, life.stdout.as_str()),
-            (0, expected),
-            "L{level}: {life:#?}"
-        );
-        assert_eq!(life.stderr, "", "L{level}: nothing is said about filters");
-        let during = programs(&tower.server);
-        for (group, ids) in &before {
-            assert_eq!(during.get(group), Some(ids), "{}", group.display());
+        for (whose, filters) in [("own", 1), ("inherited", 0)] {
+            starts_and_stops(&tower, level, whose, filters);
         }
-        let new: Vec<_> = during
-            .iter()
-            .filter(|(group, _)| !before.contains_key(*group))
-            .collect();
-        let filtered = new.iter().filter(|(_, ids)| !ids.is_empty()).count();
-        assert_eq!(filtered, 1, "one filter for one process: {new:?}");
-        let stop = tower.run(level, STOP);
-        assert_eq!(
-            (stop.code, stop.stdout.as_str(), stop.stderr.as_str()),
-            (0, "bye\n", ""),
-            "L{level}"
-        );
-        // The group that a process's are in is gone as well.
-        assert_eq!(programs(&tower.server), before, "L{level}");
         if level < 2 {
             tower.serve();
         }
@@ -114,6 +117,48 @@ fn jobs_run_at_every_level_and_leave_the_outer_filters_alone() {
     }
     drop(tower);
     leaks.assert_same();
+}
+
+/// A job at a level, whose process has as many device filters of its own.
+#[track_caller]
+fn starts_and_stops(tower: &Tower, level: usize, whose: &str, filters: usize) {
+    let chosen = format!("export WARREN_BPM_DEVICES={whose}");
+    tower.says(level, JOB);
+    let before = programs(&tower.server);
+    let life = tower.run(level, &format!("{chosen}\n{LIFE}"));
+    let expected = "1000\nbpm-init\n4\nready\nwatched\nweb running\ngrouped\n";
+    assert_eq!(
+        (life.code, life.stdout.as_str()),
+        (0, expected),
+        "L{level}: {life:#?}"
+    );
+    assert_eq!(life.stderr, "", "L{level}: nothing is said about filters");
+    let during = programs(&tower.server);
+    for (group, ids) in &before {
+        assert_eq!(during.get(group), Some(ids), "{}", group.display());
+    }
+    let new: Vec<_> = during
+        .iter()
+        .filter(|(group, _)| !before.contains_key(*group))
+        .collect();
+    let filtered = new.iter().filter(|(_, ids)| !ids.is_empty()).count();
+    assert!(!new.is_empty());
+    assert_eq!(filtered, filters, "{whose}: {new:?}");
+    let open = tower.says(level, OPEN);
+    assert_eq!(format!("{open}\n"), OPENED.repeat(2), "L{level} {whose}");
+    let probe = tower.says(level, &format!("{chosen}\n{PROBE}"));
+    assert!(
+        probe.contains("Operation not permitted") && probe.ends_with("null opens"),
+        "L{level} {whose}: {probe}"
+    );
+    let stop = tower.run(level, STOP);
+    assert_eq!(
+        (stop.code, stop.stdout.as_str(), stop.stderr.as_str()),
+        (0, "bye\n", ""),
+        "L{level}"
+    );
+    // The group that a process's are in is gone as well.
+    assert_eq!(programs(&tower.server), before, "L{level}");
 }
 
 #[test]
