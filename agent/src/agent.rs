@@ -60,6 +60,8 @@ pub struct Agent {
     pub tasks: Tasks,
     /// Vitals.
     pub vitals: Sampler,
+    /// Held by whoever writes records of names, so that old ones never come over new ones.
+    pub records: Mutex<()>,
     uplink: Mutex<Option<Arc<dyn Uplink>>>,
 }
 
@@ -76,6 +78,7 @@ impl Agent {
         Self {
             tasks: Tasks::new(paths.tasks()),
             vitals: Sampler::new(paths.clone()),
+            records: Mutex::default(),
             uplink: Mutex::new(None),
             paths,
             config,

@@ -18,8 +18,8 @@ use warren_wire_agent::method::{Answer, Call, CallError};
 use crate::action;
 use crate::agent::Agent;
 use crate::process::Cancel;
-use crate::say;
 use crate::tasks::{Kept, Lane, State};
+use crate::{log, say};
 
 /// How many threads answer requests at most; what is more is answered here, one by one.
 const THREADS: usize = 64;
@@ -47,6 +47,7 @@ impl Dispatcher {
     /// Answers a request, now or later. `payload` is the request as it came.
     pub fn dispatch(&self, request: Request, payload: &[u8], respond: Respond) {
         let method = request.method.clone();
+        let _about = log::about(done_for(&request.reply_to));
         let call = match Call::parse(&request.method, &request.arguments) {
             Ok(call) => call,
             Err(CallError::Unknown(_)) => {
@@ -66,7 +67,6 @@ impl Dispatcher {
                 return respond(self.perform(&method, call, request.protocol, &Cancel::default()));
             }
             Call::GetState { .. } => {}
-            // Where the answer goes ends in the id of the request that all of this is done for.
             _ => say!("dispatch", "{method}, for {}", request.reply_to),
         }
         match call.answer(request.protocol) {
@@ -93,6 +93,7 @@ impl Dispatcher {
         for task in kept {
             let payload = base64::decode(&task.payload).unwrap_or_default();
             let request = Request::decode(&payload).unwrap_or_default();
+            let _about = log::about(done_for(&request.reply_to));
             match Call::parse(&request.method, &request.arguments) {
                 Ok(call) => {
                     say!(
@@ -147,7 +148,9 @@ impl Dispatcher {
 
     fn in_thread(&self, method: String, call: Call, protocol: i64, respond: Respond) {
         let me = self.clone();
+        let request = log::request();
         let work = move || {
+            let _about = log::about(&request);
             let response = me.perform(&method, call, protocol, &Cancel::default());
             me.threads.fetch_sub(1, Ordering::SeqCst);
             respond(response);
@@ -183,7 +186,9 @@ impl Dispatcher {
             }
         }
         let (agent, id_too, method) = (Arc::clone(&self.agent), id.to_owned(), method.to_owned());
+        let request = log::request();
         let work = move |cancel: &Cancel| {
+            let _about = log::about(&request);
             let begun = std::time::Instant::now();
             let outcome = action::perform(&agent, call, protocol, cancel);
             let took = begun.elapsed().as_millis();
@@ -212,4 +217,41 @@ impl Dispatcher {
 
 fn running(id: &str) -> Response {
     Response::Value(serde_json::to_value(TaskState::running(id)).unwrap_or(Value::Null))
+}
+
+/// The id of the request that something is done for: a director ends the place of the answer in it and in
+/// the number of its question, eight hexadecimal digits. Of other directors it is what stands there.
+fn done_for(reply_to: &str) -> &str {
+    let last = reply_to.rsplit('.').next().unwrap_or_default();
+    let is_number =
+        |text: &str| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match last.rsplit_once('-') {
+        Some((id, number)) if is_number(number) && !is_number(id) && !id.is_empty() => id,
+        _ => last,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::done_for;
+
+    #[test]
+    fn the_request_is_named_as_the_director_names_it() {
+        for (reply_to, id) in [
+            ("director.p.agent.4b1d-0000000a", "4b1d"),
+            (
+                "director.p.agent.0f3b57a2-11aa-4c3d-8a10-5b1c2d3e4f50-0000000a",
+                "0f3b57a2-11aa-4c3d-8a10-5b1c2d3e4f50",
+            ),
+            // Nobody asked for it.
+            ("director.p.agent.00001234-0000000a", "00001234-0000000a"),
+            (
+                "director.p.agent.0f3b57a2-11aa-4c3d-8a10-5b1c2d3e4f50",
+                "0f3b57a2-11aa-4c3d-8a10-5b1c2d3e4f50",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(done_for(reply_to), id, "{reply_to}");
+        }
+    }
 }

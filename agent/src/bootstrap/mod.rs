@@ -12,6 +12,7 @@
 //! | password, authorized keys | the settings give none |
 //! | time servers | the settings give none |
 //! | `/tmp`, swap, disks, kernel settings | always here: those of a container are its maker's |
+//! | what settings ask for and nobody here does (`unheard`) | always: all that is named |
 //! | last persistent disk | none was mounted |
 //! | monit's user | there is one already |
 
@@ -20,6 +21,8 @@ pub mod directories;
 pub mod monit_user;
 pub mod network;
 pub mod users;
+
+use warren_wire_agent::settings::Settings;
 
 use crate::agent::Agent;
 use crate::disk::{self, DiskError};
@@ -43,7 +46,8 @@ pub enum BootstrapError {
 /// # Errors
 /// [`BootstrapError`].
 pub fn run(agent: &Agent) -> Result<(), BootstrapError> {
-    directories::make(&agent.paths)?;
+    let settings = agent.settings.settings();
+    directories::make(&agent.paths, &settings.env.bosh.run_dir)?;
     for directory in [
         agent.paths.data_jobs(),
         agent.paths.data_packages(),
@@ -53,7 +57,7 @@ pub fn run(agent: &Agent) -> Result<(), BootstrapError> {
     }
     let mut passed =
         vec!["/tmp, swap, kernel settings and audit (those of a container are its maker's)"];
-    let settings = agent.settings.settings();
+    passed.extend(unheard(&settings));
     network::set_up(agent, &settings)?;
     if !users::set_up(&agent.paths, &settings.env.bosh)? {
         passed.push("passwords and keys (the settings give none)");
@@ -72,4 +76,74 @@ pub fn run(agent: &Agent) -> Result<(), BootstrapError> {
     monit_user::make(&agent.paths)?;
     say!("bootstrap", "passed over: {}", passed.join("; "));
     Ok(())
+}
+
+/// What these settings ask for and nobody here does.
+fn unheard(settings: &Settings) -> Vec<&'static str> {
+    let (env, bosh) = (&settings.env, &settings.env.bosh);
+    let is_formatted = |kind: &str| !matches!(kind, "" | "parted" | "sfdisk");
+    let asked = [
+        (
+            bosh.swap_size.is_some_and(|size| size > 0),
+            "env.bosh.swap_size (a container has its maker's swap)",
+        ),
+        (
+            bosh.job_dir.tmpfs,
+            "env.bosh.job_dir.tmpfs (jobs stay on the disk)",
+        ),
+        (
+            bosh.agent.settings.tmpfs,
+            "env.bosh.agent.settings.tmpfs (settings stay on the disk)",
+        ),
+        (
+            bosh.remove_dev_tools,
+            "env.bosh.remove_dev_tools (not supported)",
+        ),
+        (
+            bosh.remove_static_libraries,
+            "env.bosh.remove_static_libraries (not supported)",
+        ),
+        (
+            bosh.ipv6.enable,
+            "env.bosh.ipv6.enable (a container has the IPv6 of its maker)",
+        ),
+        (
+            is_formatted(&env.persistent_disk_partitioner),
+            "env.persistent_disk_partitioner (partitioning is not supported)",
+        ),
+        (
+            !settings.disks.raw_ephemeral.is_empty(),
+            "disks.raw_ephemeral (partitioning is not supported)",
+        ),
+    ];
+    let asked = asked.into_iter().filter(|(is_asked, _)| *is_asked);
+    asked.map(|(_, what)| what).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use warren_wire_agent::settings::Settings;
+
+    use super::unheard;
+
+    #[test]
+    fn what_has_no_effect_is_told() {
+        let parse = |env| {
+            let settings = json!({"env": env, "disks": {"raw_ephemeral": [{"path": "/dev/sdc"}]}});
+            Settings::parse(settings.to_string().as_bytes()).unwrap()
+        };
+        let quiet = parse(
+            json!({"bosh": {"swap_size": 0, "run_dir": {"tmpfs_size": "32m"}},
+            "persistent_disk_partitioner": "parted", "persistent_disk_mount_options": ["ro"]}),
+        );
+        assert_eq!(unheard(&quiet).len(), 1);
+        let all = json!({"swap_size": 1, "job_dir": {"tmpfs": true}, "remove_dev_tools": true,
+            "agent": {"settings": {"tmpfs": true}}, "remove_static_libraries": true,
+            "ipv6": {"enable": true}});
+        let all = parse(json!({"bosh": all, "persistent_disk_partitioner": "gdisk"}));
+        let told = unheard(&all);
+        assert_eq!(told.len(), 8, "{told:?}");
+        assert!(told.contains(&"env.bosh.remove_dev_tools (not supported)"));
+    }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `settings.json`, `disks.persistent` | hints of disks, written by the CPI |
 //! | `persistent_disk_hints.json` | hints that came as a message, before the settings had them |
-//! | `managed_disk_settings.json` | the disk to mount at boot, a bare id |
+//! | `managed_disk_settings.json` | the disk to mount at boot, a bare id: the one at `store` |
 //!
 //! ```text
 //! absent ─ add ─► known ─ mount ─► at store            ─ unmount ─► known ─ remove ─► absent
@@ -19,6 +19,7 @@ pub mod dynamic;
 pub mod hints;
 pub mod migrate;
 pub mod mount;
+pub mod options;
 
 use std::path::{Path, PathBuf};
 

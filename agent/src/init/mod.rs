@@ -17,7 +17,7 @@ mod shut;
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -51,11 +51,12 @@ pub enum InitError {
     Signals(#[source] io::Error),
 }
 
-/// Keeps services running until it is told to end. They are ended in the order given.
+/// Keeps services running until it is told to end. They are ended in the order given. Logs of jobs below
+/// `jobs` are cut when they are long: where there is no agent, nobody else does it.
 ///
 /// # Errors
 /// [`InitError`], before anything was started.
-pub fn run(services: Vec<Service>, logs: &PathBuf) -> Result<(), InitError> {
+pub fn run(services: Vec<Service>, logs: &PathBuf, jobs: Option<&Path>) -> Result<(), InitError> {
     std::fs::create_dir_all(logs).map_err(crate::files::failed("make the directory", logs))?;
     let is_first = getpid() == Pid::INIT;
     if !is_first && let Err(errno) = set_child_subreaper(Some(getpid())) {
@@ -75,6 +76,11 @@ pub fn run(services: Vec<Service>, logs: &PathBuf) -> Result<(), InitError> {
         }
         if now >= next_logs {
             kept.iter().for_each(Kept::rotate);
+            if let Some(jobs) = jobs {
+                log_file::rotate_below(jobs, |log, error| {
+                    say!("init", "cannot cut {}: {error}", log.display());
+                });
+            }
             next_logs = now + LOGS;
         }
         let due = kept

@@ -59,11 +59,10 @@ pub fn apply(agent: &Agent, spec: &ApplySpec) -> Result<(), InstallError> {
     let plan = prepare(agent, spec)?;
     packages::enable(paths, &plan.packages)?;
     jobs::enable(paths, &plan, owner)?;
-    if let Some((id, _)) = &plan.archive {
-        // It holds the jobs' secrets, and is of no more use.
-        if files::is_name(id) {
-            files::remove(&paths.sensitive_blobs().join(id))?;
-        }
+    // They hold the jobs' secrets, and are of no more use: what is installed, and what was sent before for
+    // a `prepare`, whose templates may have been others.
+    for name in files::names(&paths.sensitive_blobs())? {
+        files::remove(&paths.sensitive_blobs().join(name))?;
     }
     let jobs: Vec<_> = plan.jobs.iter().collect();
     keep_only(&paths.jobs(), &paths.data_jobs(), &jobs)?;

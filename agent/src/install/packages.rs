@@ -33,9 +33,14 @@ pub fn prepare(
             }
         }
     };
+    let request = crate::log::request();
+    let other = || {
+        let _about = crate::log::about(&request);
+        work();
+    };
     std::thread::scope(|scope| {
         for _ in 1..workers.min(packages.len()) {
-            scope.spawn(work);
+            scope.spawn(other);
         }
         work();
     });

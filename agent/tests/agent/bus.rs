@@ -166,6 +166,8 @@ fn a_mail_of_the_supervisor_becomes_an_alert() {
     use std::io::{Read, Write};
     let (vm, running) = Vm::started();
     let place = warren_agent::alerts::start(&running.agent, "127.0.0.1:0").unwrap();
+    // Nobody who is silent keeps others waiting.
+    let _silent = std::net::TcpStream::connect(place).unwrap();
     let mut stream = std::net::TcpStream::connect(place).unwrap();
     stream
         .write_all(

@@ -1,12 +1,16 @@
-//! The agent is killed at many points of an apply and of a compilation, and started again; the
-//! same request then comes through, and nothing half-made is taken for whole.
+//! The agent is killed at many points of an apply, of a compilation and of a migration from one disk to
+//! another, and started again; the same request then comes through, and nothing half-made is taken for
+//! whole.
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::mount::{UnmountFlags, unmount};
 use serde_json::json;
+use warren_agent::disk::is_mount_point;
 
 use crate::deploy::spec;
+use crate::disks::with_disks;
 use crate::support::certificates::AGENT;
 use crate::support::tar::tgz;
 use crate::support::vm::{Vm, options};
@@ -127,6 +131,81 @@ fn a_compilation_that_is_cut_off_begins_anew() {
         let lines = &crate::support::tar::listing(&archive)[0].1;
         // A packaging script of the life before may still be at it, but in a directory that is gone.
         assert_eq!(lines.lines().count(), 60);
+    }
+    agent.kill();
+}
+
+#[test]
+fn a_migration_that_is_cut_off_loses_nothing() {
+    let vm = Vm::new();
+    let _mounts = with_disks(&vm);
+    let mut settings = vm.settings();
+    let disks = [
+        ("cid-1", "warden-cpi-dev/one"),
+        ("cid-2", "warden-cpi-dev/two"),
+    ];
+    settings["disks"]["persistent"] = disks
+        .map(|(cid, path)| (cid, format!("/{path}")))
+        .into_iter()
+        .collect();
+    vm.write_settings(&settings);
+    let names: Vec<String> = (0..600).map(|at| format!("f{at}")).collect();
+    let content = "x".repeat(20_000);
+    for name in &names {
+        vm.write(&format!("warden-cpi-dev/one/{name}"), &content);
+    }
+    let whole = |when: &str| {
+        for name in &names {
+            let found = vm.read(&format!("var/vcap/store/{name}"));
+            assert_eq!(found.len(), content.len(), "{when}: {name}");
+        }
+    };
+    let places = [
+        vm.path("var/vcap/store"),
+        vm.path("var/vcap/store_migration_target"),
+    ];
+    let mut agent = Agent::start(&vm);
+    vm.director.run("mount_disk", json!(["cid-1"]));
+    for (round, point) in [5, 30, 100, 300, 700].into_iter().enumerate() {
+        let (_, other) = disks[(round + 1) % 2];
+        std::fs::remove_dir_all(vm.path(other)).unwrap();
+        vm.write(&format!("{other}/who"), "new");
+        let mount_other = || {
+            vm.director
+                .run("mount_disk", json!([disks[(round + 1) % 2].0]))
+        };
+        mount_other();
+        vm.director.send(3, "migrate_disk", json!([]));
+        std::thread::sleep(Duration::from_millis(point));
+        agent.kill();
+        let when = format!("after {point} ms, round {round}");
+        if round % 4 >= 2 {
+            // With all of the VM.
+            for place in &places {
+                while is_mount_point(place) {
+                    unmount(place, UnmountFlags::DETACH).unwrap();
+                }
+            }
+        }
+        agent = Agent::start(&vm);
+        whole(&when);
+        vm.write("var/vcap/store/mark", &when);
+        let managed = vm.read("var/vcap/bosh/managed_disk_settings.json");
+        let at_store = disks.iter().find(|(cid, _)| *cid == managed).unwrap().1;
+        assert_eq!(
+            vm.read(&format!("{at_store}/mark")),
+            when,
+            "{managed} is kept"
+        );
+        // The director does it again.
+        if managed != disks[(round + 1) % 2].0 {
+            mount_other();
+        }
+        assert_eq!(vm.director.run("migrate_disk", json!([])), json!({}));
+        whole("again");
+        assert_eq!(vm.read(&format!("{other}/mark")), when);
+        let managed = vm.read("var/vcap/bosh/managed_disk_settings.json");
+        assert_eq!(managed, disks[(round + 1) % 2].0);
     }
     agent.kill();
 }

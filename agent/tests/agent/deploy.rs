@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use warren_agent::digest::of_bytes;
 use warren_wire_agent::base64;
+use warren_wire_agent::digest::Algorithm;
+use warren_wire_agent::envelope::Response;
 
 use crate::support::certificates::AGENT;
+use crate::support::http::Store;
 use crate::support::tar::tgz;
-use crate::support::until;
 use crate::support::vm::Vm;
+use crate::support::{PATIENCE, until};
 
 const NETWORK: &str = r#"{"type":"manual","ip":"10.244.0.2","prefix":"32","cloud_properties":{"a":[1]},
     "default":["dns","gateway"],"dns":[],"gateway":"10.244.0.1","netmask":"255.255.255.0"}"#;
@@ -143,11 +147,21 @@ fn templates_in_messages_are_used_and_removed() {
         json!({"blob_id": "rendered", "checksum": digest.to_string(), "payload": payload.concat()});
     assert_eq!(vm.director.run("upload_blob", json!([blob])), "rendered");
     assert_eq!(vm.mode("var/vcap/data/sensitive_blobs/rendered"), 0o600);
+    // As the one that was sent before, for a `prepare`.
+    let mut before = blob.clone();
+    before["blob_id"] = json!("prepared");
+    assert_eq!(vm.director.run("upload_blob", json!([before])), "prepared");
+    spec["rendered_templates_archive"] =
+        json!({"blobstore_id": "prepared", "sha1": digest.to_string()});
+    vm.director.run("prepare", json!([spec]));
     spec["rendered_templates_archive"] =
         json!({"blobstore_id": "rendered", "sha1": digest.to_string()});
     vm.director.run("apply", json!([spec]));
     assert_eq!(vm.read("var/vcap/jobs/web/config/secret"), "s");
-    assert!(!vm.path("var/vcap/data/sensitive_blobs/rendered").exists());
+    for blob in ["rendered", "prepared"] {
+        let path = vm.path("var/vcap/data/sensitive_blobs").join(blob);
+        assert!(!path.exists(), "{blob}");
+    }
 
     let bad = json!({"blob_id": "x", "checksum": digest.to_string(), "payload": "Zm9v"});
     let error = vm.director.fail("upload_blob", json!([bad]));
@@ -283,14 +297,43 @@ fn stops_that_take_too_long_say_so_in_the_words_directors_know() {
     );
 }
 
+fn records(version: u64) -> String {
+    json!({"version": version, "records": [["10.0.0.4", "a.web.default.dep.bosh"]],
+        "record_keys": ["id"], "record_infos": [["a"]], "aliases": {}})
+    .to_string()
+}
+
+#[test]
+fn records_of_dns_that_come_late_are_not_put_over_newer_ones() {
+    let (vm, running) = Vm::started();
+    let store = Store::start();
+    let mut digests = Vec::new();
+    for version in [7, 8] {
+        let (path, bytes) = (format!("/{version}"), records(version).into_bytes());
+        digests.push(of_bytes(Algorithm::Sha256, &bytes).to_string());
+        store.shelf.lock().unwrap().blobs.insert(path, bytes);
+    }
+    let argument = |version: usize| {
+        json!([{"signed_url": format!("{}/{version}", store.url), "version": version,
+            "multi_digest": digests[version - 7], "blobstore_headers": {}}])
+    };
+    store.shelf.lock().unwrap().held.push("/7".to_owned());
+    let late = vm.director.send(3, "sync_dns_with_signed_url", argument(7));
+    until("the old ones are asked for", || {
+        !store.shelf.lock().unwrap().requests.is_empty()
+    });
+    let value = vm.director.value("sync_dns_with_signed_url", argument(8));
+    assert_eq!(value, "synced");
+    store.shelf.lock().unwrap().held.clear();
+    let answer = vm.director.answer(&late, PATIENCE);
+    assert_eq!(answer, Some(Response::Value(json!("synced"))));
+    assert_eq!(vm.read("var/vcap/instance/dns/records.json"), records(8));
+    running.stop();
+}
+
 #[test]
 fn records_of_dns_are_taken_once_and_in_order() {
     let (vm, running) = Vm::started();
-    let records = |version: u64| {
-        json!({"version": version, "records": [["10.0.0.4", "a.web.default.dep.bosh"]],
-            "record_keys": ["id"], "record_infos": [["a"]], "aliases": {}})
-        .to_string()
-    };
     let digest = vm.blob("dns-7", records(7).as_bytes());
     assert_eq!(
         vm.director.value("sync_dns", json!(["dns-7", digest, 7])),

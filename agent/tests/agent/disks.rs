@@ -1,16 +1,20 @@
 //! Persistent disks that are directories, bound to their place; on the real kernel.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use rustix::mount::{UnmountFlags, unmount};
+use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::mount::{MountFlags, UnmountFlags, mount_bind, mount_remount, unmount};
 use serde_json::{Value, json};
 use warren_agent::disk::is_mount_point;
+use warren_agent::disk::migrate::replace;
 use warren_wire_agent::envelope::Response;
 
 use crate::support::vm::Vm;
 
 /// Unmounts what a failed test leaves.
-struct Mounts(Vec<PathBuf>);
+pub struct Mounts(Vec<PathBuf>);
 
 impl Drop for Mounts {
     fn drop(&mut self) {
@@ -20,7 +24,8 @@ impl Drop for Mounts {
     }
 }
 
-fn with_disks(vm: &Vm) -> Mounts {
+/// Two disks, the first of which the settings know.
+pub fn with_disks(vm: &Vm) -> Mounts {
     for disk in ["one", "two"] {
         vm.write(&format!("warden-cpi-dev/{disk}/who"), disk);
     }
@@ -65,11 +70,15 @@ fn a_disk_is_mounted_migrated_and_removed() {
     director.run("mount_disk", json!(["cid-2"]));
     assert_eq!(vm.read("var/vcap/store_migration_target/who"), "two");
     assert_eq!(list(&vm), json!(["cid-1", "cid-2"]));
+    // A boot finds the one that has everything.
+    let managed = "var/vcap/bosh/managed_disk_settings.json";
+    assert_eq!(vm.read(managed), "cid-1");
     assert_eq!(
         director.run("migrate_disk", json!(["cid-1", "cid-2"])),
         json!({})
     );
     assert_eq!(list(&vm), json!(["cid-2"]));
+    assert_eq!(vm.read(managed), "cid-2");
     // The content of the first is on the second, which is writable.
     assert_eq!(vm.read("var/vcap/store/who"), "one");
     vm.write("var/vcap/store/new", "x");
@@ -107,6 +116,74 @@ fn a_disk_is_mounted_migrated_and_removed() {
     );
     // Nothing to migrate is fine.
     assert_eq!(director.run("migrate_disk", json!([])), json!({}));
+    running.stop();
+}
+
+#[test]
+fn a_migration_that_fails_or_is_cut_off_can_be_done_again() {
+    let vm = Vm::new();
+    let _mounts = with_disks(&vm);
+    let mut settings = vm.settings();
+    settings["disks"]["persistent"] =
+        json!({"cid-1": "/warden-cpi-dev/one", "cid-2": "/warden-cpi-dev/two"});
+    settings["env"]["persistent_disk_mount_options"] = json!(["noatime", "nosuid,data=ordered"]);
+    vm.write_settings(&settings);
+    let running = vm.start();
+    for disk in ["cid-1", "cid-2"] {
+        vm.director.ping();
+        assert_eq!(vm.director.run("mount_disk", json!([disk])), json!({}));
+    }
+    let (store, target) = (
+        vm.path("var/vcap/store"),
+        vm.path("var/vcap/store_migration_target"),
+    );
+    let wanted = StatVfsMountFlags::NOATIME | StatVfsMountFlags::NOSUID;
+    let flags = || statvfs(&store).unwrap().f_flag;
+    assert!(flags().contains(wanted), "{:?}", flags());
+
+    // What an agent leaves that is killed while it copies: all is as it was before.
+    running.stop();
+    mount_remount(&store, MountFlags::BIND | MountFlags::RDONLY, "").unwrap();
+    vm.write("warden-cpi-dev/one/large", vec![0; 1 << 20]);
+    let mut reader = std::process::Command::new("tar")
+        .args(["--xattrs", "--xattrs-include=*.*", "--acls"])
+        .args(["--numeric-owner", "-C"])
+        .arg(&store)
+        .args(["-cf", "-", "."])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let running = vm.start();
+    assert_eq!(reader.wait().unwrap().signal(), Some(9));
+    vm.write("var/vcap/store/after", "x");
+    assert_eq!(vm.read("var/vcap/store_migration_target/who"), "two");
+    // And after it has unmounted the old one.
+    running.stop();
+    unmount(&store, UnmountFlags::empty()).unwrap();
+    let running = vm.start();
+    assert_eq!(vm.read("var/vcap/store/after"), "x");
+    let managed = "var/vcap/bosh/managed_disk_settings.json";
+    assert_eq!(vm.read(managed), "cid-1");
+    vm.director.ping();
+
+    let held = std::fs::File::open(store.join("who")).unwrap();
+    let error = replace(&store, &target, Duration::from_millis(50)).unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("cannot unmount /"), "{text}");
+    vm.write("var/vcap/store/later", "x");
+    assert!(flags().contains(wanted), "{:?}", flags());
+    drop(held);
+    assert_eq!(vm.director.run("migrate_disk", json!([])), json!({}));
+    assert_eq!(vm.read("warden-cpi-dev/two/later"), "x");
+    assert!(flags().contains(wanted), "{:?}", flags());
+    // Killed before the next boot's disk was written down, with the new one at both places.
+    running.stop();
+    vm.write(managed, "cid-1");
+    std::fs::create_dir_all(&target).unwrap();
+    mount_bind(&store, &target).unwrap();
+    let running = vm.start();
+    assert_eq!(vm.read(managed), "cid-2");
+    assert!(!is_mount_point(&target));
     running.stop();
 }
 

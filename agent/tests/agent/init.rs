@@ -31,7 +31,7 @@ fn init_process() {
             "(setsid sleep 0.1 &) ; echo orphans $$; exec sleep 600",
         ),
     ];
-    warren_agent::init::run(services, &logs).unwrap();
+    warren_agent::init::run(services, &logs, None).unwrap();
 }
 
 struct Init {

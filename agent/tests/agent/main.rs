@@ -24,4 +24,5 @@ mod refused_disks;
 mod scripts;
 mod settings;
 mod support;
+mod vitals;
 mod whole;

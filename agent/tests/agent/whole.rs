@@ -5,6 +5,7 @@
 
 mod access;
 mod login;
+mod tree;
 
 use std::net::UdpSocket;
 use std::process::Command;
@@ -117,7 +118,11 @@ fn inside() {
     });
     print!("{}", log());
 
-    let mut files = vec![("./web/monit", MONIT), ("./web/bin/ctl", CTL)];
+    let mut files = vec![
+        ("./web/monit", MONIT),
+        ("./web/bin/ctl", CTL),
+        ("./web/bin/post-deploy", "#!/bin/bash\nexit 3\n"),
+    ];
     files.extend(access::FILES);
     let jobs = tgz(&files);
     let digest = vm.blob("jobs", &jobs);
@@ -144,6 +149,22 @@ fn inside() {
         begun.elapsed().as_millis()
     );
     let pid = vm.read("var/vcap/sys/run/web/web.pid");
+
+    // Whatever is told of a request names it, also on another thread.
+    let error = vm.director.fail("run_script", json!(["post-deploy", {}]));
+    assert!(error.contains("post-deploy scripts failed"), "{error}");
+    for text in [
+        "[dispatch] apply done in ",
+        "[script] post-deploy of job web: ",
+    ] {
+        let log = log();
+        let line = log
+            .lines()
+            .find(|line| line.contains(text))
+            .unwrap_or_default();
+        let id = line.split(" request_id=r").nth(1).unwrap_or_default();
+        assert!(id.parse::<u32>().is_ok(), "{text} in {log}");
+    }
 
     // The job's process is not the agent: NATS and monit are closed to it.
     let refused = Command::new("bash")
@@ -191,12 +212,19 @@ fn inside() {
     assert_eq!(vm.director.run("stop", json!([])), "stopped");
     println!("drain and stop {} ms", begun.elapsed().as_millis());
     assert_eq!(state()["job_state"], "stopped");
+    tree::as_recorded();
     // Init takes its end a moment later.
     let process = format!("/proc/{}", pid.trim());
     until("the job's process is gone", || {
         !std::path::Path::new(&process).exists()
     });
-    shell(&format!("kill {}", init.id()));
-    assert!(init.wait().unwrap().success());
+    // The director ends the machine; an answer may come or not.
+    vm.director.send(3, "shutdown", json!([]));
+    let mut ended = None;
+    until("init has ended", || {
+        ended = init.try_wait().unwrap();
+        ended.is_some()
+    });
+    assert!(ended.unwrap().success());
     println!("WHOLE");
 }

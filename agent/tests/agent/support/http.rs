@@ -10,6 +10,8 @@ pub struct Shelf {
     pub blobs: HashMap<String, Vec<u8>>,
     /// Answers that are given before any other.
     pub failures: Vec<u16>,
+    /// Paths whose requests are answered when they are here no longer.
+    pub held: Vec<String>,
     /// Requests with their headers, in lower case.
     pub requests: Vec<(String, HashMap<String, String>)>,
 }
@@ -64,8 +66,12 @@ fn answer(mut stream: TcpStream, shelf: &Mutex<Shelf>) {
     let mut parts = first.split(' ');
     let (method, target) = (parts.next().unwrap(), parts.next().unwrap().to_owned());
     let path = target.split('?').next().unwrap().to_owned();
+    let asked = (format!("{method} {target}"), headers);
+    shelf.lock().unwrap().requests.push(asked);
+    super::until("the answer is let go", || {
+        !shelf.lock().unwrap().held.contains(&path)
+    });
     let mut shelf = shelf.lock().unwrap();
-    shelf.requests.push((format!("{method} {target}"), headers));
     let (status, content) = match (shelf.failures.pop(), method) {
         (Some(status), _) => (status, Vec::new()),
         (None, "PUT") => {
