@@ -58,7 +58,7 @@ impl Cpi {
             });
         }
         let call = Call::parse(&request.method, request.arguments)?;
-        self.carry_out(call, version)
+        self.carry_out(call, version, &request.context)
     }
 }
 

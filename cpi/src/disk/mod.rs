@@ -58,6 +58,12 @@ pub(crate) fn create(
 ) -> Result<Option<String>, Error> {
     let locked = Locked::new(places, cid)?;
     let path = places.disk(cid);
+    if path.exists() {
+        return Err(Error::InUse {
+            what: format!("id '{cid}'"),
+            by: "another disk".to_owned(),
+        });
+    }
     let made = make(&path, mebibytes, kind);
     let done = made.and_then(|note| {
         locked.save(&Info {

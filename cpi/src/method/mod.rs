@@ -18,14 +18,19 @@ mod set_vm_metadata;
 mod snapshot_disk;
 
 pub(crate) use create_vm::AGENT;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use warren_wire_cpi::{Call, Version};
 
 use crate::{Cpi, Error, disk, stemcell, vm};
 
 impl Cpi {
     /// Carries out a call for a caller that speaks this version of the contract.
-    pub(crate) fn carry_out(&self, call: Call, version: Version) -> Result<Value, Error> {
+    pub(crate) fn carry_out(
+        &self,
+        call: Call,
+        version: Version,
+        context: &Map<String, Value>,
+    ) -> Result<Value, Error> {
         let done = |done: Result<(), Error>| done.map(|()| Value::Null);
         match call {
             Call::Info => Ok(info::info()),
@@ -60,7 +65,7 @@ impl Cpi {
             Call::CalculateVmCloudProperties { requirements } => {
                 calculate_vm_cloud_properties::answer(&requirements)
             }
-            Call::CreateDisk { size, .. } => self.create_disk(size),
+            Call::CreateDisk { size, .. } => self.create_disk(size, create_disk::wanted(context)),
             Call::DeleteDisk { cid } => done(self.delete_disk(&cid)),
             Call::HasDisk { cid } => Ok(json!(disk::exists(&self.places()?, &cid))),
             Call::AttachDisk { vm_cid, disk_cid } => self.attach_disk(&vm_cid, &disk_cid, version),

@@ -65,7 +65,7 @@ pub struct User {
     pub name: String,
     /// Password.
     pub password: String,
-    /// What they may do; empty means `bosh.admin`.
+    /// What they may do: `bosh.admin` is everything.
     pub scopes: Vec<String>,
 }
 

@@ -42,12 +42,9 @@ pub(crate) struct Rights {
 }
 
 impl Rights {
-    /// Understands scopes on the director `uuid`.
+    /// Understands scopes on the director `uuid`; who has none has no rights.
     pub(crate) fn new(scopes: &[String], uuid: &str) -> Self {
         let mut rights = Self::default();
-        if scopes.is_empty() {
-            rights.admin = true;
-        }
         for scope in scopes {
             let rest = scope.strip_prefix("bosh.").unwrap_or_default();
             let own = rest
@@ -154,9 +151,9 @@ mod tests {
     #[test]
     fn scopes_give_rights() {
         let team = ["dev".to_owned()];
-        assert!(
-            rights(&[]).admin && rights(&["bosh.admin"]).admin && rights(&["bosh.u-1.admin"]).admin
-        );
+        assert!(rights(&["bosh.admin"]).admin && rights(&["bosh.u-1.admin"]).admin);
+        assert_eq!(rights(&[]), Rights::default());
+        assert!(!rights(&[]).admin && !rights(&[]).meet(Need::Read, &[]));
         assert!(!rights(&["bosh.u-2.admin"]).admin && !rights(&["admin"]).admin);
         let reader = rights(&["bosh.read"]);
         assert!(reader.meet(Need::DeploymentRead, &[]) && reader.meet(Need::List, &[]));

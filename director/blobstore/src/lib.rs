@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIRECTORY/xx/ID          a blob; xx is the first byte of the id's SHA-1, as stock's WebDAV has it
-//! DIRECTORY/.writing/ID-N  one that is being written; renamed when it is complete
+//! DIRECTORY/.writing/PROCESS/ID-N  one that is being written; renamed when it is complete
 //! ```
 //!
 //! The director reads and writes the directory itself ([`Local`]); agents come over WebDAV
@@ -18,6 +18,6 @@ mod server;
 mod signature;
 
 pub use error::Error;
-pub use local::{Local, Stored};
+pub use local::{Local, Stored, WRITING};
 pub use server::{Access, User, router};
 pub use signature::{Method, Signer};

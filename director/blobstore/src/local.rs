@@ -33,31 +33,32 @@ impl Stored {
     }
 }
 
+/// Where in the directory of blobs those are that are being written: a directory for each process, which
+/// stays when the process is killed, to be removed by whoever knows that it is gone.
+pub const WRITING: &str = ".writing";
+
 /// Blobs in a directory. Clones are the same one.
 #[derive(Debug, Clone)]
 pub struct Local {
     directory: Arc<PathBuf>,
+    writing: Arc<PathBuf>,
     writes: Arc<AtomicU64>,
 }
 
 impl Local {
-    /// Blobs below `directory`, which is made. What an earlier process was writing is removed.
+    /// Blobs below `directory`, which is made. What is not finished is in [`WRITING`]`/process/`, so that
+    /// several processes can have the directory; `process` is what no other one of them is called.
     ///
     /// # Errors
     /// [`Error::File`].
-    pub async fn open(directory: &Path) -> Result<Self, Error> {
-        let writing = directory.join(".writing");
-        match fs::remove_dir_all(&writing).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed("remove", &writing)(error));
-            }
-            _ => {}
-        }
+    pub async fn open(directory: &Path, process: &str) -> Result<Self, Error> {
+        let writing = directory.join(WRITING).join(process);
         fs::create_dir_all(&writing)
             .await
             .map_err(failed("make", &writing))?;
         Ok(Self {
             directory: Arc::new(directory.to_owned()),
+            writing: Arc::new(writing),
             writes: Arc::default(),
         })
     }
@@ -90,10 +91,7 @@ impl Local {
     pub async fn put(&self, id: &str, mut from: impl AsyncRead + Unpin) -> Result<Stored, Error> {
         let path = self.path(id)?;
         let number = self.writes.fetch_add(1, Ordering::Relaxed);
-        let writing = self
-            .directory
-            .join(".writing")
-            .join(format!("{id}-{}-{number}", std::process::id()));
+        let writing = self.writing.join(format!("{id}-{number}"));
         let unfinished = Unfinished(Some(writing.clone()));
         let mut file = File::create(&writing)
             .await
@@ -237,7 +235,7 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if let Some(path) = &self.0 {
-            // What cannot be removed now is removed by the next to open the directory.
+            // What cannot be removed now goes with the process's directory.
             let _ = std::fs::remove_file(path);
         }
     }

@@ -2,6 +2,10 @@
 //!
 //! `/signed/xx/ID?st=SIGNATURE&ts=BEGINNING&e=SECONDS`; the signature is HMAC-SHA256 over method,
 //! `xx/ID`, beginning and seconds, in base64 for URLs without padding.
+//!
+//! Nothing separates beginning and seconds in what is signed, as in stock: one may be made longer with
+//! digits of the other, and the signature is the same. What comes of that begins in the far future, or in
+//! the far past, so that neither a beginning to come nor more seconds than are ever given are good.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,6 +16,9 @@ use crate::id;
 
 /// How long a URL is good, in seconds.
 pub const LIFE: i64 = 86_400;
+
+/// How far ahead the clock of whoever signed may be, in seconds.
+const SKEW: i64 = 300;
 
 /// What a URL is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +91,10 @@ impl Signer {
         let is_good = self
             .mac(method, path, beginning, seconds)
             .is_some_and(|mac| mac.verify_slice(&signature).is_ok());
-        is_good && beginning.checked_add(seconds).is_some_and(|end| now < end)
+        let is_time = beginning <= now.saturating_add(SKEW)
+            && (1..=LIFE).contains(&seconds)
+            && beginning.checked_add(seconds).is_some_and(|end| now < end);
+        is_good && is_time
     }
 
     fn mac(&self, method: &str, path: &str, beginning: i64, seconds: i64) -> Option<Hmac<Sha256>> {
@@ -113,6 +123,8 @@ mod tests {
         assert!(!signer.accepts("GET", "a9/abd", query, 1000));
         assert!(!signer.accepts("GET", path, &query.replace("e=86400", "e=96400"), 1000));
         assert!(!Signer::new("other").accepts("GET", path, query, 1000));
+        assert!(signer.accepts("GET", path, query, 1000 - SKEW));
+        assert!(!signer.accepts("GET", path, query, 1000 - SKEW - 1));
         for junk in [
             "",
             "st=&ts=&e=",
@@ -121,5 +133,41 @@ mod tests {
         ] {
             assert!(!signer.accepts("GET", path, junk, 1000), "{junk}");
         }
+    }
+
+    #[test]
+    fn digits_cannot_be_moved_between_beginning_and_seconds() {
+        let signer = Signer::new("secret");
+        let begun = 1_700_000_005;
+        let url = signer.url("https://h:1/", Method::Get, "abc", begun);
+        let (path, query) = url.split_once('?').unwrap();
+        let path = path.strip_prefix("https://h:1/signed/").unwrap();
+        let (signature, _) = query.split_once('&').unwrap();
+        let digits = format!("{begun}{LIFE}");
+        let mut same = 0;
+        for at in 1..digits.len() {
+            let (beginning, seconds) = digits.split_at(at);
+            let (ts, e) = (beginning.parse().unwrap(), seconds.parse().unwrap());
+            let mac = signer.mac("GET", path, ts, e).unwrap();
+            let mac = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+            let is_the_same = format!("st={mac}") == signature;
+            same += usize::from(is_the_same);
+            // Whenever it is tried: at once, when it was good, and long after.
+            for now in [
+                0,
+                begun,
+                begun + LIFE - 1,
+                begun + LIFE,
+                2 * begun,
+                i64::MAX,
+            ] {
+                let shifted = format!("{signature}&ts={ts}&e={e}");
+                let is_good = (ts, e) == (begun, LIFE) && (begun..begun + LIFE).contains(&now);
+                let accepted = signer.accepts("GET", path, &shifted, now);
+                assert_eq!(accepted, is_good, "{shifted} at {now}");
+            }
+        }
+        // Otherwise this would show nothing.
+        assert!(same > 5, "{same}");
     }
 }

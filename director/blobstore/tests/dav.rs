@@ -16,7 +16,7 @@ struct Scene {
 
 async fn scene() -> Scene {
     let directory = tempfile::tempdir().unwrap();
-    let blobs = Local::open(directory.path()).await.unwrap();
+    let blobs = Local::open(directory.path(), "test").await.unwrap();
     let user = |name: &str| User {
         name: name.to_owned(),
         password: format!("{name}-password"),
@@ -115,7 +115,7 @@ async fn users_may_do_what_they_may() {
     ] {
         assert_eq!(curl(arguments.clone()).await, expected, "{arguments:?}");
     }
-    let left = std::fs::read_dir(scene.directory.path().join(".writing"))
+    let left = std::fs::read_dir(scene.directory.path().join(".writing/test"))
         .unwrap()
         .count();
     assert_eq!(left, 0);
@@ -190,7 +190,7 @@ async fn what_is_cut_off_leaves_nothing() {
     })
     .await
     .unwrap();
-    let writing = scene.directory.path().join(".writing");
+    let writing = scene.directory.path().join(".writing/test");
     for _ in 0..1500 {
         if std::fs::read_dir(&writing).unwrap().count() == 0 {
             break;
@@ -220,7 +220,7 @@ async fn who_sends_what_cannot_be_kept_is_told_why() {
     let big = scene.directory.path().join("big");
     // More than what connections hold while nobody reads.
     std::fs::write(&big, vec![7_u8; 32 << 20]).unwrap();
-    std::fs::remove_dir(scene.directory.path().join(".writing")).unwrap();
+    std::fs::remove_dir(scene.directory.path().join(".writing/test")).unwrap();
     let path = scene.blobs.path("blob").unwrap();
     let place = path.strip_prefix(scene.directory.path()).unwrap();
     let url = format!("{}/{}", scene.endpoint, place.display());

@@ -288,6 +288,8 @@ fn agent(settings: &Settings) -> Result<Agent, Error> {
         .user_agent(concat!("warren/", env!("CARGO_PKG_VERSION")))
         .timeout_connect(Some(CONNECT))
         .timeout_recv_response(Some(PATIENCE))
+        // A server that dies in the middle of an answer says nothing any more.
+        .timeout_per_read(Some(PATIENCE))
         .build();
     Ok(config.new_agent())
 }
@@ -295,6 +297,17 @@ fn agent(settings: &Settings) -> Result<Agent, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_server_is_waited_for_for_ever() {
+        let settings = Settings {
+            target: crate::Target::parse("https://127.0.0.1:1").unwrap(),
+            authorities: None,
+            is_local: true,
+        };
+        let agent = agent(&settings).unwrap();
+        assert_eq!(agent.config().timeout_per_read(), Some(PATIENCE));
+    }
 
     #[test]
     fn redirections_are_paths() {

@@ -113,7 +113,7 @@ impl Cpi {
     }
 
     async fn ask_info(&self) -> Result<Info, Error> {
-        let answer = match self.send(&Call::Info, None, None).await {
+        let answer = match self.send(&Call::Info, None, None, Map::new()).await {
             Err(error) if error.kind() == Some(ErrorKind::NotImplemented) => {
                 return Err(Error::Version {
                     found: "a CPI without info".to_owned(),
@@ -148,10 +148,22 @@ impl Cpi {
     /// # Errors
     /// [`Error`].
     pub async fn call(&self, call: &Call, stemcell_api: Option<i64>) -> Result<Value, Error> {
+        self.call_with(call, stemcell_api, Map::new()).await
+    }
+
+    /// As [`call`](Self::call), with more in the call's context.
+    pub(crate) async fn call_with(
+        &self,
+        call: &Call,
+        stemcell_api: Option<i64>,
+        said: Map<String, Value>,
+    ) -> Result<Value, Error> {
         let version = self.info().await?.api_version;
         let mut pauses = PAUSES.iter();
         loop {
-            let answer = self.send(call, Some(version), stemcell_api).await;
+            let answer = self
+                .send(call, Some(version), stemcell_api, said.clone())
+                .await;
             match answer {
                 Err(error)
                     if error.ok_to_retry() && !error.is_unsupported() && is_repeatable(call) =>
@@ -173,6 +185,7 @@ impl Cpi {
         call: &Call,
         version: Option<Version>,
         stemcell_api: Option<i64>,
+        said: Map<String, Value>,
     ) -> Result<Value, Error> {
         let begun = std::time::Instant::now();
         // As stock's look, which CPIs have in their logs; ours have the request's id beside it.
@@ -183,7 +196,7 @@ impl Cpi {
             % 1_000_000;
         let request_id = format!("cpi-{number:06}");
         let answer = self
-            .exchange(call, version, stemcell_api, &request_id)
+            .exchange(call, version, (stemcell_api, said), &request_id)
             .await;
         calls::answered(call.method(), &request_id, begun.elapsed(), &answer);
         answer
@@ -193,13 +206,14 @@ impl Cpi {
         &self,
         call: &Call,
         version: Option<Version>,
-        stemcell_api: Option<i64>,
+        (stemcell_api, said): (Option<i64>, Map<String, Value>),
         request_id: &str,
     ) -> Result<Value, Error> {
         let mut context = Map::new();
         context.insert("director_uuid".into(), json!(self.settings.director_uuid));
         context.insert("request_id".into(), json!(request_id));
         context.extend(self.settings.properties.clone());
+        context.extend(said);
         if let Some(api) = stemcell_api {
             context.insert("vm".into(), json!({"stemcell": {"api_version": api}}));
         }
@@ -231,6 +245,10 @@ impl Cpi {
             request_id: request_id.to_owned(),
             reason,
         };
+        if answer.is_cut {
+            let most = process::MOST >> 20;
+            return Err(wrong(format!("it is longer than {most} MiB")));
+        }
         let response: Response = serde_json::from_slice(&answer.output).map_err(|error| {
             let said: String = answer.said.chars().rev().take(2000).collect();
             let said: String = said.chars().rev().collect();

@@ -5,6 +5,10 @@ use warren_wire_cpi::{Call, ErrorKind, Networks, Version};
 
 use crate::{Cpi, Error};
 
+/// The key of a call's context that says what a new disk is to be called. CPIs but Warren's do not know
+/// it, and ignore it as all that they do not know of a context.
+const DISK_CID: &str = "warren_disk_cid";
+
 type Object = Map<String, Value>;
 
 /// What a CPI can.
@@ -168,7 +172,7 @@ impl Cpi {
         }
     }
 
-    /// Makes a disk; the answer is its id.
+    /// Makes a disk; the answer is its id: `wanted` if the CPI lets its callers say.
     ///
     /// # Errors
     /// [`Error`].
@@ -177,13 +181,15 @@ impl Cpi {
         size: u64,
         cloud_properties: Object,
         vm_cid: &str,
+        wanted: &str,
     ) -> Result<String, Error> {
         let call = Call::CreateDisk {
             size,
             cloud_properties,
             vm_cid: Some(vm_cid.to_owned()),
         };
-        text("create_disk", &self.call(&call, None).await?)
+        let said = Map::from_iter([(DISK_CID.to_owned(), Value::from(wanted))]);
+        text("create_disk", &self.call_with(&call, None, said).await?)
     }
 
     /// Removes a disk; one that is not there is removed.

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use crate::Error;
@@ -14,9 +14,14 @@ use crate::Error;
 /// How long a CPI's file may be busy.
 const BUSY: Duration = Duration::from_secs(2);
 
+/// How many bytes of an answer, and of what is said besides, are kept: far more than any has.
+pub(crate) const MOST: u64 = 64 << 20;
+
 /// What a process gave.
 pub(crate) struct Answer {
     pub(crate) output: Vec<u8>,
+    /// Whether the output is only the beginning.
+    pub(crate) is_cut: bool,
     pub(crate) said: String,
     pub(crate) exit: String,
 }
@@ -55,20 +60,25 @@ pub(crate) async fn run(command: &[PathBuf], request: &impl Serialize) -> Result
         let _ = input.write_all(&line).await;
         drop(input);
     };
-    let (mut answer, mut said) = (Vec::new(), Vec::new());
-    let ((), read, heard) = tokio::join!(
-        write,
-        output.read_to_end(&mut answer),
-        errors.read_to_end(&mut said)
-    );
-    read.map_err(failed)?;
-    heard.map_err(failed)?;
+    let ((), read, heard) = tokio::join!(write, bounded(&mut output), bounded(&mut errors));
+    let (answer, is_cut) = read.map_err(failed)?;
+    let (said, _) = heard.map_err(failed)?;
     let status = child.wait().await.map_err(failed)?;
     Ok(Answer {
         output: answer,
+        is_cut,
         said: String::from_utf8_lossy(&said).into_owned(),
         exit: status.to_string(),
     })
+}
+
+/// Reads to the end and keeps the beginning; the answer is that, and whether there was more. What is not
+/// kept is read all the same, for a process whose output nobody reads stands still, or is killed by it.
+async fn bounded(from: &mut (impl AsyncRead + Unpin)) -> io::Result<(Vec<u8>, bool)> {
+    let mut kept = Vec::new();
+    (&mut *from).take(MOST).read_to_end(&mut kept).await?;
+    let more = tokio::io::copy(from, &mut tokio::io::sink()).await?;
+    Ok((kept, more > 0))
 }
 
 /// Starts it. One that was installed a moment ago may still be open for writing in a child that another

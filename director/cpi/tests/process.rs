@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 use tempfile::TempDir;
 use warren_director_cpi::{Cpi, Error, ErrorKind, Settings};
 
@@ -98,6 +98,18 @@ async fn refusals_have_kinds() {
 
 fn scene_with(script: &str) -> Scene {
     scene(V2, script)
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_not_kept() {
+    let scene =
+        scene_with("head -c 70000000 /dev/zero; head -c 70000000 /dev/zero >&2; echo >whole");
+    let error = scene.cpi.has_vm("v").await.unwrap_err();
+    assert!(error.to_string().contains("longer than 64 MiB"), "{error}");
+    // It was read to its end, and its process ended well.
+    assert!(scene.directory.path().join("whole").exists());
+    let length = scene.log.lock().unwrap().len();
+    assert!(length < 65 << 20, "{length}");
 }
 
 #[tokio::test]
@@ -196,7 +208,10 @@ fi"#,
     assert!(scene.log.lock().unwrap().contains("away"));
     // What would make two is not: nobody calls delete_vm here.
     std::fs::write(scene.directory.path().join("requests"), "").unwrap();
-    let error = scene.cpi.create_disk(1, Map::new(), "v").await.unwrap_err();
-    assert!(error.ok_to_retry());
+    let made = scene.cpi.create_disk(1, Map::new(), "v", "wanted").await;
+    assert!(made.unwrap_err().ok_to_retry());
+    let asked = std::fs::read_to_string(scene.directory.path().join("requests")).unwrap();
+    let asked: Value = serde_json::from_str(&asked).unwrap();
+    assert_eq!(asked["context"]["warren_disk_cid"], "wanted");
     assert_eq!(tries(), 1);
 }

@@ -6,13 +6,16 @@
 //! ```
 //!
 //! As many machines as `compilation.workers` says; each is kept for the next package of its stemcell if
-//! `reuse_compilation_vms` says so. A package that another deploy is compiling is waited for.
+//! `reuse_compilation_vms` says so, and goes if one of another stemcell is needed in its place. A package
+//! that another deploy is compiling is waited for. After a failure nothing is begun any more.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, Notify};
-use warren_director_plan::compile::{Task as Wanted, plan};
+use warren_director_plan::compile::{Task as Wanted, first_like, plan};
+use warren_director_plan::machine::{self, Base};
 use warren_director_plan::{Compiled, Draft, Group, Input, InstancePlan, NetworkPlan, State};
 use warren_director_store::compiled_packages::{self, New};
 use warren_director_store::vms::Vm;
@@ -24,7 +27,7 @@ use warren_wire_manifest::deployment::Lifecycle;
 use crate::event_log::Stage;
 use crate::many::join_all;
 use crate::variables::Variables;
-use crate::{Engine, Error, Task, lock, vm};
+use crate::{Engine, Error, Task, lock, swap, vm};
 
 static COMPILATIONS: Counter = Counter::new(
     "bosh_director_compilations_total",
@@ -53,7 +56,7 @@ pub async fn all(
         })
         .collect();
     if open == 0 {
-        return Ok(outcome);
+        return Ok(spread(input, outcome));
     }
     let machines = Machines {
         engine,
@@ -61,13 +64,30 @@ pub async fn all(
         input,
         deployment_id,
         variables,
-        idle: Mutex::new(Vec::new()),
+        all: Mutex::new(Kept::default()),
     };
     let compiled = run(&machines, &wanted, open).await;
     let cleaned = machines.clear().await;
     outcome.extend(compiled?);
     cleaned?;
-    Ok(outcome)
+    Ok(spread(input, outcome))
+}
+
+/// Has what was compiled on a stemcell for all stemcells of its OS and version.
+fn spread(input: &Input<'_>, mut outcome: Outcome) -> Outcome {
+    for stemcell in 0..input.stemcells.len() {
+        let first = first_like(input, stemcell);
+        if first == stemcell {
+            continue;
+        }
+        let same: Vec<_> = outcome
+            .iter()
+            .filter(|((_, _, on), _)| *on == first)
+            .map(|((release, package, _), one)| ((*release, *package, stemcell), one.clone()))
+            .collect();
+        outcome.extend(same);
+    }
+    outcome
 }
 
 /// Compiles in order, several at once.
@@ -81,9 +101,11 @@ async fn run(machines: &Machines<'_>, wanted: &[Wanted], open: usize) -> Result<
             .collect(),
     );
     let changed = Notify::new();
+    let has_failed = AtomicBool::new(false);
     let turns = tokio::sync::Semaphore::new(machines.input.cloud.compilation.workers as usize);
     let one = |place: usize| {
         let (done, changed, turns, stage) = (&done, &changed, &turns, &stage);
+        let has_failed = &has_failed;
         async move {
             let wanted_one = &wanted[place];
             loop {
@@ -108,13 +130,18 @@ async fn run(machines: &Machines<'_>, wanted: &[Wanted], open: usize) -> Result<
                     .collect()
             };
             let result = match needs {
-                // What it needs has failed, which is told there.
+                // What it needs has failed, or was not begun, which is told there.
                 Err(()) => Err(None),
                 Ok(needs) => {
                     let _turn = turns.acquire().await;
-                    compile_one(machines, stage, wanted, place, &needs)
-                        .await
-                        .map_err(Some)
+                    if has_failed.load(Ordering::Relaxed) {
+                        Err(None)
+                    } else {
+                        let compiled = compile_one(machines, stage, wanted, place, &needs).await;
+                        // Before the turn is another's.
+                        has_failed.fetch_or(compiled.is_err(), Ordering::Relaxed);
+                        compiled.map_err(Some)
+                    }
                 }
             };
             let mut known = done.lock().await;
@@ -289,41 +316,70 @@ struct Machines<'a> {
     input: &'a Input<'a>,
     deployment_id: i64,
     variables: &'a Variables,
-    idle: Mutex<Vec<Machine>>,
+    all: Mutex<Kept>,
+}
+
+/// What there is of machines.
+#[derive(Default)]
+struct Kept {
+    /// Those without work.
+    idle: Vec<Machine>,
+    /// How many there are, with those that are being made.
+    alive: usize,
 }
 
 impl Machines<'_> {
-    /// A machine of a stemcell: an idle one, or a new one.
+    /// A machine of a stemcell: an idle one, or a new one, which may take the place of an idle one of
+    /// another stemcell.
     async fn take(&self, stemcell: usize, package: &str) -> Result<Machine, Error> {
-        let kept = {
-            let mut idle = self.idle.lock().await;
-            let at = idle.iter().position(|one| one.stemcell == stemcell);
-            at.map(|at| idle.swap_remove(at))
+        let most = self.input.cloud.compilation.workers as usize;
+        let evicted = {
+            let mut all = self.all.lock().await;
+            let mut idle = all.idle.iter();
+            if let Some(at) = idle.position(|one| one.stemcell == stemcell) {
+                return Ok(all.idle.swap_remove(at));
+            }
+            let is_full = all.alive >= most && !all.idle.is_empty();
+            all.alive += usize::from(!is_full);
+            is_full.then(|| all.idle.remove(0))
         };
-        match kept {
-            Some(machine) => Ok(machine),
-            None => self.make(stemcell, package).await,
+        let made = async {
+            if let Some(machine) = evicted {
+                self.remove(machine).await?;
+            }
+            self.make(stemcell, package).await
+        };
+        let made = made.await;
+        if made.is_err() {
+            self.all.lock().await.alive -= 1;
         }
+        made
     }
 
     async fn give_back(&self, machine: Machine, worked: bool) -> Result<(), Error> {
         if worked && self.input.cloud.compilation.reuse_compilation_vms {
-            self.idle.lock().await.push(machine);
+            self.all.lock().await.idle.push(machine);
             return Ok(());
         }
-        self.delete(machine).await
+        let removed = self.remove(machine).await;
+        self.all.lock().await.alive -= 1;
+        removed
     }
 
     async fn clear(&self) -> Result<(), Error> {
-        let idle = std::mem::take(&mut *self.idle.lock().await);
-        let deleted = join_all(idle.into_iter().map(|one| self.delete(one)).collect()).await;
+        let idle = std::mem::take(&mut *self.all.lock().await).idle;
+        let deleted = join_all(idle.into_iter().map(|one| self.remove(one)).collect()).await;
         deleted.into_iter().collect()
     }
 
-    async fn delete(&self, machine: Machine) -> Result<(), Error> {
-        let name = machine.instance.name();
-        vm::delete(self.engine, self.task, &machine.vm, &name).await?;
-        forget(self.engine, machine.instance.id).await
+    async fn remove(&self, machine: Machine) -> Result<(), Error> {
+        let (engine, task, row) = (self.engine, self.task, &machine.instance);
+        if self.input.cloud.compilation.orphan_workers {
+            swap::let_go(engine, task, row, &machine.vm).await?;
+        } else {
+            vm::delete(engine, task, &machine.vm, &row.name()).await?;
+        }
+        forget(engine, row.id).await
     }
 
     async fn make(&self, stemcell: usize, package: &str) -> Result<Machine, Error> {
@@ -367,30 +423,20 @@ impl Machines<'_> {
         let input = self.input;
         let compilation = &input.cloud.compilation;
         let network = self.network(instance).await?;
-        let mut cloud_properties = Map::new();
-        if let Some(az) = input
-            .cloud
-            .azs
-            .iter()
-            .find(|az| Some(&az.name) == compilation.az.as_ref())
-        {
-            cloud_properties = warren_director_plan::json::from_mapping(&az.cloud_properties);
-        }
-        let more = match &compilation.vm_type {
-            Some(name) => input
-                .cloud
-                .vm_types
-                .iter()
-                .find(|kind| kind.name == *name)
-                .map(|kind| &kind.cloud_properties),
-            None => Some(&compilation.cloud_properties),
+        let cpi = machine::cpi(input.cloud, compilation.az.as_deref());
+        let base = match (&compilation.vm_type, &compilation.vm_resources) {
+            (Some(name), _) => Base::Type(name),
+            (None, Some(resources)) => {
+                let asked = self.engine.cpi_named(self.task, &cpi).await?;
+                let size = machine::size(resources);
+                Base::Properties(asked.calculate_vm_cloud_properties(size).await?)
+            }
+            (None, None) => Base::Properties(warren_director_plan::json::from_mapping(
+                &compilation.cloud_properties,
+            )),
         };
-        if let Some(more) = more {
-            cloud_properties = warren_director_plan::json::merged(
-                cloud_properties,
-                &warren_director_plan::json::from_mapping(more),
-            );
-        }
+        let (az, extensions) = (compilation.az.as_deref(), &compilation.vm_extensions);
+        let cloud_properties = machine::properties(input.cloud, az, base, extensions);
         let mut tags = Map::new();
         tags.insert("compiling".into(), json!(package));
         let plan = InstancePlan {
@@ -398,13 +444,7 @@ impl Machines<'_> {
             uuid: instance.uuid.clone(),
             index: 0,
             az: compilation.az.clone(),
-            cpi: input
-                .cloud
-                .azs
-                .iter()
-                .find(|az| Some(&az.name) == compilation.az.as_ref())
-                .and_then(|az| az.cpi.clone())
-                .unwrap_or_default(),
+            cpi,
             bootstrap: false,
             ignored: false,
             state: State::Started,
@@ -523,13 +563,28 @@ async fn forget(engine: &Engine, instance: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Deletes machines that an earlier attempt of this task left compiling.
-pub async fn sweep(engine: &Engine, task: &Task, deployment_id: i64) -> Result<(), Error> {
+/// Deletes machines that an earlier attempt of this task left compiling; with `force` those that cannot be
+/// deleted are forgotten.
+pub async fn sweep(
+    engine: &Engine,
+    task: &Task,
+    deployment_id: i64,
+    force: bool,
+) -> Result<(), Error> {
+    use warren_director_store::vms;
     let pool = engine.store.pool();
     for instance in instances::of_deployment(pool, deployment_id).await? {
         if *instance.compilation {
-            for row in warren_director_store::vms::of_instance(pool, instance.id).await? {
-                vm::delete(engine, task, &row, &instance.name()).await?;
+            let name = instance.name();
+            for row in vms::of_instance(pool, instance.id).await? {
+                match vm::delete(engine, task, &row, &name).await {
+                    Err(error) if force && !error.is_cancelled() => {
+                        task.log(&format!("{name}: {}, which is ignored", error.story()));
+                        ips::unbind_vm(pool, row.id).await?;
+                        vms::delete(pool, row.id).await?;
+                    }
+                    done => done?,
+                }
             }
             forget(engine, instance.id).await?;
         }

@@ -4,20 +4,46 @@
 //! create (row, not active) ── attach ── mount ── copy ── active ── old: unmount, detach, orphan
 //! ```
 //!
-//! A crash in between leaves a row that is not active, which the next update removes. Source: reference
-//! of the deploy engine, section 16.
+//! A crash in between leaves a row that is not active, which the next update removes. The disk without a
+//! name is mounted by the agent, which knows therefore whether it is attached. Those with names are mounted
+//! by jobs, and agents only link to them: whether one is attached nobody can tell, so that all of an
+//! instance whose last update broke off, or that was stopped, are attached anew ([`How::attached`]), and
+//! nothing detaches a disk before its instance is marked as broken off ([`begin`]). Source: reference of
+//! the deploy engine, section 16.
+
+mod attach;
 
 use serde_json::{Map, Value, json};
 use warren_director_store::disks::{self, Disk, New};
-use warren_director_store::instances;
 use warren_director_store::vms::Vm;
+use warren_director_store::{disk_intents, instances};
 
 use crate::task::Event;
 use crate::variables::Variables;
-use crate::{Engine, Error, Task, lock};
+use crate::{Engine, Error, Task, disk_intent};
 use warren_director_plan::{DiskWanted, Group};
 
-/// Makes an instance's disks as they are wanted; its machine answers.
+pub use attach::{attach, attach_all, attach_one, begin, detach_all};
+use attach::{detach, mount};
+
+/// How disks are updated.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    /// Whether they are replaced even if nothing about them changes.
+    pub anew: bool,
+    /// Whether those with names are known to be attached.
+    pub attached: bool,
+}
+
+/// Names and ids of the disks of an instance that have names.
+pub async fn named(engine: &Engine, instance: i64) -> Result<Vec<(String, String)>, Error> {
+    let mut all = disks::of_instance(engine.store.pool(), instance).await?;
+    all.retain(|disk| *disk.active && !disk.name.is_empty());
+    let pair = |disk: Disk| (disk.name, disk.disk_cid);
+    Ok(all.into_iter().map(pair).collect())
+}
+
+/// Makes an instance's disks as they are wanted; its machine answers, and its jobs do not run.
 pub async fn update(
     engine: &Engine,
     task: &Task,
@@ -25,9 +51,10 @@ pub async fn update(
     row: &instances::Instance,
     vm: &Vm,
     variables: &Variables,
-    anew: bool,
+    how: How,
 ) -> Result<(), Error> {
     let pool = engine.store.pool();
+    heal(engine, task, row).await?;
     for left in disks::of_instance(pool, row.id).await? {
         if !*left.active {
             task.log(&format!("disk {} was left half made", left.disk_cid));
@@ -40,10 +67,14 @@ pub async fn update(
         let properties = variables.resolve_map(&wanted.cloud_properties).await?;
         let old = there.iter().find(|disk| disk.name == wanted.name);
         if let Some(old) = old {
-            let same = !anew
+            let same = !how.anew
                 && u64::try_from(old.size).ok() == Some(wanted.size)
                 && is_same(&old.cloud_properties, &properties);
             if same {
+                if !how.attached && !old.name.is_empty() {
+                    detach(engine, task, vm, old).await?;
+                    attach(engine, task, row, vm, old).await?;
+                }
                 continue;
             }
         }
@@ -54,6 +85,21 @@ pub async fn update(
         .filter(|disk| !group.disks.iter().any(|wanted| wanted.name == disk.name))
     {
         let_go(engine, task, row, Some(vm), gone).await?;
+    }
+    Ok(())
+}
+
+/// Of two disks that count for the same, as a director that was killed used to leave them, only the newer
+/// one does: it has what was copied from the older one.
+async fn heal(engine: &Engine, task: &Task, row: &instances::Instance) -> Result<(), Error> {
+    let pool = engine.store.pool();
+    let mut all = disks::of_instance(pool, row.id).await?;
+    all.retain(|disk| *disk.active);
+    for (at, disk) in all.iter().enumerate() {
+        if all[at + 1..].iter().any(|newer| newer.name == disk.name) {
+            task.log(&format!("disk {} was copied already", disk.disk_cid));
+            disks::set_active(pool, disk.id, false).await?;
+        }
     }
     Ok(())
 }
@@ -100,7 +146,6 @@ async fn replace(
     properties: Map<String, Value>,
     old: Option<&Disk>,
 ) -> Result<(), Error> {
-    let pool = engine.store.pool();
     let text = Value::Object(properties.clone()).to_string();
     if let Some(old) = old
         && grow(engine, task, row, vm, wanted, old, &properties).await?
@@ -111,7 +156,10 @@ async fn replace(
     let cid = vm.cid.clone().unwrap_or_default();
     let name = row.name();
     let begun = record(task, "create", None, &name, None).await?;
-    let made = cpi.create_disk(wanted.size, properties, &cid).await;
+    let intent = disk_intent::announce(engine, task, &vm.cpi, &name).await?;
+    let made = cpi
+        .create_disk(wanted.size, properties, &cid, &intent)
+        .await;
     let (object, error) = match &made {
         Ok(cid) => (Some(cid.as_str()), None),
         Err(error) => (None, Some(error.to_string())),
@@ -128,7 +176,20 @@ async fn replace(
         cloud_properties: &text,
         cpi: &vm.cpi,
     };
-    let disk = disks::create(pool, &new).await?;
+    let mut tx = engine.store.begin().await?;
+    let added = async {
+        disk_intents::delete(&mut *tx, &intent).await?;
+        disks::create(&mut *tx, &new).await
+    };
+    let disk = match added.await {
+        Ok(disk) => disk,
+        Err(error) => {
+            drop(tx);
+            disk_intent::undo(engine, task, &cpi, &intent, &made).await;
+            return Err(error.into());
+        }
+    };
+    commit(tx).await?;
     let ready = async {
         attach(engine, task, row, vm, &disk).await?;
         if disk.name.is_empty() {
@@ -149,8 +210,10 @@ async fn replace(
         return Err(error);
     }
     if let Some(old) = old {
-        disks::set_active(pool, disk.id, true).await?;
-        disks::set_active(pool, old.id, false).await?;
+        let mut tx = engine.store.begin().await?;
+        disks::set_active(&mut *tx, old.id, false).await?;
+        disks::set_active(&mut *tx, disk.id, true).await?;
+        commit(tx).await?;
         let_go(engine, task, row, Some(vm), old).await?;
     }
     Ok(())
@@ -197,160 +260,6 @@ async fn grow(
         mount(engine, task, vm, old).await?;
     }
     Ok(done)
-}
-
-/// Attaches the disks of an instance to a machine that is new.
-pub async fn attach_all(
-    engine: &Engine,
-    task: &Task,
-    row: &instances::Instance,
-    vm: &Vm,
-) -> Result<(), Error> {
-    for disk in disks::of_instance(engine.store.pool(), row.id).await? {
-        if *disk.active {
-            attach(engine, task, row, vm, &disk).await?;
-            if disk.name.is_empty() {
-                mount(engine, task, vm, &disk).await?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Attaches one disk to a machine, and mounts it unless a job does that.
-pub async fn attach_one(
-    engine: &Engine,
-    task: &Task,
-    row: &instances::Instance,
-    vm: &Vm,
-    disk: &Disk,
-) -> Result<(), Error> {
-    attach(engine, task, row, vm, disk).await?;
-    if disk.name.is_empty() {
-        mount(engine, task, vm, disk).await?;
-    }
-    Ok(())
-}
-
-/// Takes the disks of an instance from its machine, which answers or not.
-pub async fn detach_all(
-    engine: &Engine,
-    task: &Task,
-    row: &instances::Instance,
-    vm: &Vm,
-    responds: bool,
-) -> Result<(), Error> {
-    for disk in disks::of_instance(engine.store.pool(), row.id).await? {
-        if responds {
-            detach(engine, task, vm, &disk).await?;
-        } else {
-            detach_from_cpi(engine, task, vm, &disk).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Attaches a disk to a machine, and tells its agent.
-pub async fn attach(
-    engine: &Engine,
-    task: &Task,
-    row: &instances::Instance,
-    vm: &Vm,
-    disk: &Disk,
-) -> Result<(), Error> {
-    let cid = vm.cid.clone().unwrap_or_default();
-    let cpi = engine.cpi_named(task, &disk.cpi).await?;
-    let hint = lock::with(task, &format!("lock:vm:{cid}"), lock::PATIENCE, async {
-        let attached = cpi
-            .attach_disk(&cid, &disk.disk_cid, vm.stemcell_api_version)
-            .await;
-        Ok(attached?)
-    })
-    .await?;
-    let agent = engine.bus.agent(&vm.agent_id);
-    // Some infrastructures start the machine again for it.
-    agent
-        .wait_until_ready(engine.config.agent_patience, task)
-        .await?;
-    let arguments = vec![json!(disk.disk_cid), hint];
-    match agent.run("add_persistent_disk", arguments, task).await {
-        Err(error) if error.is_unknown_method() => {}
-        done => {
-            done?;
-        }
-    }
-    let mut metadata = Map::new();
-    let deployment = task.deployment.clone().unwrap_or_default();
-    for (key, value) in [
-        ("director", engine.config.name.clone()),
-        ("deployment", deployment),
-        ("instance_id", row.uuid.clone()),
-        ("instance_index", row.index_number.to_string()),
-        ("instance_group", row.job.clone()),
-    ] {
-        metadata.insert(key.to_owned(), json!(value));
-    }
-    cpi.set_disk_metadata(&disk.disk_cid, metadata).await?;
-    Ok(())
-}
-
-async fn mount(engine: &Engine, task: &Task, vm: &Vm, disk: &Disk) -> Result<(), Error> {
-    let agent = engine.bus.agent(&vm.agent_id);
-    agent
-        .run("mount_disk", vec![json!(disk.disk_cid)], task)
-        .await?;
-    Ok(())
-}
-
-async fn detach(engine: &Engine, task: &Task, vm: &Vm, disk: &Disk) -> Result<(), Error> {
-    let agent = engine.bus.agent(&vm.agent_id);
-    if disk.name.is_empty() {
-        let mounted = agent.run("list_disk", vec![], task).await?;
-        let is_mounted = mounted.as_array().is_some_and(|list| {
-            list.iter()
-                .any(|cid| cid.as_str() == Some(disk.disk_cid.as_str()))
-        });
-        if is_mounted {
-            agent
-                .run("unmount_disk", vec![json!(disk.disk_cid)], task)
-                .await?;
-        }
-    }
-    match agent
-        .run("remove_persistent_disk", vec![json!(disk.disk_cid)], task)
-        .await
-    {
-        Err(error) if error.is_unknown_method() => {}
-        done => {
-            done?;
-        }
-    }
-    detach_from_cpi(engine, task, vm, disk).await
-}
-
-async fn detach_from_cpi(engine: &Engine, task: &Task, vm: &Vm, disk: &Disk) -> Result<(), Error> {
-    use warren_director_cpi::ErrorKind;
-    let Some(cid) = &vm.cid else { return Ok(()) };
-    let cpi = engine.cpi_named(task, &disk.cpi).await?;
-    lock::with(task, &format!("lock:vm:{cid}"), lock::PATIENCE, async {
-        match cpi
-            .detach_disk(cid, &disk.disk_cid, vm.stemcell_api_version)
-            .await
-        {
-            // A disk may never have been attached, or not be any more since somebody was killed who was
-            // about to let the machine go; a machine that is gone has none.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    Some(ErrorKind::VmNotFound | ErrorKind::DiskNotAttached)
-                ) =>
-            {
-                Ok(())
-            }
-            done => Ok(done?),
-        }
-    })
-    .await
 }
 
 /// Takes a disk from its machine and keeps it for a while.

@@ -124,7 +124,7 @@ pub(crate) async fn remove(engine: &Engine, instance: i64) -> Result<bool, Error
 }
 
 async fn replace(engine: &Engine, instance: i64, wanted: &[dns::Record]) -> Result<bool, Error> {
-    let mut tx = engine.store.begin().await?;
+    let mut tx = dns::begin(&engine.store).await?;
     let all = dns::records(&mut *tx).await?;
     let Some((gone, new)) = compare(&all, instance, wanted) else {
         return Ok(false);

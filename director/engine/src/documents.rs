@@ -4,10 +4,14 @@
 //! What stays as it was written, to be resolved when it is used: properties, the environment of
 //! machines, and what CPIs are told. Source: reference of the deploy engine, section 6.
 
+mod definitions;
+mod versions;
+
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use warren_director_plan::json::from_manifest;
-use warren_director_plan::versions;
-use warren_director_store::{configs, deployments, releases, stemcells};
+use warren_director_store::{configs, deployments, stemcells};
 use warren_wire_manifest::check::read_manifest;
 use warren_wire_manifest::cloud_config::{self, CloudConfig, CloudOptions};
 use warren_wire_manifest::deployment::{Deployment, StemcellSource, UpdateOptions};
@@ -18,11 +22,14 @@ use warren_wire_manifest::yaml::{self, Mapping};
 use crate::variables::{Variables, to_mapping};
 use crate::{Engine, Error};
 
+pub use definitions::{changes_stemcell, definitions};
+use versions::{choose_versions, keep_versions, remembered};
+
 /// Everything that a deploy was asked for, checked.
 pub struct Documents {
     /// What is wanted.
     pub deployment: Deployment,
-    /// The manifest with versions chosen and early variables resolved, as it is remembered.
+    /// The manifest with versions chosen, as it is remembered: all placeholders are kept.
     pub manifest: Mapping,
     /// What it is made of.
     pub cloud: CloudConfig,
@@ -78,7 +85,8 @@ pub async fn read(
     variables: &Variables,
 ) -> Result<Documents, Error> {
     let manifest = read_manifest(asked.text, "manifest")?;
-    let resolved = resolve_early(&from_manifest(&yaml::Value::Map(manifest)), variables).await?;
+    let written = from_manifest(&yaml::Value::Map(manifest));
+    let resolved = resolve_early(&written, variables).await?;
     let mut resolved = match resolved {
         Value::Object(map) => map,
         _ => serde_json::Map::new(),
@@ -102,13 +110,37 @@ pub async fn read(
     }
     let wanted = Deployment::parse(&manifest, &cloud, asked.options)?;
     let teams: Vec<String> = serde_json::from_str(&deployment.teams).unwrap_or_default();
-    let wanted = merge::addons(wanted, &runtime, &teams, |_| None)?;
+    let systems = systems(engine, &wanted).await?;
+    let os_of = |alias: &str| systems.get(alias).cloned();
+    let wanted = merge::addons(wanted, &runtime, &teams, os_of)?;
     Ok(Documents {
         deployment: wanted,
-        manifest,
+        manifest: to_mapping(&remembered(written, &resolved)),
         cloud,
         runtime,
     })
+}
+
+/// Operating systems of the stemcells that a manifest calls by their names, by alias.
+async fn systems(
+    engine: &Engine,
+    deployment: &Deployment,
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut systems = BTreeMap::new();
+    let mut all = None;
+    for wanted in &deployment.stemcells {
+        let StemcellSource::Name(name) = &wanted.source else {
+            continue;
+        };
+        if all.is_none() {
+            all = Some(stemcells::list(engine.store.pool()).await?);
+        }
+        let mut there = all.iter().flatten();
+        if let Some(one) = there.find(|one| one.name == *name && one.version == wanted.version) {
+            systems.insert(wanted.alias.clone(), one.operating_system.clone());
+        }
+    }
+    Ok(systems)
 }
 
 async fn config(engine: &Engine, id: i64) -> Result<configs::Config, Error> {
@@ -229,95 +261,6 @@ fn put(into: &mut Value, path: &[String], part: Value) {
         }
     }
     *at = part;
-}
-
-/// Puts the versions of a manifest that was carried out in the place of those that are asked for.
-fn keep_versions(manifest: &mut serde_json::Map<String, Value>, deployed: &str) {
-    let Ok(deployed) = serde_json::from_str::<Value>(deployed) else {
-        return;
-    };
-    for (list, key) in [("releases", "name"), ("stemcells", "alias")] {
-        let Some(Value::Array(wanted)) = manifest.get_mut(list) else {
-            continue;
-        };
-        let then = deployed.get(list).and_then(Value::as_array);
-        for one in wanted {
-            let same = then
-                .into_iter()
-                .flatten()
-                .find(|other| other.get(key).is_some() && other.get(key) == one.get(key));
-            if let Some(version) = same.and_then(|other| other.get("version")) {
-                one["version"] = version.clone();
-            }
-        }
-    }
-}
-
-/// Puts exact versions in the place of `latest`.
-async fn choose_versions(
-    engine: &Engine,
-    manifest: &mut serde_json::Map<String, Value>,
-) -> Result<(), Error> {
-    if let Some(Value::Array(list)) = manifest.get_mut("releases") {
-        for release in list {
-            let (Some(name), Some(wanted)) = (text(release, "name"), text(release, "version"))
-            else {
-                continue;
-            };
-            let there = releases::versions(engine.store.pool(), &name).await?;
-            if there.is_empty() {
-                return Err(Error::refused(
-                    30_005,
-                    format!("Release '{name}' doesn't exist"),
-                ));
-            }
-            let chosen = versions::choose(&wanted, there.iter().map(|one| one.version.as_str()))
-                .ok_or_else(|| {
-                    Error::refused(
-                        30_006,
-                        format!("Release version '{name}/{wanted}' doesn't exist"),
-                    )
-                })?;
-            release["version"] = Value::from(chosen);
-        }
-    }
-    let all = stemcells::list(engine.store.pool()).await?;
-    if let Some(Value::Array(list)) = manifest.get_mut("stemcells") {
-        for stemcell in list {
-            let Some(wanted) = text(stemcell, "version") else {
-                continue;
-            };
-            let (name, os) = (text(stemcell, "name"), text(stemcell, "os"));
-            let fits = |one: &&stemcells::Stemcell| {
-                name.as_ref().is_none_or(|name| *name == one.name)
-                    && os.as_ref().is_none_or(|os| *os == one.operating_system)
-            };
-            let chosen = versions::choose(
-                &wanted,
-                all.iter().filter(fits).map(|one| one.version.as_str()),
-            )
-            .ok_or_else(|| {
-                Error::refused(
-                    50_003,
-                    format!(
-                        "Stemcell '{}' version '{wanted}' does not exist",
-                        name.or(os).unwrap_or_default()
-                    ),
-                )
-            })?;
-            stemcell["version"] = Value::from(chosen);
-        }
-    }
-    Ok(())
-}
-
-/// A text, or a number as one.
-fn text(value: &Value, key: &str) -> Option<String> {
-    match value.get(key)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
 }
 
 /// The stemcells that a manifest means, one for each alias.

@@ -79,18 +79,24 @@ pub async fn releases_of(engine: &Engine, wanted: &Deployment) -> Result<Vec<Rel
     Ok(known)
 }
 
+/// A version of a release that is not there, or not as a whole.
+pub fn no_release(name: &str, version: &str) -> Error {
+    Error::refused(
+        30_006,
+        format!(
+            "Release version '{name}/{version}' doesn't exist as a whole; if it is listed, its \
+             upload or deletion broke off: upload it with `--fix`"
+        ),
+    )
+}
+
 /// A version of a release with all that is in it.
 pub async fn release_of(engine: &Engine, name: &str, version: &str) -> Result<Release, Error> {
     let pool = engine.store.pool();
     let row = releases::find_version(pool, name, version)
         .await?
         .filter(|row| *row.update_completed)
-        .ok_or_else(|| {
-            Error::refused(
-                30_006,
-                format!("Release version '{name}/{version}' doesn't exist"),
-            )
-        })?;
+        .ok_or_else(|| no_release(name, version))?;
     let mut compiled: BTreeMap<i64, Vec<Compiled>> = BTreeMap::new();
     for one in compiled_packages::of_version(pool, row.id).await? {
         compiled.entry(one.package_id).or_default().push(Compiled {

@@ -11,16 +11,20 @@
 //!
 //! Source: reference of the deploy engine; `docs/design/director.md`.
 
+mod alerts;
 mod certificates;
 mod compile;
 mod config;
 mod cpis;
+mod deliver;
+mod disk_intent;
 mod disks;
 pub mod dns;
 mod documents;
 mod engine;
 mod error;
 mod event_log;
+mod fingerprints;
 mod inputs;
 pub mod jobs;
 mod lease;

@@ -1,6 +1,8 @@
 //! Locks that a task holds: renewed while it works, given back when it ends.
 
+use std::collections::BTreeSet;
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -11,6 +13,8 @@ use crate::{Error, Task};
 
 /// How long a lock is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long another task with a release is waited for: it may be an upload.
+pub const RELEASE_PATIENCE: Duration = Duration::from_secs(300);
 /// How often a lock is renewed.
 const RENEWAL: Duration = Duration::from_secs(15);
 
@@ -57,6 +61,24 @@ pub async fn with<T>(
     locks::release(task.store().pool(), name, &uid).await?;
     record(task, "release", name).await?;
     done
+}
+
+/// Does `work` while the task holds all these locks, which are taken in the order of their names, so that no
+/// two tasks wait for each other.
+///
+/// # Errors
+/// As [`with`].
+pub async fn with_all<'a, T: Send + 'a>(
+    task: &'a Task,
+    names: &'a BTreeSet<String>,
+    patience: Duration,
+    work: impl Future<Output = Result<T, Error>> + Send + 'a,
+) -> Result<T, Error> {
+    let mut work: Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>> = Box::pin(work);
+    for name in names.iter().rev() {
+        work = Box::pin(with(task, name, patience, work));
+    }
+    work.await
 }
 
 async fn record(task: &Task, action: &str, name: &str) -> Result<(), Error> {

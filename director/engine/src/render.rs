@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use warren_director_plan::Group;
 use warren_director_plan::spec::Rendered;
-use warren_director_plan::{Draft, Input, InstancePlan, spec};
+use warren_director_plan::{Draft, Input, InstancePlan, JobPlan, spec};
 use warren_director_templates::{
-    Context, JobArchive, LinkValues, RenderedJob, configuration_hash, pack, render, template_hash,
+    Context, JobArchive, LinkValues, RenderedJob, configuration_hash, render, template_hash,
 };
 
+use crate::many::join_all;
 use crate::variables::Variables;
 use crate::{Engine, Error, Task};
 
+/// How many instances are rendered at once: a few for each Ruby worker, so that none waits for variables to
+/// be looked up, and not so many that all their properties are in memory.
+const AT_ONCE: usize = 8;
 /// More than the archive of any job.
 const ARCHIVE_LIMIT: u64 = 256 << 20;
 
@@ -65,14 +69,24 @@ pub async fn all(
     variables: &Variables,
 ) -> Result<BTreeMap<String, Files>, Error> {
     let archives = Archives::default();
+    let turns = Semaphore::new(AT_ONCE);
+    let (archives, turns) = (&archives, &turns);
+    let each = draft.groups.iter().flat_map(|group| {
+        group.instances.iter().map(move |instance| async move {
+            let _turn = turns.acquire().await;
+            task.check()?;
+            let known = reported_networks(input, instance);
+            one(engine, input, group, instance, &known, variables, archives).await
+        })
+    });
+    // What is wrong is told in the order of the manifest, whoever was first.
+    let mut all = join_all(each.collect()).await.into_iter();
     let mut rendered = BTreeMap::new();
     let mut failures: Vec<String> = Vec::new();
     for group in &draft.groups {
         let mut of_group: Vec<String> = Vec::new();
-        for instance in &group.instances {
-            task.check()?;
-            let known = reported_networks(input, instance);
-            match one(engine, input, group, instance, &known, variables, &archives).await? {
+        for (instance, done) in group.instances.iter().zip(&mut all) {
+            match done? {
                 Ok(files) => {
                     rendered.insert(instance.uuid.clone(), files);
                 }
@@ -146,17 +160,9 @@ pub async fn one(
         let job = &input.releases[plan.release].jobs[plan.job];
         let archive = archives.get(engine, &job.name, &job.blobstore_id).await?;
         let spec = spec::template(input, group, instance, plan, known);
-        let links: Map<String, Value> = plan.links.clone().into_iter().collect();
-        let documents = [
-            Value::Object(plan.properties.clone()),
-            Value::Object(links),
-            Value::Object(spec),
-        ];
-        let resolved = match variables
-            .resolve(&documents.iter().collect::<Vec<_>>())
-            .await
-        {
+        let resolved = match resolved(plan, spec, variables).await {
             Ok(resolved) => resolved,
+            Err(error) if error.code() == 70_011 => return Err(error),
             Err(error) => {
                 errors.push(format!(
                     "Unable to render templates for job '{}'. Errors are:\n  - {}",
@@ -166,8 +172,7 @@ pub async fn one(
                 continue;
             }
         };
-        let [properties, links, spec] = <[Value; 3]>::try_from(resolved)
-            .map_err(|_| Error::refused(100, "a document was lost while it was resolved"))?;
+        let [properties, links, spec] = resolved;
         let context = Context {
             spec: spec.as_object().cloned().unwrap_or_default(),
             properties: properties.as_object().cloned().unwrap_or_default(),
@@ -195,6 +200,35 @@ pub async fn one(
     Ok(Ok(Files { jobs, hashes }))
 }
 
+/// Properties, links and `spec` of a job's templates without placeholders. Links of other deployments
+/// have theirs.
+async fn resolved(
+    plan: &JobPlan,
+    spec: Map<String, Value>,
+    variables: &Variables,
+) -> Result<[Value; 3], Error> {
+    let (foreign, own): (Map<_, _>, Map<_, _>) = plan
+        .links
+        .clone()
+        .into_iter()
+        .partition(|(name, _)| plan.providers.contains_key(name));
+    let documents = [
+        Value::Object(plan.properties.clone()),
+        Value::Object(own),
+        Value::Object(spec),
+    ];
+    let resolved = variables
+        .resolve(&documents.iter().collect::<Vec<_>>())
+        .await?;
+    let [properties, mut links, spec] = <[Value; 3]>::try_from(resolved)
+        .map_err(|_| Error::refused(100, "a document was lost while it was resolved"))?;
+    for (name, link) in foreign {
+        let provider = &plan.providers[&name];
+        links[name] = variables.resolve_provided(provider, &link).await?;
+    }
+    Ok([properties, links, spec])
+}
+
 fn link_values(links: Value) -> Result<BTreeMap<String, LinkValues>, Error> {
     let Value::Object(links) = links else {
         return Ok(BTreeMap::new());
@@ -213,27 +247,4 @@ fn link_values(links: Value) -> Result<BTreeMap<String, LinkValues>, Error> {
             Ok((name, values))
         })
         .collect()
-}
-
-/// Puts rendered jobs where the agent will fetch them: at the agent itself, or in the blobstore if it
-/// does not take them. The answer is the blob's id and digest.
-pub async fn deliver(
-    engine: &Engine,
-    task: &Task,
-    agent: &warren_director_bus::Agent,
-    files: &Files,
-) -> Result<(String, String), Error> {
-    let packed = pack(&files.jobs)?;
-    let id = warren_director_store::uuid::new();
-    // What is larger than the bus carries goes by the blobstore.
-    let fits = packed.archive.len() < 700 << 10;
-    if fits
-        && agent
-            .upload_blob(&id, &packed.sha1, &packed.archive, task)
-            .await?
-    {
-        return Ok((id, packed.sha1));
-    }
-    let stored = engine.blobs.put(&id, packed.archive.as_slice()).await?;
-    Ok((stored.id, packed.sha1))
 }

@@ -68,7 +68,7 @@ pub(crate) async fn take_place_of_silent(
     Ok(new)
 }
 
-/// Lets a machine go that waited to take a place.
+/// Lets a machine go that waited to take a place, or that compiled: the schedule deletes it.
 pub(crate) async fn let_go(
     engine: &Engine,
     task: &Task,

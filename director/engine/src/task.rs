@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 use warren_director_bus::Cancelled;
 use warren_director_store::output::{Kind, Output};
 use warren_director_store::{Store, events, now};
 
 use crate::Error;
+
+/// How often who waits looks whether the task was cancelled.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// A task that is being worked on. Clones are the same one.
 #[derive(Clone)]
@@ -60,6 +65,30 @@ impl Task {
             Err(Error::Cancelled { id: self.id })
         } else {
             Ok(())
+        }
+    }
+
+    /// Waits, but not longer than until somebody asks for the task's end.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(crate) async fn sleep(&self, time: Duration) -> Result<(), Error> {
+        let begun = Instant::now();
+        loop {
+            self.check()?;
+            let left = time.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return Ok(());
+            }
+            sleep(left.min(LOOK)).await;
+        }
+    }
+
+    /// The same task for what has to be done also when its end was asked for.
+    pub(crate) fn to_its_end(&self) -> Self {
+        Self {
+            cancelled: Arc::default(),
+            ..self.clone()
         }
     }
 
@@ -155,18 +184,23 @@ pub struct Event<'a> {
     pub context: Option<Value>,
 }
 
-fn timestamp() -> String {
-    let time = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    let seconds = i64::try_from(time.as_secs()).unwrap_or(0);
-    let text = time::OffsetDateTime::from_unix_timestamp(seconds)
+/// A Unix time as CPIs are told of it, to the second.
+pub(crate) fn rfc3339(seconds: i64) -> String {
+    time::OffsetDateTime::from_unix_timestamp(seconds)
         .ok()
         .and_then(|time| {
             time.format(&time::format_description::well_known::Rfc3339)
                 .ok()
         })
+        .unwrap_or_default()
+}
+
+fn timestamp() -> String {
+    let time = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(0);
+    let text = rfc3339(seconds);
     format!(
         "{}.{:03}Z",
         text.trim_end_matches('Z'),

@@ -21,13 +21,15 @@ use warren_director_store::vms::Vm;
 use warren_director_store::{Flag, instances, ips};
 use warren_wire_manifest::deployment::{Lifecycle, WatchTime};
 
+use crate::deliver::{clean, deliver};
 use crate::event_log::Step;
-use crate::render::{Files, deliver};
+use crate::render::Files;
 use crate::task::Event;
 use crate::variables::Variables;
 use crate::{Engine, Error, Task, disks, dns, vm};
 
 pub use machine::{active, create};
+pub use stop::drain;
 
 /// What an update needs.
 pub struct Update<'a> {
@@ -141,16 +143,20 @@ impl Update<'_> {
             return self.minor(row).await;
         }
         row.update_completed = Flag(false);
+        if self.is_new {
+            row.variable_set_id = self.variables.set();
+        }
         instances::save(pool, row).await?;
         let mut machine = active(self.engine, row.id).await?;
         let renews = !self.is_new && self.renews();
         if let Some(vm) = &machine {
             let agent = self.engine.bus.agent(&vm.agent_id);
+            let mut archive = None;
             if self.responds && !renews && self.plan.state == State::Started && !self.is_new {
                 // What can be fetched is fetched before anything is stopped.
-                self.prepare(&agent, vm).await?;
+                archive = Some(self.prepare(row, &agent, vm).await?);
             }
-            self.stop(step, row, &agent, renews).await?;
+            self.stop(step, row, &agent, renews, archive).await?;
             self.snapshot(row).await?;
         }
         match self.plan.state {
@@ -160,7 +166,11 @@ impl Update<'_> {
         }
         if renews && let Some(old) = machine.take() {
             match self.plan.swap {
-                Some(_) => machine = Some(self.swap(row, &old).await?),
+                Some(_) => {
+                    machine = Some(self.swap(row, &old).await?);
+                    row.variable_set_id = self.variables.set();
+                    instances::save(pool, row).await?;
+                }
                 None => self.delete_machine(row, &old).await?,
             }
         }
@@ -169,18 +179,21 @@ impl Update<'_> {
             None => self.create_machine(row).await?,
         };
         step.advance(10, "installing packages");
-        disks::update(
-            self.engine,
-            self.task,
-            self.group,
-            row,
-            &vm,
-            self.variables,
-            self.changes.contains(&Change::RecreatePersistentDisks),
-        )
-        .await?;
-        if !self.is_new && !renews {
-            vm::update_settings(self.engine, self.task, &mut vm, &[]).await?;
+        let how = disks::How {
+            anew: self.changes.contains(&Change::RecreatePersistentDisks),
+            attached: self.is_new
+                || renews
+                || (row.state == State::Started.word() && !self.changes.contains(&Change::Dirty)),
+        };
+        let (engine, task) = (self.engine, self.task);
+        disks::update(engine, task, self.group, row, &vm, self.variables, how).await?;
+        let named = disks::named(engine, row.id).await?;
+        // A machine that was made for this knows the rest.
+        if (!self.is_new && !renews) || self.plan.swap.is_some() || !named.is_empty() {
+            vm::update_settings(engine, task, &mut vm, &named).await?;
+        }
+        if (!self.is_new && !renews) || self.plan.swap.is_some() {
+            vm::set_metadata(engine, task, &self.wanted(row, Vec::new()), &vm).await?;
         }
         self.give_back_addresses().await?;
         let networks = self.networks(row, &mut vm).await?;
@@ -200,7 +213,7 @@ impl Update<'_> {
         let agent = self.engine.bus.agent(&vm.agent_id);
         let again = self.rendered_again(row, &networks).await?;
         let files = again.as_ref().unwrap_or(self.files);
-        let apply = self.apply(&agent, &networks, files).await?;
+        let apply = self.apply(row, &agent, &networks, files).await?;
         self.start(step, row, &agent, watch).await?;
         self.save(row, &apply).await
     }
@@ -211,6 +224,9 @@ impl Update<'_> {
         if let Some(vm) = &machine {
             if self.changes.contains(&Change::Tags) {
                 vm::set_metadata(self.engine, self.task, &self.wanted(row, Vec::new()), vm).await?;
+                if let Some(spec) = spec::retagged(row.spec.as_deref(), self.group) {
+                    row.spec = Some(spec);
+                }
             }
             let wrote = dns::write(
                 self.engine,
@@ -245,10 +261,16 @@ impl Update<'_> {
         }
     }
 
-    async fn prepare(&self, agent: &Agent, vm: &Vm) -> Result<(), Error> {
-        let archive = deliver(self.engine, self.task, agent, self.files).await?;
+    /// The answer is where the agent was told that its templates are, and their SHA-1.
+    async fn prepare(
+        &self,
+        row: &instances::Instance,
+        agent: &Agent,
+        vm: &Vm,
+    ) -> Result<(String, String), Error> {
+        let archive = deliver(self.engine, self.task, agent, row.id, self.files).await?;
         let mut hashes = self.files.hashes.clone();
-        hashes.archive = Some(archive);
+        hashes.archive = Some(archive.clone());
         let networks: Map<String, Value> = vm
             .network_spec
             .as_deref()
@@ -264,14 +286,17 @@ impl Update<'_> {
             &hashes,
         );
         agent.run("prepare", vec![document], self.task).await?;
-        Ok(())
+        Ok(archive)
     }
 
     async fn stopped(&self, row: &mut instances::Instance) -> Result<(), Error> {
         self.give_back_addresses().await?;
         row.state = State::Stopped.word().to_owned();
         row.update_completed = Flag(true);
-        row.variable_set_id = self.variables.set();
+        // A machine that stays what it was is compared with the values of then.
+        if !self.renews() {
+            row.variable_set_id = self.variables.set();
+        }
         instances::save(self.engine.store.pool(), row).await?;
         Ok(())
     }
@@ -304,11 +329,13 @@ impl Update<'_> {
 
     async fn apply(
         &self,
+        row: &instances::Instance,
         agent: &Agent,
         networks: &Map<String, Value>,
         files: &Files,
     ) -> Result<Value, Error> {
-        let archive = deliver(self.engine, self.task, agent, files).await?;
+        let archive = deliver(self.engine, self.task, agent, row.id, files).await?;
+        let blob = archive.0.clone();
         let mut hashes = files.hashes.clone();
         hashes.archive = Some(archive);
         let document = spec::apply(
@@ -322,6 +349,12 @@ impl Update<'_> {
         agent
             .run("apply", vec![document.clone()], self.task)
             .await?;
+        if let Err(error) = clean(self.engine, row.id, Some(&blob)).await {
+            // The next one does it.
+            let story = error.story();
+            self.task
+                .log(&format!("{}: older templates stay: {story}", row.name()));
+        }
         Ok(document)
     }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 use warren_director_plan::json::from_manifest;
 use warren_director_plan::placeholders::{self, Name, PlaceholderError, Values};
-use warren_director_store::{Store, uuid, variables};
+use warren_director_store::{Store, deployments, uuid, variables};
 use warren_director_variables::{Context, generate};
 use warren_wire_manifest::deployment::Variable;
 use warren_wire_manifest::yaml;
@@ -25,6 +25,37 @@ pub struct Variables {
     deployment: String,
     set: i64,
     writable: bool,
+}
+
+/// How variables are made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Making {
+    /// Whether a definition that has changed makes a value anew.
+    pub converge: bool,
+    /// The set whose values are kept of variables that wait for another stemcell; `None` if they need not
+    /// wait.
+    pub kept: Option<i64>,
+}
+
+/// Whether a variable keeps its value until stemcells change.
+pub fn waits_for_stemcell(variable: &Variable) -> bool {
+    variable.update_strategy.as_deref() == Some("on-stemcell-change")
+}
+
+/// Ids of values by the names of their variables.
+fn by_name(all: Vec<variables::Variable>) -> BTreeMap<String, String> {
+    let pair = |one: variables::Variable| (one.variable_name, one.variable_id);
+    all.into_iter().map(pair).collect()
+}
+
+/// The names of all placeholders of documents.
+fn names_of(documents: &[&Value]) -> Result<BTreeSet<Name>, Error> {
+    let mut names = BTreeSet::new();
+    for document in documents {
+        placeholders::collect(document, &mut names)
+            .map_err(|error| Error::refused(540_004, error.to_string()))?;
+    }
+    Ok(names)
 }
 
 /// What stands for all that cannot be resolved.
@@ -52,17 +83,18 @@ impl Variables {
         self.set
     }
 
+    /// A variable's name in the store of values.
+    #[must_use]
+    pub fn absolute(&self, name: &str) -> String {
+        placeholders::absolute(name, &self.director, &self.deployment)
+    }
+
     /// Replaces all placeholders of documents.
     ///
     /// # Errors
     /// Code 540001 with all names that have no value.
     pub async fn resolve(&self, documents: &[&Value]) -> Result<Vec<Value>, Error> {
-        let mut names = BTreeSet::new();
-        for document in documents {
-            placeholders::collect(document, &mut names)
-                .map_err(|error| Error::refused(540_004, error.to_string()))?;
-        }
-        let values = self.values(&names).await?;
+        let values = self.values(&names_of(documents)?).await?;
         documents
             .iter()
             .map(|document| {
@@ -91,19 +123,75 @@ impl Variables {
         }
     }
 
+    /// Replaces all placeholders of what another deployment provides, by what that one was last deployed
+    /// with. So it stays in this set, whatever becomes of the other deployment.
+    ///
+    /// # Errors
+    /// As [`Variables::resolve`]; code 70011 if the other one was never deployed to its end.
+    pub async fn resolve_provided(&self, provider: &str, document: &Value) -> Result<Value, Error> {
+        let names = names_of(&[document])?;
+        if names.is_empty() {
+            return Ok(document.clone());
+        }
+        let pool = self.store.pool();
+        let pinned = by_name(variables::provided(pool, self.set, provider).await?);
+        let mut theirs = None;
+        let mut values = Values::new();
+        for name in names {
+            let full = name.absolute(&self.director, provider);
+            let id = match pinned.get(&full) {
+                Some(id) => Some(id.clone()),
+                None => {
+                    if theirs.is_none() {
+                        theirs = Some(by_name(self.last_of(provider).await?));
+                    }
+                    let id = theirs
+                        .as_ref()
+                        .and_then(|theirs| theirs.get(&full))
+                        .cloned();
+                    if let (Some(id), true) = (&id, self.writable) {
+                        variables::pin_provided(pool, self.set, provider, &full, id).await?;
+                    }
+                    id
+                }
+            };
+            if let Some(id) = id
+                && let Some(found) = variables::value(pool, &id).await?
+            {
+                values.insert(name.root.clone(), parse(&found)?);
+            }
+        }
+        placeholders::replace(document, &values).map_err(|errors| refusal(&errors))
+    }
+
+    /// What another deployment was last deployed with.
+    async fn last_of(&self, provider: &str) -> Result<Vec<variables::Variable>, Error> {
+        let pool = self.store.pool();
+        let set = match deployments::find(pool, provider).await? {
+            Some(row) => variables::latest_set(pool, row.id, true).await?,
+            None => None,
+        };
+        let set = set.ok_or_else(|| {
+            Error::refused(
+                70_011,
+                format!(
+                    "Deployment '{provider}' provides a link with variables and was never deployed to \
+                     its end: deploy it first"
+                ),
+            )
+        })?;
+        Ok(variables::of_set(pool, set.id).await?)
+    }
+
     async fn values(&self, names: &BTreeSet<Name>) -> Result<Values, Error> {
         if names.is_empty() {
             return Ok(Values::new());
         }
-        let pinned: BTreeMap<String, String> = variables::of_set(self.store.pool(), self.set)
-            .await?
-            .into_iter()
-            .map(|variable| (variable.variable_name, variable.variable_id))
-            .collect();
+        let pinned = by_name(variables::of_set(self.store.pool(), self.set).await?);
         let roots: BTreeSet<&str> = names.iter().map(|name| name.root.as_str()).collect();
         let mut values = Values::new();
         for root in roots {
-            let name = placeholders::absolute(root, &self.director, &self.deployment);
+            let name = self.absolute(root);
             let found = match pinned.get(&name) {
                 Some(id) => variables::value(self.store.pool(), id).await?,
                 None if self.writable => {
@@ -131,15 +219,25 @@ impl Variables {
         &self,
         task: &Task,
         wanted: &[Variable],
-        converge: bool,
+        how: Making,
     ) -> Result<(), Error> {
+        let kept = match how.kept {
+            Some(set) => by_name(variables::of_set(self.store.pool(), set).await?),
+            None => BTreeMap::new(),
+        };
         for variable in wanted {
             task.check()?;
-            let name = placeholders::absolute(&variable.name, &self.director, &self.deployment);
+            let name = self.absolute(&variable.name);
+            if waits_for_stemcell(variable)
+                && let Some(id) = kept.get(&name)
+            {
+                variables::pin(self.store.pool(), self.set, &name, id).await?;
+                continue;
+            }
             let options = from_manifest(&yaml::Value::Map(variable.options.clone()));
             let options = self.resolve_one(&absolute_ca(&options, self)).await?;
             let parameters = warren_director_plan::json::sorted(&options).to_string();
-            let mode = variable.update_mode.as_deref().unwrap_or(if converge {
+            let mode = variable.update_mode.as_deref().unwrap_or(if how.converge {
                 "converge"
             } else {
                 "no-overwrite"
@@ -221,7 +319,7 @@ fn parse(value: &variables::Value) -> Result<Value, Error> {
 fn absolute_ca(options: &Value, of: &Variables) -> Value {
     let mut options = options.clone();
     if let Some(Value::String(ca)) = options.get_mut("ca") {
-        *ca = placeholders::absolute(ca, &of.director, &of.deployment);
+        *ca = of.absolute(ca);
     }
     options
 }

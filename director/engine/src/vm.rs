@@ -9,7 +9,8 @@ use warren_director_plan::{Group, Input, InstancePlan, Reservation, names, spec}
 use warren_director_store::vms::{self, Vm};
 use warren_director_store::{Flag, instances, ips, uuid};
 
-use crate::task::Event;
+use crate::fingerprints::{Fingerprints, differs};
+use crate::task::{Event, rfc3339};
 use crate::variables::Variables;
 use crate::{Engine, Error, Task, certificates, lock, lost};
 
@@ -102,6 +103,7 @@ async fn row(engine: &Engine, wanted: &Wanted<'_>) -> Result<Vm, Error> {
     vm.stemcell_api_version = stemcell.api_version;
     vm.env = Some(Value::Object(wanted.group.env.clone()).to_string());
     vm.network_spec = Some(Value::Object(spec::networks(wanted.plan)).to_string());
+    Fingerprints::of(&engine.config).set_made(&mut vm);
     Ok(vm)
 }
 
@@ -122,16 +124,11 @@ async fn ask_cpi(
             ),
         )
     })?;
-    let mut properties = wanted.plan.cloud_properties.clone();
-    if let Some(Value::Object(resources)) = &wanted.group.vm_resources {
-        let calculated = cpi.calculate_vm_cloud_properties(resources.clone()).await?;
-        properties = warren_director_plan::json::merged(properties, &calculated);
-    }
     let networks = Value::Object(spec::networks(wanted.plan));
     let resolved = wanted
         .variables
         .resolve(&[
-            &Value::Object(properties),
+            &Value::Object(wanted.plan.cloud_properties.clone()),
             &networks,
             &Value::Object(wanted.group.env.clone()),
         ])
@@ -140,7 +137,9 @@ async fn ask_cpi(
     let cloud_properties = object(0);
     let networks: Networks = serde_json::from_value(resolved[1].clone())
         .map_err(|error| Error::other("describe the networks of a machine", error))?;
-    vm.cloud_properties = Some(Value::Object(cloud_properties.clone()).to_string());
+    // As the plan has them: secrets are in no row.
+    let planned = Value::Object(wanted.plan.cloud_properties.clone());
+    vm.cloud_properties = Some(planned.to_string());
     vms::save(engine.store.pool(), vm).await?;
     let env = environment(engine, wanted, &vm.agent_id, object(2))?;
     let mut left = TRIES;
@@ -232,6 +231,11 @@ async fn settle(
     }
     vms::save(pool, vm).await?;
     if wanted.active {
+        // What it was made with is known by the instance's set of variables, however the update ends.
+        if let Some(mut row) = instances::find(pool, wanted.row.id).await? {
+            row.variable_set_id = wanted.variables.set();
+            instances::save(pool, &row).await?;
+        }
         ips::bind_to_vm(pool, wanted.row.id, vm.id).await?;
     } else {
         for address in wanted.plan.networks.iter().filter_map(|one| one.address) {
@@ -272,12 +276,6 @@ pub async fn set_metadata(
         metadata.insert(key.clone(), json!(text));
     }
     let group = &wanted.group.name;
-    let created = time::OffsetDateTime::from_unix_timestamp(vm.created_at)
-        .ok()
-        .and_then(|time| {
-            time.format(&time::format_description::well_known::Rfc3339)
-                .ok()
-        });
     for (key, value) in [
         ("director", engine.config.name.clone()),
         ("deployment", wanted.input.deployment.name.clone()),
@@ -286,7 +284,7 @@ pub async fn set_metadata(
         ("instance_group", group.clone()),
         ("index", wanted.plan.index.to_string()),
         ("name", format!("{group}/{}", wanted.plan.uuid)),
-        ("created_at", created.unwrap_or_default()),
+        ("created_at", rfc3339(vm.created_at)),
     ] {
         metadata.insert(key.to_owned(), json!(value));
     }
@@ -357,7 +355,8 @@ async fn with_log(engine: &Engine, task: &Task, vm: &Vm, error: Error) -> Error 
     }
 }
 
-/// Gives an agent its lasting certificate and what else it should know.
+/// Gives an agent its lasting certificate and what else it should know: `disks` are names and ids of those
+/// that have names, which it must have already.
 pub async fn update_settings(
     engine: &Engine,
     task: &Task,
@@ -373,10 +372,19 @@ pub async fn update_settings(
         "trusted_certs": engine.config.trusted_certs,
         "disk_associations": associations,
     });
+    let now = Fingerprints::of(&engine.config);
     let changes_name = engine.config.nats.is_some() && !*vm.permanent_nats_credentials;
-    if let (Some(nats), true) = (&engine.config.nats, changes_name) {
+    let changes_bus = differs(vm.nats_config_sha1.as_ref(), now.nats.as_ref());
+    if let (Some(nats), true) = (&engine.config.nats, changes_name || changes_bus) {
         let cert = certificates::of_agent(nats, &vm.agent_id, false)?;
         settings["mbus"] = json!({ "cert": cert });
+    }
+    // Stock tells a machine that is new once more what its environment said.
+    let is_new = vm.trusted_certs_sha1.is_none();
+    if (is_new || differs(vm.blobstore_config_sha1.as_ref(), now.blobstores.as_ref()))
+        && let Some(blobstores) = engine.config.agent_env.get("blobstores")
+    {
+        settings["blobstores"] = blobstores.clone();
     }
     match agent.run("update_settings", vec![settings], task).await {
         Err(error) if error.is_unknown_method() => {}
@@ -384,9 +392,14 @@ pub async fn update_settings(
             done?;
         }
     }
+    let is_news = now.set_all(vm);
     if changes_name {
         vm.permanent_nats_credentials = Flag(true);
+    }
+    if is_news || changes_name {
         vms::save(engine.store.pool(), vm).await?;
+    }
+    if changes_name {
         engine.write_users().await?;
     }
     Ok(())

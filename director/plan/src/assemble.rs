@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use warren_wire_manifest::deployment::{Disks, InstanceGroup, VmSize};
 
 use crate::addresses::Pool;
-use crate::json::{from_mapping, merged};
+use crate::json::from_mapping;
+use crate::machine::Base;
 use crate::output::{DiskWanted, Draft, Group, InstancePlan, JobPlan, State};
 use crate::placement::{Candidates, Placed};
-use crate::{Error, Input, links, properties, swap};
+use crate::{Error, Input, compile, links, machine, properties, swap};
 
 /// Decides which instance is where, with which number, id and addresses, and who provides what to
 /// whom. Given what came of a draft as what exists, it decides the same again: so it is called once
@@ -75,6 +76,7 @@ fn plan_group(
                 ),
             )
         })?;
+    compile::check_exports(input, group, &jobs, stemcell)?;
     let mut mine: Vec<usize> = input
         .existing
         .instances
@@ -102,6 +104,11 @@ fn plan_group(
             .map(|place| (*place, &input.existing.instances[*place]))
             .collect(),
         taken: input.taken,
+        scattered: input
+            .deployment
+            .features
+            .randomize_az_placement
+            .then_some(input.deployment.name.as_str()),
     }
     .place()?;
     let stay: BTreeSet<usize> = placed.iter().filter_map(|place| place.existing).collect();
@@ -114,13 +121,7 @@ fn plan_group(
     let features = &input.deployment.features;
     let (vm_type, vm_resources) = match &group.vm {
         VmSize::Type(name) => (Some(name.clone()), None),
-        VmSize::Resources(resources) => (
-            None,
-            Some(json!({
-                "cpu": resources.cpu as i64, "ram": resources.ram as i64,
-                "ephemeral_disk_size": resources.ephemeral_disk_size as i64,
-            })),
-        ),
+        VmSize::Resources(resources) => (None, Some(Value::Object(machine::size(resources)))),
     };
     let mut tags = input.options.tags.clone();
     tags.extend(from_mapping(&input.deployment.tags));
@@ -135,7 +136,7 @@ fn plan_group(
         instances,
         surplus,
         disks: disks(input, group),
-        env: from_mapping(&group.env),
+        env: machine::env(input.deployment, group),
         vm_type,
         vm_resources,
         tags,
@@ -178,6 +179,7 @@ fn jobs(input: &Input<'_>, group: &InstanceGroup) -> Result<Vec<JobPlan>, Error>
             job: place,
             properties: properties::declared(&known.jobs[place].spec, &given)?,
             links: BTreeMap::new(),
+            providers: BTreeMap::new(),
             provides: Vec::new(),
         });
     }
@@ -298,7 +300,7 @@ fn instances(
         used.insert(index);
         let (state, once) = state(input, group, existing, &uuid, index);
         let cloud_properties = cloud_properties(input, group, place.az.as_deref());
-        let machine = swap::Wanted {
+        let choice = swap::Wanted {
             input,
             group,
             instance: existing.map(|at| &input.existing.instances[at]),
@@ -309,10 +311,10 @@ fn instances(
             once: once.as_deref(),
             cloud_properties: &cloud_properties,
         };
-        let chosen = machine.choose(pool)?;
+        let chosen = choice.choose(pool)?;
         plans.push(InstancePlan {
             existing,
-            cpi: cpi(input, place.az.as_deref()),
+            cpi: machine::cpi(input.cloud, place.az.as_deref()),
             cloud_properties,
             az: place.az,
             bootstrap: false,
@@ -351,45 +353,20 @@ fn lowest(used: &mut BTreeSet<i64>) -> i64 {
     index
 }
 
-fn cpi(input: &Input<'_>, az: Option<&str>) -> String {
-    input
-        .cloud
-        .azs
-        .iter()
-        .find(|zone| Some(zone.name.as_str()) == az)
-        .and_then(|zone| zone.cpi.clone())
-        .unwrap_or_default()
-}
-
-/// Zone, then type, then extensions, the later over the earlier.
+/// What the CPI is told of a group's machines in a zone.
 fn cloud_properties(
     input: &Input<'_>,
     group: &InstanceGroup,
     az: Option<&str>,
 ) -> Map<String, Value> {
-    let mut properties = input
-        .cloud
-        .azs
-        .iter()
-        .find(|zone| Some(zone.name.as_str()) == az)
-        .map(|zone| from_mapping(&zone.cloud_properties))
-        .unwrap_or_default();
-    if let VmSize::Type(name) = &group.vm
-        && let Some(kind) = input.cloud.vm_types.iter().find(|kind| kind.name == *name)
-    {
-        properties = merged(properties, &from_mapping(&kind.cloud_properties));
-    }
-    for name in &group.vm_extensions {
-        let extension = input
-            .cloud
-            .vm_extensions
-            .iter()
-            .find(|extension| extension.name == *name);
-        if let Some(extension) = extension {
-            properties = merged(properties, &from_mapping(&extension.cloud_properties));
+    let base = match &group.vm {
+        VmSize::Type(name) => Base::Type(name),
+        VmSize::Resources(resources) => {
+            let cpi = machine::cpi(input.cloud, az);
+            Base::Properties(input.sizes.find(&cpi, &machine::size(resources)))
         }
-    }
-    properties
+    };
+    machine::properties(input.cloud, az, base, &group.vm_extensions)
 }
 
 fn state(

@@ -135,6 +135,8 @@ pub fn of(instance: &Instance, desired: &Desired) -> Vec<Change> {
         }
     };
     let saved = instance.spec.as_ref();
+    // An instance that was never updated, as that of an errand before it runs, has none of what it needs.
+    let is_first = saved.is_none() && !instance.update_completed;
     let saved_at = |key: &str| saved.and_then(|spec| spec.get(key)).unwrap_or(&Value::Null);
     add(!instance.update_completed, Change::Dirty);
     add(desired.once.as_deref() == Some("restart"), Change::Restart);
@@ -169,11 +171,12 @@ pub fn of(instance: &Instance, desired: &Desired) -> Vec<Change> {
             Change::Network,
         );
     }
+    let packages = sorted(&desired.packages);
     if saved.is_some() {
-        add(
-            sorted(saved_at("packages")) != sorted(&desired.packages),
-            Change::Packages,
-        );
+        add(sorted(saved_at("packages")) != packages, Change::Packages);
+    } else if is_first {
+        let needs_any = packages.as_object().is_some_and(|all| !all.is_empty());
+        add(needs_any, Change::Packages);
     }
     add(disks_differ(instance, desired), Change::PersistentDisk);
     if saved.is_some() {
@@ -182,6 +185,11 @@ pub fn of(instance: &Instance, desired: &Desired) -> Vec<Change> {
             Change::Configuration,
         );
         add(job(saved_at("job")) != job(&desired.job), Change::Job);
+    } else if is_first {
+        add(
+            !desired.configuration_hash.is_empty(),
+            Change::Configuration,
+        );
     }
     add(state_differs(instance, desired), Change::State);
     add(desired.dns_change, Change::Dns);

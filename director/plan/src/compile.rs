@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
+use warren_wire_manifest::deployment::{ExportedFrom, InstanceGroup};
 
-use crate::{Compiled, Draft, Error, Input, Package, Release, Stemcell};
+use crate::{Compiled, Draft, Error, Input, JobPlan, Package, Release, Stemcell};
 
 /// A package that groups need on a stemcell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct Task {
     pub release: usize,
     /// Place of the package in the release.
     pub package: usize,
-    /// Place of the stemcell in the input.
+    /// Place of the stemcell in the input: the first one of its OS and version, see [`first_like`].
     pub stemcell: usize,
     /// Versions of all that it is compiled with.
     pub dependency_key: String,
@@ -29,8 +30,21 @@ pub struct Task {
     pub compiled: Option<Compiled>,
 }
 
-/// All packages that the groups of a draft need, each once for each stemcell, and all that these are
-/// compiled with as far as they must be compiled.
+/// Place of the first stemcell in the input of the OS and version of another: what is compiled on one is
+/// good for all of these, and is compiled once however many names a manifest has for them.
+#[must_use]
+pub fn first_like(input: &Input<'_>, stemcell: usize) -> usize {
+    let is_same = |other: &Stemcell| {
+        input
+            .stemcells
+            .get(stemcell)
+            .is_some_and(|one| one.os == other.os && one.version == other.version)
+    };
+    input.stemcells.iter().position(is_same).unwrap_or(stemcell)
+}
+
+/// All packages that the groups of a draft need, each once for each OS and version of stemcells, and all
+/// that these are compiled with as far as they must be compiled.
 ///
 /// # Errors
 /// Codes 60001 (a package without source that was never compiled for this stemcell) and 60000.
@@ -42,7 +56,8 @@ pub fn plan(input: &Input<'_>, draft: &Draft) -> Result<Vec<Task>, Error> {
     };
     for group in &draft.groups {
         for (release, package) in group.packages.values() {
-            tasks.add(*release, *package, group.stemcell, &mut Vec::new())?;
+            let stemcell = first_like(input, group.stemcell);
+            tasks.add(*release, *package, stemcell, &mut Vec::new())?;
         }
     }
     Ok(tasks.tasks)
@@ -80,9 +95,27 @@ impl Tasks<'_, '_> {
             ));
         }
         let key = dependency_key(owner, wanted)?;
-        let compiled = find(wanted, on, &key).cloned();
+        let exported = exported_from(self.input, owner);
+        let compiled = find(wanted, on, &key, exported).cloned();
         let mut after = Vec::new();
         if compiled.is_none() {
+            if wanted.source.is_none() && !exported.is_empty() {
+                let list: Vec<String> = exported
+                    .iter()
+                    .map(|from| format!("'{}/{}'", from.os, from.version))
+                    .collect();
+                return Err(Error::new(
+                    60_003,
+                    format!(
+                        "Can't use release '{}/{}'. It references packages without source code and was exported from none of the stemcells of its 'exported_from' ({}):\n - '{}/{}'",
+                        owner.name,
+                        owner.version,
+                        list.join(", "),
+                        wanted.name,
+                        wanted.version
+                    ),
+                ));
+            }
             if wanted.source.is_none() {
                 return Err(Error::new(
                     60_001,
@@ -178,10 +211,74 @@ fn dependencies(
     Ok(Value::Array(all))
 }
 
-/// What a package was compiled to that is good for a stemcell. One that has source must have been
+/// The stemcells whose compiled packages a manifest wants of a release; none for any.
+#[must_use]
+pub fn exported_from<'i>(input: &Input<'i>, release: &Release) -> &'i [ExportedFrom] {
+    let wanted = input.deployment.release(&release.name);
+    wanted.map_or(&[], |wanted| &wanted.exported_from)
+}
+
+/// Releases that are wanted as they were compiled must have been compiled on the group's stemcell.
+pub(crate) fn check_exports(
+    input: &Input<'_>,
+    group: &InstanceGroup,
+    jobs: &[JobPlan],
+    stemcell: usize,
+) -> Result<(), Error> {
+    let on = &input.stemcells[stemcell];
+    for job in jobs {
+        let release = &input.releases[job.release];
+        let exported = exported_from(input, release);
+        let fits = exported
+            .iter()
+            .any(|from| from.os == on.os && from.version == on.version);
+        if fits || exported.is_empty() {
+            continue;
+        }
+        let list: Vec<String> = exported
+            .iter()
+            .map(|from| format!("'{}/{}'", from.os, from.version))
+            .collect();
+        return Err(Error::new(
+            80_015,
+            format!(
+                "Invalid release detected in instance group '{}' using job '{}': release '{}' must be \
+                 exported from stemcell '{}/{}'. Release '{}' is exported from: {}",
+                group.name,
+                job.name,
+                release.name,
+                on.os,
+                on.version,
+                release.name,
+                list.join(", ")
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// What a package was compiled to that is good for a stemcell. If the manifest names stemcells that its
+/// release was exported from, it must have been compiled on one of exactly these. Else: one that has source must have been
 /// compiled on exactly this version; one that came compiled may be of the same major version.
 #[must_use]
-pub fn find<'p>(package: &'p Package, stemcell: &Stemcell, key: &str) -> Option<&'p Compiled> {
+pub fn find<'p>(
+    package: &'p Package,
+    stemcell: &Stemcell,
+    key: &str,
+    exported: &[ExportedFrom],
+) -> Option<&'p Compiled> {
+    if !exported.is_empty() {
+        let all = package.compiled.iter().rev();
+        let fits = all.filter(|compiled| {
+            let is_one =
+                |from: &ExportedFrom| from.os == compiled.os && from.version == compiled.version;
+            compiled.dependency_key == key && exported.iter().any(is_one)
+        });
+        let is_own = |compiled: &&Compiled| {
+            compiled.os == stemcell.os && compiled.version == stemcell.version
+        };
+        return fits.max_by_key(is_own);
+    }
     let same: Vec<&Compiled> = package
         .compiled
         .iter()

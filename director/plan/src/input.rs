@@ -33,6 +33,8 @@ pub struct Input<'a> {
     /// Cloud properties of machines by id of the instance, resolved; those that are not here have no
     /// placeholders. Only who may be swapped is looked up.
     pub resolved: &'a BTreeMap<String, Value>,
+    /// What CPIs make of the sizes of machines.
+    pub sizes: &'a crate::machine::Sizes,
     /// Makes ids for instances that are new.
     pub new_id: &'a (dyn Fn() -> String + Sync),
 }

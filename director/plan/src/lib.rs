@@ -22,6 +22,7 @@ mod error;
 mod input;
 pub mod json;
 pub mod links;
+pub mod machine;
 pub mod names;
 mod networks;
 pub mod order;

@@ -65,6 +65,9 @@ pub struct JobPlan {
     pub properties: Map<String, Value>,
     /// Its links by name: what consumers see.
     pub links: BTreeMap<String, Value>,
+    /// The deployments that links come from if it is another one, by the link's name: their placeholders
+    /// are that deployment's.
+    pub providers: BTreeMap<String, String>,
     /// Links that it provides and somebody may consume: type, name and number of the group.
     pub provides: Vec<(String, String, String)>,
 }

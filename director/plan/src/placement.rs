@@ -2,7 +2,7 @@
 //!
 //! Without static addresses: instances that are left alone keep their place; those with disks stay in
 //! their zone; the rest go where the fewest are, where one already is before where none is, then by the
-//! zone's name. With static addresses: whoever has one that is still listed keeps it and its zone, the
+//! zone's name, or by chance if the manifest wants that (`randomize_az_placement`). With static addresses: whoever has one that is still listed keeps it and its zone, the
 //! others are spread over the zones that can give them one.
 //!
 //! Source: reference of the deploy engine, section 10.
@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use sha1::{Digest, Sha1};
 use warren_wire_manifest::cloud_config::{CloudConfig, Network};
 use warren_wire_manifest::deployment::InstanceGroup;
 use warren_wire_manifest::ip::Cidr;
@@ -34,6 +35,8 @@ pub(crate) struct Candidates<'a> {
     pub(crate) cloud: &'a CloudConfig,
     pub(crate) instances: Vec<(usize, &'a Instance)>,
     pub(crate) taken: &'a [Taken],
+    /// The deployment, if zones with as many instances are not taken by their names.
+    pub(crate) scattered: Option<&'a str>,
 }
 
 impl Candidates<'_> {
@@ -142,9 +145,11 @@ impl Candidates<'_> {
                 left.iter()
                     .position(|(_, instance)| self.zone(instance) == *zone)
             };
-            let best = zones
-                .iter()
-                .min_by_key(|zone| (load(zone), there(zone).is_none(), (*zone).clone()));
+            let place = placed.len();
+            let best = zones.iter().min_by_key(|zone| {
+                let chance = self.chance(place, zone);
+                (load(zone), there(zone).is_none(), chance, (*zone).clone())
+            });
             let Some(zone) = best.cloned() else { break };
             let existing = there(&zone).map(|at| left.remove(at).0);
             placed.push(Placed {
@@ -154,6 +159,16 @@ impl Candidates<'_> {
             });
         }
         placed
+    }
+
+    /// What a zone gets for a place where chance decides. It is the same each time, for a plan is made again
+    /// when its instances have got rows.
+    fn chance(&self, place: usize, zone: &Option<String>) -> Option<[u8; 20]> {
+        let zone = zone.as_deref().unwrap_or_default();
+        let group = &self.group.name;
+        let deployment = self.scattered?;
+        let text = format!("{deployment}/{group}/{place}/{zone}");
+        Some(Sha1::digest(text.as_bytes()).into())
     }
 
     fn place_static(&self) -> Result<Vec<Placed>, Error> {

@@ -60,7 +60,10 @@ pub fn lookup<'v>(given: &'v Map<String, Value>, path: &str) -> Result<Option<&'
     Ok(None)
 }
 
-fn insert(into: &mut Map<String, Value>, path: &str, value: Value) {
+/// Puts a value at a dotted path. What stands in the way and is no mapping gives way to one: null, as that
+/// is a property without a value; or a default of another property that templates could not ask for either
+/// then.
+pub(crate) fn insert(into: &mut Map<String, Value>, path: &str, value: Value) {
     match path.split_once('.') {
         None => {
             into.insert(path.to_owned(), value);

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use sha1::{Digest, Sha1};
 
 use crate::links::dns_name;
 use crate::output::{Group, InstancePlan};
@@ -156,12 +157,40 @@ pub fn saved(input: &Input<'_>, group: &Group, instance: &InstancePlan, apply: &
             "stemcell": {"name": stemcell.name, "version": stemcell.version},
             "env": group.env,
             "address": address(input, group, instance),
+            "tags_sha1": tags_digest(group),
         });
         if let Value::Object(more) = more {
             map.extend(more);
         }
     }
     spec
+}
+
+/// Digest of the tags of a group's machines, by which a change of theirs is seen: SHA-1, hex.
+#[must_use]
+pub fn tags_digest(group: &Group) -> String {
+    let tags = crate::json::sorted(&Value::Object(group.tags.clone()));
+    let digest = Sha1::digest(tags.to_string().as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What was saved of an instance, whose machine has got the tags of its group now.
+#[must_use]
+pub fn retagged(saved: Option<&str>, group: &Group) -> Option<String> {
+    let mut spec: Map<String, Value> = serde_json::from_str(saved?).ok()?;
+    spec.insert("tags_sha1".to_owned(), json!(tags_digest(group)));
+    Some(Value::Object(spec).to_string())
+}
+
+/// Whether tags differ from those that an instance was last saved with. One that was saved without a word
+/// of them gets them once more.
+#[must_use]
+pub fn tags_differ(saved: Option<&Value>, group: &Group) -> bool {
+    let Some(saved) = saved else { return false };
+    match saved.get("tags_sha1").and_then(Value::as_str) {
+        Some(digest) => digest != tags_digest(group),
+        None => !group.tags.is_empty(),
+    }
 }
 
 /// An instance's address as templates see it: a name where the manifest says so, else a number.

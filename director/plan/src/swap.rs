@@ -15,12 +15,12 @@
 
 use serde_json::{Map, Value};
 use warren_wire_manifest::cloud_config::NetworkKind;
-use warren_wire_manifest::deployment::{InstanceGroup, VmSize, VmStrategy};
+use warren_wire_manifest::deployment::{InstanceGroup, VmStrategy};
 use warren_wire_manifest::ip::Cidr;
 
 use crate::addresses::Pool;
 use crate::changes::{self, Change, Desired};
-use crate::json::from_mapping;
+use crate::machine;
 use crate::networks::networks;
 use crate::output::{NetworkPlan, Reservation, State, Swap};
 use crate::placement::Placed;
@@ -209,20 +209,14 @@ impl<'a> Wanted<'a> {
     fn differs(&self, instance: &Instance, machine: &Vm, recreate: bool) -> bool {
         let (input, group) = (self.input, self.group);
         let old = machine.cloud_properties.clone().unwrap_or_default();
-        let wanted = match &group.vm {
-            // What a CPI makes of a size is not asked again.
-            VmSize::Resources(_) => old.clone(),
-            VmSize::Type(_) => {
-                let resolved = input.resolved.get(&instance.uuid);
-                resolved.map_or_else(|| self.cloud_properties.clone().into(), Clone::clone)
-            }
-        };
+        let resolved = input.resolved.get(&instance.uuid);
+        let wanted = resolved.map_or_else(|| self.cloud_properties.clone().into(), Clone::clone);
         let stemcell = &input.stemcells[self.stemcell];
         let desired = Desired {
             cloud_properties: wanted,
             old_cloud_properties: old,
             stemcell: (stemcell.name.clone(), stemcell.version.clone()),
-            env: from_mapping(&group.env).into(),
+            env: machine::env(input.deployment, group).into(),
             recreate,
             ..Desired::default()
         };

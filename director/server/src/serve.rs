@@ -51,9 +51,9 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()>) -> Result<(
         .clone()
         .unwrap_or_else(|| home.path("director.db").display().to_string());
     let store = Store::open_patiently(&database, PATIENCE).await?;
-    let blobs = Local::open(&home.path("blobs")).await?;
     let outputs = Outputs::new(&home.path("tasks"));
     let presence = Arc::new(Presence::new(&home.path("workers"))?);
+    let blobs = Local::open(&home.path("blobs"), presence.name()).await?;
     sweep::sweep(&home, &presence, &store).await?;
     let process = name(&options.roles);
     let metrics = Shared::new(&home.path("metrics"), presence.name(), &process);

@@ -4,6 +4,7 @@
 //! HOME/uploads/PROCESS/   what the API takes in, until a task has it
 //! HOME/work/PROCESS/      what a worker has unpacked
 //! HOME/metrics/PROCESS    where a process was asked what it has counted
+//! HOME/blobs/.writing/PROCESS/   blobs that were not finished
 //! ```
 //!
 //! Each process has a place of its own name in them, so that one that starts does not take what
@@ -13,6 +14,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use warren_director_blobstore::WRITING;
 use warren_director_store::{Store, tasks};
 
 use crate::home::failed;
@@ -33,8 +35,9 @@ pub async fn sweep(home: &Home, presence: &Presence, store: &Store) -> Result<()
             wanted.iter().any(|payload| payload.contains(path.as_ref()))
         })?;
     }
-    for folder in ["work", "metrics"] {
-        for path in departed(&home.path(folder), presence)? {
+    let writing = home.path("blobs").join(WRITING);
+    for folder in [home.path("work"), home.path("metrics"), writing] {
+        for path in departed(&folder, presence)? {
             clear(&path, &|_| false)?;
         }
     }

@@ -7,7 +7,6 @@ use sqlx::FromRow;
 
 use crate::error::During;
 use crate::filter::Statement;
-use crate::store::Kind;
 use crate::{Db, Error, Store, Transaction, now};
 
 /// One version of a config.
@@ -96,15 +95,9 @@ pub async fn find<'c>(db: impl Db<'c>, id: i64) -> Result<Option<Config>, Error>
 /// # Errors
 /// What the database said.
 pub async fn begin(store: &Store) -> Result<Transaction, Error> {
-    let mut tx = store.begin().await?;
-    // SQLite has one writer at a time anyway. This lock keeps no reader waiting.
-    if store.kind() == Kind::Postgres {
-        sqlx::query("LOCK TABLE configs IN SHARE ROW EXCLUSIVE MODE")
-            .execute(&mut *tx)
-            .await
-            .during("lock the configs")?;
-    }
-    Ok(tx)
+    // It keeps no reader waiting.
+    let lock = "LOCK TABLE configs IN SHARE ROW EXCLUSIVE MODE";
+    store.begin_alone(lock).await
 }
 
 /// Adds a config; the answer is its row.

@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use crate::error::During;
-use crate::{Db, Error, now};
+use crate::{Db, Error, Store, Transaction, now};
 
 /// What a short name gives a number to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +92,17 @@ pub async fn records<'c>(db: impl Db<'c>) -> Result<Vec<Record>, Error> {
     .fetch_all(db)
     .await
     .during("list names")
+}
+
+/// Begins a transaction in which nobody else changes records. So keys are seen in their order: whoever
+/// has seen the highest has seen all.
+///
+/// # Errors
+/// What the database said.
+pub async fn begin(store: &Store) -> Result<Transaction, Error> {
+    // It keeps no reader waiting.
+    let lock = "LOCK TABLE local_dns_records IN SHARE ROW EXCLUSIVE MODE";
+    store.begin_alone(lock).await
 }
 
 /// Adds a record; the answer is its key.

@@ -20,6 +20,7 @@ pub mod blobs;
 pub mod compiled_packages;
 pub mod configs;
 pub mod deployments;
+pub mod disk_intents;
 pub mod disks;
 pub mod dns;
 pub mod dynamic_disks;

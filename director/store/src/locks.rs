@@ -57,13 +57,13 @@ async fn try_acquire<'c>(
     uid: &str,
     task_id: Option<i64>,
 ) -> Result<bool, Error> {
-    // One statement, so that of two who want it at once one gets it. A task that is run again
-    // after its worker died takes its own locks back.
+    // One statement, so that of two who want it at once one gets it, also if they are parts of one task.
+    // What a task had when its worker died is given back when it is claimed again.
     let done = sqlx::query(
         "INSERT INTO locks (name, uid, expired_at, task_id) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (name) DO UPDATE SET uid = excluded.uid, expired_at = excluded.expired_at, \
          task_id = excluded.task_id \
-         WHERE locks.expired_at < $5 OR locks.task_id = excluded.task_id",
+         WHERE locks.expired_at < $5",
     )
     .bind(name)
     .bind(uid)
@@ -126,8 +126,8 @@ pub async fn release<'c>(db: impl Db<'c>, name: &str, uid: &str) -> Result<(), E
     Ok(())
 }
 
-/// Gives back what a task that has ended still holds: what it had when a worker of it died, and did not
-/// need again.
+/// Gives back what a task holds that has ended, or of whose attempts the last one has: what it had when a
+/// worker of it died.
 ///
 /// # Errors
 /// What the database said.

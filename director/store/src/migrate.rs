@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (4, include_str!("migrations/0004_dynamic_disks.sql")),
     (5, include_str!("migrations/0005_aliases.sql")),
     (6, include_str!("migrations/0006_spares.sql")),
+    (7, include_str!("migrations/0007_disk_intents.sql")),
 ];
 
 /// An arbitrary number that only this program locks.

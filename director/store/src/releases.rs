@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use crate::error::During;
 use crate::flag::Flag;
-use crate::{Db, Error};
+use crate::{Connection, Db, Error};
 
 /// A release by name.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -151,6 +151,26 @@ pub async fn set_completed<'c>(db: impl Db<'c>, id: i64, completed: bool) -> Res
         .await
         .during("finish a version of a release")?;
     Ok(())
+}
+
+/// Keeps a version as it is until the transaction ends; the answer is whether it is there as a whole.
+///
+/// Whoever is about to delete it says first that it is not, see [`set_completed`]. So a deployment that
+/// gets to use it in this transaction is seen by who wants to delete it afterwards, and one that comes
+/// later sees that it is about to go. Several versions are to be kept in the order of their keys.
+///
+/// # Errors
+/// What the database said.
+pub async fn hold(connection: &mut Connection, id: i64) -> Result<bool, Error> {
+    // Nothing changes, but the row is locked.
+    let done = sqlx::query(
+        "UPDATE release_versions SET update_completed = 1 WHERE id = $1 AND update_completed = 1",
+    )
+    .bind(id)
+    .execute(connection)
+    .await
+    .during("keep a version of a release")?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Forgets a version; its packages and templates stay, see [`crate::packages::unused`].

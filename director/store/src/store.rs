@@ -154,6 +154,22 @@ impl Store {
             .during("begin a transaction")
     }
 
+    /// Begins a transaction that has a lock, which `lock` takes on PostgreSQL; SQLite has one writer at a
+    /// time anyway.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub(crate) async fn begin_alone(&self, lock: &'static str) -> Result<Transaction, Error> {
+        let mut tx = self.begin().await?;
+        if self.kind == Kind::Postgres {
+            sqlx::query(lock)
+                .execute(&mut *tx)
+                .await
+                .during("lock a table")?;
+        }
+        Ok(tx)
+    }
+
     /// Closes all connections.
     pub async fn close(&self) {
         self.pool.close().await;

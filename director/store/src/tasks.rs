@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 use crate::error::During;
 use crate::filter::Statement;
 use crate::work::Work;
-use crate::{Db, Error, Store, now};
+use crate::{Db, Error, Store, locks, now};
 
 mod counts;
 
@@ -214,8 +214,8 @@ pub async fn is_waiting(store: &Store, queue: &str) -> Result<bool, Error> {
     Ok(found.is_some())
 }
 
-/// Claims the oldest task of a queue that is queued or whose worker is dead. Of several workers that
-/// ask at once each gets another task.
+/// Claims the oldest task of a queue that is queued or whose worker is dead, whose locks are free then. Of
+/// several workers that ask at once each gets another task.
 ///
 /// # Errors
 /// What the database said.
@@ -232,14 +232,19 @@ pub async fn claim(store: &Store, queue: &str, owner: &str) -> Result<Option<Tas
          RETURNING id, state, type, description, payload, username, deployment, teams, \
          context_id, created_at, started_at, finished_at, result, owner, lease, attempts, request_id"
     );
-    sqlx::query_as(AssertSqlSafe(statement))
+    let claimed: Option<Task> = sqlx::query_as(AssertSqlSafe(statement))
         .bind(queue)
         .bind(owner)
         .bind(seconds(store))
         .bind(now())
         .fetch_optional(store.pool())
         .await
-        .during("claim a task")
+        .during("claim a task")?;
+    if let Some(again) = claimed.as_ref().filter(|task| task.attempts > 1) {
+        // If this fails the task is claimed once more when its lease is over.
+        locks::release_all(store.pool(), again.id).await?;
+    }
+    Ok(claimed)
 }
 
 /// Renews a lease; the answer is the task's state, or `None` if the task is somebody else's now.
@@ -347,19 +352,22 @@ pub struct Filter<'a> {
     pub deployment: Option<&'a str>,
     /// With this context.
     pub context_id: Option<&'a str>,
+    /// Older than this one.
+    pub before: Option<i64>,
     /// At most so many.
     pub limit: Option<i64>,
 }
 
-/// The newest tasks that the filter lets through.
+/// The newest tasks that the filter lets through, newest first: without what they are to do
+/// ([`Task::payload`] is empty), which may be whole manifests.
 ///
 /// # Errors
 /// What the database said.
 pub async fn list<'c>(db: impl Db<'c>, filter: &Filter<'_>) -> Result<Vec<Task>, Error> {
     let mut statement = Statement::new(
-        "SELECT id, state, type, description, payload, username, deployment, teams, context_id, \
-         created_at, started_at, finished_at, result, owner, lease, attempts, request_id FROM tasks \
-         WHERE 1 = 1",
+        "SELECT id, state, type, description, '' AS payload, username, deployment, teams, \
+         context_id, created_at, started_at, finished_at, result, owner, lease, attempts, request_id \
+         FROM tasks WHERE 1 = 1",
     );
     statement.among("state", filter.states.iter().copied());
     statement.among("type", filter.kinds.iter().copied());
@@ -368,6 +376,9 @@ pub async fn list<'c>(db: impl Db<'c>, filter: &Filter<'_>) -> Result<Vec<Task>,
     }
     if let Some(context) = filter.context_id {
         statement.equal("context_id", context);
+    }
+    if let Some(before) = filter.before {
+        statement.number(" AND id < ", before);
     }
     statement.text(" ORDER BY id DESC");
     if let Some(limit) = filter.limit {

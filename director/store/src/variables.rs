@@ -83,6 +83,25 @@ pub async fn latest_set<'c>(
     .during("find a set of variables")
 }
 
+/// The newest set of a deployment that is older than this one.
+///
+/// # Errors
+/// What the database said.
+pub async fn set_before<'c>(
+    db: impl Db<'c>,
+    deployment_id: i64,
+    id: i64,
+) -> Result<Option<i64>, Error> {
+    sqlx::query_scalar(
+        "SELECT id FROM variable_sets WHERE deployment_id = $1 AND id < $2 ORDER BY id DESC LIMIT 1",
+    )
+    .bind(deployment_id)
+    .bind(id)
+    .fetch_optional(db)
+    .await
+    .during("find an older set of variables")
+}
+
 /// Ends a set: nothing can be added to it any more.
 ///
 /// # Errors
@@ -114,19 +133,66 @@ pub async fn forget_sets<'c>(db: impl Db<'c>, deployment_id: i64, kept: i64) -> 
     Ok(())
 }
 
-/// The variables of a set, by name.
+/// The variables of a set, by name, without those that came with what other deployments provide.
 ///
 /// # Errors
 /// What the database said.
 pub async fn of_set<'c>(db: impl Db<'c>, set: i64) -> Result<Vec<Variable>, Error> {
     sqlx::query_as(
-        "SELECT id, variable_name, variable_id FROM variables WHERE variable_set_id = $1 \
-         ORDER BY variable_name",
+        "SELECT id, variable_name, variable_id FROM variables \
+         WHERE variable_set_id = $1 AND is_local = 1 ORDER BY variable_name",
     )
     .bind(set)
     .fetch_all(db)
     .await
     .during("list variables")
+}
+
+/// The variables of a set that came with what another deployment provides, by name.
+///
+/// # Errors
+/// What the database said.
+pub async fn provided<'c>(
+    db: impl Db<'c>,
+    set: i64,
+    provider: &str,
+) -> Result<Vec<Variable>, Error> {
+    sqlx::query_as(
+        "SELECT id, variable_name, variable_id FROM variables \
+         WHERE variable_set_id = $1 AND is_local = 0 AND provider_deployment = $2 \
+         ORDER BY variable_name",
+    )
+    .bind(set)
+    .bind(provider)
+    .fetch_all(db)
+    .await
+    .during("list variables of another deployment")
+}
+
+/// Pins a name of what another deployment provides to the value that it has there; a pin that exists
+/// stays.
+///
+/// # Errors
+/// What the database said.
+pub async fn pin_provided<'c>(
+    db: impl Db<'c>,
+    set: i64,
+    provider: &str,
+    name: &str,
+    value: &str,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO variables (variable_set_id, variable_name, variable_id, is_local, \
+         provider_deployment) VALUES ($1, $2, $3, 0, $4) ON CONFLICT DO NOTHING",
+    )
+    .bind(set)
+    .bind(name)
+    .bind(value)
+    .bind(provider)
+    .execute(db)
+    .await
+    .during("pin a variable of another deployment")?;
+    Ok(())
 }
 
 /// Pins a name to a value in a set; a pin that exists stays.

@@ -43,7 +43,7 @@ pub struct Vm {
     pub stemcell_api_version: Option<i64>,
     /// The environment it was given, placeholders kept, JSON.
     pub env: Option<String>,
-    /// What the CPI was given, JSON.
+    /// What the CPI was given, placeholders kept, JSON.
     pub cloud_properties: Option<String>,
     /// The networks it was given, with the addresses that its agent has told, JSON.
     pub network_spec: Option<String>,

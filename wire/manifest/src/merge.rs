@@ -5,7 +5,7 @@
 
 use crate::addon::{Addon, Subject};
 use crate::check::{Invalid, refuse};
-use crate::deployment::{Deployment, InstanceGroup, Job, consume, links, provide};
+use crate::deployment::{Deployment, InstanceGroup, Job, Variable, consume, links, provide};
 use crate::runtime_config::RuntimeConfig;
 use crate::yaml::Mapping;
 
@@ -20,21 +20,9 @@ pub fn addons(
     for addon in deployment.addons.clone() {
         place(&mut deployment, &addon, teams, &os_of)?;
     }
+    let of_runtime = runtime.iter().map(|config| config.variables.as_slice());
+    deployment.variables = variables(deployment.variables, of_runtime)?;
     for config in runtime {
-        for variable in &config.variables {
-            if deployment
-                .variables
-                .iter()
-                .any(|known| known.name == variable.name)
-            {
-                refuse!(
-                    DeploymentDuplicateVariableName,
-                    "Duplicate variable name '{}'",
-                    variable.name
-                );
-            }
-            deployment.variables.push(variable.clone());
-        }
         let used: Vec<&Addon> = config
             .addons
             .iter()
@@ -69,6 +57,27 @@ pub fn addons(
         }
     }
     Ok(deployment)
+}
+
+/// The variables of a manifest, then those of each runtime config: a name is defined once.
+///
+/// # Errors
+/// Code 190022.
+pub fn variables<'v>(
+    mut all: Vec<Variable>,
+    of_runtime: impl IntoIterator<Item = &'v [Variable]>,
+) -> Result<Vec<Variable>, Invalid> {
+    for variable in of_runtime.into_iter().flatten() {
+        if all.iter().any(|known| known.name == variable.name) {
+            refuse!(
+                DeploymentDuplicateVariableName,
+                "Duplicate variable name '{}'",
+                variable.name
+            );
+        }
+        all.push(variable.clone());
+    }
+    Ok(all)
 }
 
 /// The tags of a VM: those of runtime configs under those of the manifest under those of the group.

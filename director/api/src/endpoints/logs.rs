@@ -49,7 +49,8 @@ async fn logs(call: Call) -> Result<Response, Failure> {
         job: job.to_owned(),
         id: id.to_owned(),
         kind: kind.to_owned(),
-        filters: (!filters.is_empty()).then_some(filters),
+        // Stock's agents are told `null` only by errands.
+        filters: Some(filters),
     });
     on_deployment(&call, "fetch logs", work).await
 }

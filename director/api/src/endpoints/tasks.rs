@@ -29,6 +29,9 @@ const IMPORTANT: [&str; 13] = [
     "export_release",
 ];
 
+/// How many rows of tasks are read at once: of those that a team's member may not see none is kept.
+const AT_ONCE: i64 = 500;
+
 pub(super) fn routes() -> Vec<Route> {
     vec![
         get("/tasks", Need::List, list),
@@ -99,7 +102,7 @@ async fn list(call: Call) -> Result<Response, Failure> {
     let number = |text: &str| text.parse::<i64>().unwrap_or(0).max(1);
     let limit = call.query.some("limit").map(number);
     let verbose = call.query.some("verbose").unwrap_or("1");
-    let filter = Filter {
+    let mut filter = Filter {
         states: call.query.list("state"),
         kinds: match verbose {
             "1" => IMPORTANT.to_vec(),
@@ -107,13 +110,25 @@ async fn list(call: Call) -> Result<Response, Failure> {
         },
         deployment: call.query.some("deployment"),
         context_id: call.query.some("context_id"),
-        // Whose tasks are not seen does not count for the limit.
-        limit: limit.filter(|_| call.rights.sees(&[])),
+        before: None,
+        limit: Some(limit.unwrap_or(AT_ONCE).min(AT_ONCE)),
     };
-    let mut all = tasks::list(call.api.store.pool(), &filter).await?;
-    all.retain(|task| call.rights.sees(&call::teams(&task.teams)));
-    if let Some(limit) = limit {
-        all.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let most = limit.and_then(|limit| usize::try_from(limit).ok());
+    let most = most.unwrap_or(usize::MAX);
+    let mut all: Vec<Task> = Vec::new();
+    loop {
+        let some = tasks::list(call.api.store.pool(), &filter).await?;
+        let Some(last) = some.last().map(|task| task.id) else {
+            break;
+        };
+        // Tasks that are not seen do not count for the limit.
+        let seen = |task: &Task| call.rights.sees(&call::teams(&task.teams));
+        let open = most - all.len();
+        all.extend(some.into_iter().filter(seen).take(open));
+        if all.len() >= most {
+            break;
+        }
+        (filter.before, filter.limit) = (Some(last), Some(AT_ONCE));
     }
     json(&all.iter().map(record).collect::<Vec<_>>())
 }
@@ -152,8 +167,7 @@ async fn cancel_all(mut call: Call) -> Result<Response, Failure> {
         states: states.iter().map(String::as_str).collect(),
         kinds: types.iter().map(String::as_str).collect(),
         deployment: deployment.as_deref(),
-        context_id: None,
-        limit: None,
+        ..Filter::default()
     };
     let pool = call.api.store.pool();
     if !states.is_empty() {

@@ -297,8 +297,35 @@ async fn scopes_and_teams_are_kept() {
     }
     let listed = scene.get_as("dev", "/deployments").await.json();
     assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
-    let listed = scene.get_as("dev", "/tasks?verbose=2").await.json();
-    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    // However many of others' are newer.
+    let mut tx = scene.store.begin().await.unwrap();
+    for _ in 0..1001 {
+        tasks::create_done(&mut *tx, "update_release", "x", "admin", None, "[]", "")
+            .await
+            .unwrap();
+    }
+    tx.commit().await.unwrap();
+    for (user, limit, count) in [
+        ("dev", "", 1),
+        ("dev", "&limit=1", 1),
+        ("reader", "", 1003),
+        ("reader", "&limit=501", 501),
+    ] {
+        let listed = scene
+            .get_as(user, &format!("/tasks?verbose=2{limit}"))
+            .await
+            .json();
+        let listed = listed.as_array().unwrap();
+        assert_eq!(listed.len(), count, "{user} {limit}");
+        if user == "dev" {
+            assert_eq!(listed[0]["id"], ours);
+        }
+        let ids: Vec<_> = listed
+            .iter()
+            .map(|task| task["id"].as_i64().unwrap())
+            .collect();
+        assert!(ids.is_sorted_by(|one, next| one > next), "{ids:?}");
+    }
     let taken = scene
         .send_as(
             "dev",

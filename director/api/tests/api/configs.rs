@@ -132,6 +132,31 @@ async fn the_older_endpoints_share_the_rows() {
         )
         .await;
     assert!(diff.text().contains("secret"), "{}", diff.text());
+    let cpi = |kind: &str| {
+        format!("cpis: [{{name: a, type: {kind}, properties: {{password: secret}}}}]\n")
+    };
+    let (old, yaml) = ("/cpi_configs", "text/yaml");
+    let made = scene.send("POST", old, yaml, &cpi("one")).await;
+    assert_eq!(made.status, 201);
+    for (kind, expected) in [
+        ("one", json!([])),
+        (
+            "two",
+            json!([
+                ["cpis:", null],
+                ["- name: a", null],
+                ["  type: one", "removed"],
+                ["  type: two", "added"]
+            ]),
+        ),
+    ] {
+        let diff = scene
+            .send("POST", "/cpi_configs/diff", yaml, &cpi(kind))
+            .await;
+        assert_eq!((diff.status, diff.json()["diff"].clone()), (200, expected));
+    }
+    let refused = scene.send("POST", "/cpi_configs/diff", yaml, "- 1").await;
+    assert_eq!((refused.status, refused.code()), (400, 440_001));
     assert_eq!(
         scene.send("POST", path, "text/yaml", content).await.status,
         201

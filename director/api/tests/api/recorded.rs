@@ -309,6 +309,12 @@ async fn queued(scene: &Scene) {
             (number, work) => panic!("{number}: {work:?}"),
         }
     }
+    // Agents are told `[]` by `bosh logs` without filters.
+    let answer = scene.get(&format!("{d}/jobs/zookeeper/0/logs")).await;
+    let Work::FetchLogs(logs) = scene.work(answer.task()).await else {
+        panic!()
+    };
+    assert_eq!(logs.filters, Some(Vec::new()));
 }
 
 /// Tasks that are over, their output, and events.

@@ -75,7 +75,7 @@ impl Scene {
         let at = |name: &str| directory.path().join(name);
         let url = url.unwrap_or_else(|| at("director.db").to_str().unwrap().to_owned());
         let store = Store::open(&url).await.unwrap();
-        let blobs = Local::open(&at("blobs")).await.unwrap();
+        let blobs = Local::open(&at("blobs"), "test").await.unwrap();
         let outputs = Outputs::new(&at("tasks"));
         let user = |name: &str, scopes: &[&str]| User {
             name: name.to_owned(),
@@ -99,7 +99,7 @@ impl Scene {
                 },
             },
             users: vec![
-                user("admin", &[]),
+                user("admin", &["bosh.admin"]),
                 user("reader", &["bosh.read"]),
                 user("dev", &["bosh.teams.dev.admin"]),
                 user("guest", &["bosh.teams.dev.read"]),

@@ -1,11 +1,12 @@
 //! `delete deployment NAME`: machines, then disks (kept for a while), then rows.
 
 use warren_director_plan::links::Links;
-use warren_director_store::{deployments, disks, instances, ips, vms};
+use warren_director_store::{deployments, instances};
 
+use super::delete_instance::{Deletion, run as delete_instance};
 use crate::event_log::Stage;
 use crate::task::Event;
-use crate::{Engine, Error, Task, compile, disks as steps, dns, lock, many, vm};
+use crate::{Engine, Error, Task, compile, disks as steps, dns, lock, many};
 
 /// Deletes a deployment; one that is not there is deleted.
 pub async fn run(engine: &Engine, task: &Task, name: &str, force: bool) -> Result<String, Error> {
@@ -62,15 +63,20 @@ async fn delete(
             ),
         ));
     }
-    compile::sweep(engine, task, deployment.id).await?;
+    compile::sweep(engine, task, deployment.id, force).await?;
     let rows = instances::of_deployment(engine.store.pool(), deployment.id).await?;
     let stage = Stage::new(task, "Deleting instances", rows.len(), &[]);
+    let how = Deletion {
+        force,
+        skip_drain: false,
+        of_deployment: true,
+    };
     many::each(rows, engine.config.max_threads, |row| {
         let stage = stage.clone();
         async move {
             let title = format!("{} ({})", row.name(), row.index_number);
             stage
-                .run(&title, |_| delete_instance(engine, task, &row, force))
+                .run(&title, |_| delete_instance(engine, task, &row, how))
                 .await
         }
     })
@@ -103,105 +109,4 @@ async fn delete(
             steps::commit(tx).await
         })
         .await
-}
-
-/// Deletes an instance: its machine, its names, its addresses; its disks are kept for a while.
-pub async fn delete_instance(
-    engine: &Engine,
-    task: &Task,
-    row: &instances::Instance,
-    force: bool,
-) -> Result<(), Error> {
-    let pool = engine.store.pool();
-    let name = row.name();
-    let begun = task
-        .event(Event {
-            action: "delete",
-            object_type: "instance",
-            object_name: Some(&name),
-            instance: Some(&name),
-            ..Event::default()
-        })
-        .await?;
-    let done = async {
-        for machine in vms::of_instance(pool, row.id).await? {
-            task.check()?;
-            let gone = async {
-                end_jobs(engine, task, &machine).await;
-                vm::delete(engine, task, &machine, &name).await
-            };
-            match gone.await {
-                Err(error) if force => {
-                    task.log(&format!("{name}: {}, which is ignored", error.story()));
-                    ips::unbind_vm(pool, machine.id).await?;
-                    vms::delete(pool, machine.id).await?;
-                }
-                done => done?,
-            }
-        }
-        for disk in disks::of_instance(pool, row.id).await? {
-            steps::orphan(engine, task, row, &disk).await?;
-        }
-        dns::remove(engine, row.id).await?;
-        ips::release_all(pool, ips::Owner::Instance(row.id)).await?;
-        instances::delete(pool, row.id).await?;
-        Ok(())
-    }
-    .await;
-    let error = done.as_ref().err().map(Error::story);
-    task.event(Event {
-        parent: Some(begun),
-        action: "delete",
-        object_type: "instance",
-        object_name: Some(&name),
-        error: error.as_deref(),
-        instance: Some(&name),
-        ..Event::default()
-    })
-    .await?;
-    done
-}
-
-/// Lets jobs end in order, if their agent answers at all; the machine goes anyway.
-async fn end_jobs(engine: &Engine, task: &Task, machine: &vms::Vm) {
-    use serde_json::{Map, json};
-    let agent = engine.bus.agent(&machine.agent_id);
-    let patience = std::time::Duration::from_secs(5);
-    if machine.cid.is_none() || agent.get_state(false, Some(patience)).await.is_err() {
-        return;
-    }
-    let mut options = Map::new();
-    options.insert(
-        "env".into(),
-        json!({
-            "BOSH_VM_NEXT_STATE": "delete",
-            "BOSH_INSTANCE_NEXT_STATE": "delete",
-            "BOSH_DEPLOYMENT_NEXT_STATE": "delete",
-        }),
-    );
-    let ended = async {
-        agent.run_script("pre-stop", options, task).await?;
-        agent
-            .run("drain", vec![json!("shutdown"), json!({})], task)
-            .await?;
-        agent.stop(task).await?;
-        agent.run_script("post-stop", Map::new(), task).await?;
-        for cid in agent
-            .run("list_disk", vec![], task)
-            .await?
-            .as_array()
-            .into_iter()
-            .flatten()
-        {
-            agent.run("unmount_disk", vec![cid.clone()], task).await?;
-        }
-        Ok::<(), warren_director_bus::Error>(())
-    };
-    if let Err(error) = ended.await {
-        task.log(&format!(
-            "{}: {}",
-            machine.agent_id,
-            warren_lib_errchain::chain(&error)
-        ));
-    }
 }

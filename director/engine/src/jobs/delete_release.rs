@@ -1,4 +1,11 @@
 //! `delete release: NAME`: rows and blobs of all versions, or of one as far as no other needs them.
+//!
+//! ```text
+//! complete ─── one transaction: nobody uses it ──► not complete ─── packages, jobs, rows ──► gone
+//!                                                       └─ failed, cancelled ─► uploaded or deleted again
+//! ```
+//!
+//! A version that is not complete is used by no deployment, and the next upload brings what is missing.
 
 use std::time::Duration;
 
@@ -9,6 +16,7 @@ use warren_director_store::releases::{self, ReleaseVersion};
 use warren_director_store::templates::{self, Template};
 
 use super::delete_stemcell::users;
+use crate::disks::commit;
 use crate::event_log::Stage;
 use crate::{Engine, Error, Task, lock};
 
@@ -60,7 +68,12 @@ async fn delete(
         }
     };
     let ids: Vec<i64> = gone.iter().map(|row| row.id).collect();
-    let users = users(engine, Reference::ReleaseVersion, &ids).await?;
+    // Before anything else is touched, and so that no deployment gets to use it between the two.
+    let mut tx = engine.store.begin().await?;
+    for id in &ids {
+        releases::set_completed(&mut *tx, *id, false).await?;
+    }
+    let users = users(&mut *tx, Reference::ReleaseVersion, &ids).await?;
     if !users.is_empty() {
         return Err(match version {
             None => Error::refused(
@@ -73,6 +86,7 @@ async fn delete(
             ),
         });
     }
+    commit(tx).await?;
     // What only the versions that go have: found by asking what is left when they are gone, in a
     // transaction that is given up. Rows go after blobs, so that a failure leaves something to repeat.
     let mut tx = engine.store.begin().await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use warren_director_store::deployments::{self, Reference};
-use warren_director_store::stemcells;
+use warren_director_store::{Db, stemcells};
 
 use crate::cpis::Cpis;
 use crate::event_log::Stage;
@@ -28,8 +28,8 @@ pub async fn run(
 }
 
 /// The names of deployments that use one of `ids`, each once.
-pub async fn users(engine: &Engine, what: Reference, ids: &[i64]) -> Result<String, Error> {
-    let uses = deployments::uses(engine.store.pool(), what).await?;
+pub async fn users<'c>(db: impl Db<'c>, what: Reference, ids: &[i64]) -> Result<String, Error> {
+    let uses = deployments::uses(db, what).await?;
     let names: BTreeSet<String> = uses
         .into_iter()
         .filter(|one| ids.contains(&one.id))
@@ -55,7 +55,7 @@ async fn delete(
         ));
     }
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let users = users(engine, Reference::Stemcell, &ids).await?;
+    let users = users(pool, Reference::Stemcell, &ids).await?;
     if !users.is_empty() {
         return Err(Error::refused(
             50_004,

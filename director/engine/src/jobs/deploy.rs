@@ -18,7 +18,7 @@ use super::deploy_events::{record, used, wanted};
 use super::planning::{DeployTask, Known, Ready, Scope};
 use crate::cpis::Cpis;
 use crate::variables::Variables;
-use crate::{Engine, Error, Task, dns, lock};
+use crate::{Engine, Error, Task, alerts, dns, lock};
 
 /// Deploys.
 pub async fn run(engine: &Engine, task: &Task, wanted: &Deploy) -> Result<String, Error> {
@@ -39,6 +39,12 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Deploy) -> Result<String
                 "update"
             };
             let begun = record(task, action, name, None, None, None).await?;
+            let tell = |how| {
+                if !wanted.dry_run {
+                    alerts::deploy(engine, task, name, how);
+                }
+            };
+            tell(alerts::Deploy::Begin);
             let before = used(engine, name).await?;
             let after = OnceLock::new();
             let set = sets::create_set(engine.store.pool(), row.id).await?;
@@ -57,6 +63,10 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Deploy) -> Result<String
             if done.is_ok() && !wanted.dry_run {
                 sets::forget_sets(engine.store.pool(), deploy.row.id, set).await?;
             }
+            tell(match &done {
+                Ok(()) => alerts::Deploy::Finish,
+                Err(error) => alerts::Deploy::Error(error),
+            });
             let error = done.as_ref().err().map(Error::story);
             // What a deploy that never got as far would have led to, nobody knows.
             let context = after

@@ -41,7 +41,7 @@ pub async fn delete_orphan(
     orphan: &disks::OrphanDisk,
 ) -> Result<(), Error> {
     let cid = &orphan.disk_cid;
-    let begun = record(task, "delete", cid, None, None).await?;
+    let begun = record(task, orphan, None, None).await?;
     let done = async {
         snapshots::delete_of_orphan(engine, task, orphan).await?;
         let cpi = engine.cpi_named(task, &orphan.cpi).await?;
@@ -49,24 +49,26 @@ pub async fn delete_orphan(
     };
     let done = done.await;
     let error = done.as_ref().err().map(Error::story);
-    record(task, "delete", cid, Some(begun), error.as_deref()).await?;
+    record(task, orphan, Some(begun), error.as_deref()).await?;
     done?;
     Ok(disks::delete_orphan(engine.store.pool(), cid).await?)
 }
 
+/// Records that a kept disk is deleted, of the deployment and the instance that it was of.
 async fn record(
     task: &Task,
-    action: &str,
-    cid: &str,
+    orphan: &disks::OrphanDisk,
     parent: Option<i64>,
     error: Option<&str>,
 ) -> Result<i64, Error> {
     task.event(Event {
         parent,
-        action,
+        action: "delete",
         object_type: "disk",
-        object_name: Some(cid),
+        object_name: Some(&orphan.disk_cid),
         error,
+        deployment: Some(&orphan.deployment_name),
+        instance: Some(&orphan.instance_name),
         ..Event::default()
     })
     .await
@@ -178,15 +180,26 @@ async fn give(engine: &Engine, task: &Task, wanted: &Attach<'_>) -> Result<(), E
         // Nobody knows; the next deploy compares it with what the manifest says.
         (None, _, _) => 1,
     };
-    if let Some(old) = old {
-        steps::let_go(engine, task, &row, machine.as_ref(), old).await?;
-    }
     let cpi = match (orphan, &machine, old) {
         (Some(orphan), _, _) => orphan.cpi.clone(),
         (None, Some(machine), _) => machine.cpi.clone(),
         (None, None, Some(old)) => old.cpi.clone(),
         (None, None, None) => String::new(),
     };
+    // Before the one that is there is let go.
+    let asked = engine.cpi_named(task, &cpi).await?;
+    if asked.has_disk(wanted.cid).await? == Some(false) {
+        return Err(Error::refused(
+            520_000,
+            format!(
+                "Disk '{}' does not exist: the CPI knows no disk by this id",
+                wanted.cid
+            ),
+        ));
+    }
+    if let Some(old) = old {
+        steps::let_go(engine, task, &row, machine.as_ref(), old).await?;
+    }
     let new = disks::New {
         instance_id: row.id,
         cid: wanted.cid,

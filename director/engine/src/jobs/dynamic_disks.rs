@@ -8,17 +8,25 @@
 //! Each step may be asked for again: what is done already is said, or done again without harm. A disk goes
 //! with its deployment. Source: `cloudfoundry/bosh` pull requests 2652 and 2743.
 
+use std::future::Future;
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 use warren_director_cpi::{Cpi, ErrorKind};
 use warren_director_plan::json::from_mapping;
 use warren_director_store::deployments::{self, Deployment};
+use warren_director_store::disk_intents;
 use warren_director_store::dynamic_disks::{self, DynamicDisk, New};
 use warren_director_store::instances::{self, Instance};
 use warren_director_store::vms::{self, Vm};
 use warren_director_store::work::DynamicDisk as Wanted;
 
 use super::update_instance;
-use crate::{Engine, Error, Task, documents, lock, update};
+use crate::disks::commit;
+use crate::{Engine, Error, Task, disk_intent, documents, lock, update};
+
+/// How long somebody who makes a disk of the same name is waited for.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Does what is wanted of a disk.
 pub async fn run(engine: &Engine, task: &Task, wanted: &Wanted) -> Result<String, Error> {
@@ -141,7 +149,14 @@ impl Disks<'_> {
                 "no active VM found in deployment `{deployment}` in AZ `{az}`"
             ))
         })?;
-        let disk = self.make(&row, &machine, Some(az), what).await?;
+        let disk = self
+            .alone(name, async {
+                if self.find(name).await?.is_some() {
+                    return Err(failed(format!("disk `{name}` already exists")));
+                }
+                self.make(&row, &machine, Some(az), what).await
+            })
+            .await?;
         if let Some(metadata) = metadata {
             self.describe(&disk, metadata).await?;
         }
@@ -151,6 +166,16 @@ impl Disks<'_> {
         ))
     }
 
+    /// Does something while nobody else makes a disk of the same name.
+    async fn alone<T>(
+        &self,
+        name: &str,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let lock = format!("lock:dynamic_disk:{name}");
+        lock::with(self.task, &lock, PATIENCE, work).await
+    }
+
     async fn make(
         &self,
         deployment: &Deployment,
@@ -158,7 +183,6 @@ impl Disks<'_> {
         az: Option<&str>,
         (name, kind, size): What<'_>,
     ) -> Result<DynamicDisk, Error> {
-        let pool = self.engine.store.pool();
         let variables = update_instance::variables(self.engine, deployment).await?;
         let last = update_instance::again(self.engine, &deployment.name).await?;
         let cloud = documents::cloud(self.engine, &last.cloud_configs, &variables).await?;
@@ -172,7 +196,9 @@ impl Disks<'_> {
         properties.insert("name".to_owned(), json!(name));
         let cpi = self.engine.cpi_named(self.task, &machine.cpi).await?;
         let cid = machine.cid.as_deref().unwrap_or_default();
-        let disk_cid = cpi.create_disk(size, properties, cid).await?;
+        let owner = format!("dynamic disk {name}");
+        let intent = disk_intent::announce(self.engine, self.task, &machine.cpi, &owner).await?;
+        let disk_cid = cpi.create_disk(size, properties, cid, &intent).await?;
         let new = New {
             name,
             cid: &disk_cid,
@@ -182,7 +208,17 @@ impl Disks<'_> {
             disk_pool_name: kind,
             cpi: &machine.cpi,
         };
-        dynamic_disks::create(pool, &new).await?;
+        let mut tx = self.engine.store.begin().await?;
+        let added = async {
+            disk_intents::delete(&mut *tx, &intent).await?;
+            dynamic_disks::create(&mut *tx, &new).await
+        };
+        if let Err(error) = added.await {
+            drop(tx);
+            disk_intent::undo(self.engine, self.task, &cpi, &intent, &disk_cid).await;
+            return Err(error.into());
+        }
+        commit(tx).await?;
         self.find(name)
             .await?
             .ok_or_else(|| failed(format!("disk `{name}` not found")))
@@ -210,13 +246,17 @@ impl Disks<'_> {
         metadata: Option<&Map<String, Value>>,
     ) -> Result<String, Error> {
         let (row, machine, deployment) = self.instance(instance_id).await?;
-        let disk = match self.find(what.0).await? {
-            Some(disk) => disk,
-            None => {
-                let az = row.availability_zone.as_deref();
-                self.make(&deployment, &machine, az, what).await?
-            }
-        };
+        let disk = self
+            .alone(what.0, async {
+                match self.find(what.0).await? {
+                    Some(disk) => Ok(disk),
+                    None => {
+                        let az = row.availability_zone.as_deref();
+                        self.make(&deployment, &machine, az, what).await
+                    }
+                }
+            })
+            .await?;
         self.give(&disk, &row, &machine, metadata).await?;
         self.say(&disk);
         Ok(attached(what.0, &machine, &deployment))

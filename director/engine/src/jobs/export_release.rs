@@ -201,7 +201,11 @@ impl Exporting<'_> {
     ) -> Result<BTreeMap<usize, Compiled>, Error> {
         let (engine, task) = (self.engine, self.task);
         let variables = update_instance::variables(engine, deployment).await?;
-        let documents = documents::last(engine, deployment, &variables).await?;
+        let mut documents = documents::last(engine, deployment, &variables).await?;
+        // It is about another stemcell, on which everything may have to be compiled.
+        for release in &mut documents.deployment.releases {
+            release.exported_from.clear();
+        }
         let director = inputs::director(engine);
         let (existing, options) = (Existing::default(), Options::default());
         let (taken, ids) = (inputs::taken(engine).await?, NameIds::default());
@@ -219,6 +223,7 @@ impl Exporting<'_> {
             ids: &ids,
             options: &options,
             resolved: &BTreeMap::new(),
+            sizes: &warren_director_plan::machine::Sizes::default(),
             new_id: &warren_director_store::uuid::new,
         };
         let draft = Draft {
@@ -230,7 +235,7 @@ impl Exporting<'_> {
         stage
             .run("Finding packages to compile", |_| async { Ok(()) })
             .await?;
-        compile::sweep(engine, task, deployment.id).await?;
+        compile::sweep(engine, task, deployment.id, false).await?;
         let outcome = compile::all(engine, task, &input, &draft, deployment.id, &variables).await?;
         let mut compiled = BTreeMap::new();
         for place in packages {

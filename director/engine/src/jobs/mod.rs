@@ -3,6 +3,7 @@
 mod clean_up;
 mod cloud_check;
 mod delete_deployment;
+mod delete_instance;
 mod delete_release;
 mod delete_stemcell;
 mod delete_vm;

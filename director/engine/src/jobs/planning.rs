@@ -7,13 +7,16 @@
 //! A deploy goes on with all of it, an errand with its groups, an action with its instance.
 
 mod decide;
+mod generate;
 mod prepare;
 mod settle;
+mod then;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use warren_director_plan::changes::Change;
+use warren_director_plan::machine::Sizes;
 use warren_director_plan::{
     AgentState, Draft, Existing, Group, Input, InstancePlan, Options, Release, Stemcell, Taken,
 };
@@ -81,6 +84,10 @@ pub(super) struct Known {
     options: Options,
     /// Cloud properties of machines, resolved, by id of the instance.
     resolved: BTreeMap<String, Value>,
+    /// Variables that are made when links are known.
+    later: generate::Later,
+    /// What CPIs make of the sizes of machines.
+    sizes: Sizes,
     /// Errand groups that get machines now.
     pub(super) errands: Vec<String>,
 }
@@ -103,6 +110,7 @@ impl Known {
             ids: &self.ids,
             options: &self.options,
             resolved: &self.resolved,
+            sizes: &self.sizes,
             new_id: &new_id,
         }
     }
@@ -122,8 +130,12 @@ impl DeployTask<'_> {
         let (mut known, text) = stage
             .run("Preparing deployment", |_| self.prepare())
             .await?;
-        let prepared = self.plan(&mut known).await;
-        let (draft, links) = match prepared {
+        let prepared = async {
+            let (draft, links) = self.plan(&mut known).await?;
+            self.generate_later(&known.later, &draft).await?;
+            Ok((draft, links))
+        };
+        let (draft, links) = match prepared.await {
             Ok(prepared) => prepared,
             Err(error) => {
                 // Nobody needs what was reserved for machines that will not be.
@@ -149,7 +161,7 @@ impl DeployTask<'_> {
         stage
             .run("Finding packages to compile", |_| async { Ok(()) })
             .await?;
-        compile::sweep(self.engine, self.task, self.row.id).await?;
+        compile::sweep(self.engine, self.task, self.row.id, false).await?;
         let compiled = compile::all(
             self.engine,
             self.task,

@@ -9,6 +9,7 @@
 //! Source: reference of the deploy engine, section 17.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
@@ -24,8 +25,12 @@ use super::planning::{DeployTask, Known, Ready, Scope};
 use super::{fetch_logs, targets, update_instance};
 use crate::event_log::Stage;
 use crate::many::join_all;
+use crate::reach::{self, Reached};
 use crate::task::Event;
 use crate::{Engine, Error, Task, disks as steps, dns, lock, update, vm};
+
+/// How long the agent of a machine that is about to go may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs an errand.
 pub async fn run(engine: &Engine, task: &Task, wanted: &Errand) -> Result<String, Error> {
@@ -334,9 +339,11 @@ impl Running<'_> {
             .await
     }
 
-    /// Deletes machines that lived for the errand, also after it was cancelled; their instances stay.
+    /// Deletes machines that lived for the errand, also after it was cancelled; their instances stay. One
+    /// that cannot be deleted keeps none of the others.
     async fn delete_machines(&self, ready: &Ready, of: &BTreeSet<String>) -> Result<(), Error> {
-        let (engine, task) = (self.planned.engine, self.planned.task);
+        let (engine, task) = (self.planned.engine, &self.planned.task.to_its_end());
+        let mut all = Ok(());
         for group in &ready.draft.groups {
             let plans: Vec<&InstancePlan> = group
                 .instances
@@ -350,16 +357,20 @@ impl Running<'_> {
                 let Some(machine) = update::active(engine, row.id).await? else {
                     continue;
                 };
-                stage
+                let deleted = stage
                     .run(&plan.title(&group.name), |_| async {
-                        steps::detach_all(engine, task, row, &machine, true).await?;
+                        // What the errand was doing may be why its agent does not answer any more.
+                        let reached = reach::state(engine, task, &machine, Some(PATIENCE)).await;
+                        let responds = matches!(reached, Ok(Reached::Says(_)));
+                        steps::detach_all(engine, task, row, &machine, responds).await?;
                         vm::delete(engine, task, &machine, &row.name()).await?;
                         dns::remove(engine, row.id).await.map(drop)
                     })
-                    .await?;
+                    .await;
+                all = all.and(deleted);
             }
         }
-        Ok(())
+        all
     }
 
     /// Gives back addresses of instances that have no machine when the errand is over.

@@ -38,7 +38,7 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Upload) -> Result<String
     if let Source::Url(url) = &wanted.source {
         let downloaded = stage
             .run("Downloading remote stemcell", |_| {
-                upload::download(engine, url)
+                upload::download(engine, task, url)
             })
             .await?;
         file = Some(downloaded);

@@ -3,24 +3,34 @@
 //!
 //! A file that the API has written is removed by the worker when the task is over, for a task whose worker
 //! dies is begun again and needs it; one that was downloaded goes with the attempt.
+//!
+//! A download runs in a thread of its own, which nobody can stop from outside. So it looks at a flag
+//! after each piece, and a server that falls silent is waited for only so long; the task itself does not
+//! wait for the thread when it is cancelled.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::time::sleep;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use warren_director_store::work::{Source, Upload};
 use warren_release::Sums;
 use warren_wire_release::MultiDigest;
 
-use crate::{Engine, Error};
+use crate::{Engine, Error, Task};
 
 /// How often a server may send the download elsewhere.
 const MOST_REDIRECTS: u32 = 9;
 /// How long a server may be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a download looks whether its task shall go on.
+const LOOK: Duration = Duration::from_millis(100);
+/// What is written at once.
+const PIECE: usize = 64 << 10;
 
 /// A file of an upload; one that was downloaded is removed when dropped.
 pub struct Uploaded {
@@ -68,41 +78,87 @@ pub fn taken(upload: &Upload) -> Option<Uploaded> {
     }
 }
 
+/// Tells a thread that nobody waits for it any more: when dropped, also with a task that is let go.
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Downloads a URL.
 ///
 /// # Errors
-/// No connection, another status than 200, a file system that is full.
-pub async fn download(engine: &Engine, url: &str) -> Result<Uploaded, Error> {
-    let work = engine.config.work.clone();
-    let of = shown(url);
-    let url = url.to_owned();
-    blocking("download", move || {
-        let name = format!("upload-{}", warren_director_store::uuid::new());
-        let file = Uploaded {
-            path: work.join(name),
-            downloaded: true,
-        };
-        let step = || format!("download {of}");
-        let mut to = File::create_new(file.path()).map_err(|error| Error::other(step(), error))?;
-        let mut answer = agent()
-            .get(&url)
-            .call()
-            .map_err(|error| Error::other(step(), error))?;
-        let status = answer.status().as_u16();
-        if status != 200 {
-            return Err(Error::refused(
-                100_001,
-                format!("Downloading '{of}' failed: the server answered {status}"),
-            ));
+/// No connection, another status than 200, a server that falls silent, a file system that is full;
+/// [`Error::Cancelled`] when the task shall end.
+pub async fn download(engine: &Engine, task: &Task, url: &str) -> Result<Uploaded, Error> {
+    let is_given_up = Arc::new(AtomicBool::new(false));
+    let waiting = Waiting(Arc::clone(&is_given_up));
+    let (work, url) = (engine.config.work.clone(), url.to_owned());
+    let fetched = blocking("download", move || {
+        fetch(&work, &url, PATIENCE, &is_given_up)
+    });
+    let cancelled = async {
+        loop {
+            if let Err(error) = task.check() {
+                return error;
+            }
+            sleep(LOOK).await;
         }
-        io::copy(&mut answer.body_mut().as_reader(), &mut to)
-            .map_err(|error| Error::other(step(), error))?;
-        Ok(file)
-    })
-    .await
+    };
+    let done = tokio::select! {
+        done = fetched => done,
+        error = cancelled => Err(error),
+    };
+    drop(waiting);
+    done
 }
 
-fn agent() -> ureq::Agent {
+/// Downloads a URL into a directory, for as long as somebody waits for it.
+fn fetch(
+    work: &Path,
+    url: &str,
+    patience: Duration,
+    is_given_up: &AtomicBool,
+) -> Result<Uploaded, Error> {
+    let of = shown(url);
+    let step = || format!("download {of}");
+    let name = format!("upload-{}", warren_director_store::uuid::new());
+    let file = Uploaded {
+        path: work.join(name),
+        downloaded: true,
+    };
+    let mut to = File::create_new(file.path()).map_err(|error| Error::other(step(), error))?;
+    let mut answer = agent(patience)
+        .get(url)
+        .call()
+        .map_err(|error| Error::other(step(), error))?;
+    let status = answer.status().as_u16();
+    if status != 200 {
+        return Err(Error::refused(
+            100_001,
+            format!("Downloading '{of}' failed: the server answered {status}"),
+        ));
+    }
+    let mut from = answer.body_mut().as_reader();
+    let mut piece = vec![0; PIECE];
+    loop {
+        if is_given_up.load(Ordering::Relaxed) {
+            let gone = io::Error::new(io::ErrorKind::Interrupted, "nobody waits for it any more");
+            return Err(Error::other(step(), gone));
+        }
+        let count = from.read(&mut piece);
+        let count = count.map_err(|error| Error::other(step(), error))?;
+        let Some(read) = piece.get(..count).filter(|read| !read.is_empty()) else {
+            return Ok(file);
+        };
+        to.write_all(read)
+            .map_err(|error| Error::other(step(), error))?;
+    }
+}
+
+fn agent(patience: Duration) -> ureq::Agent {
     let trusted: Vec<Certificate<'static>> = rustls_native_certs::load_native_certs()
         .certs
         .iter()
@@ -117,8 +173,9 @@ fn agent() -> ureq::Agent {
         .tls_config(tls)
         .max_redirects(MOST_REDIRECTS)
         .http_status_as_error(false)
-        .timeout_connect(Some(PATIENCE))
-        .timeout_recv_response(Some(PATIENCE))
+        .timeout_connect(Some(patience))
+        .timeout_recv_response(Some(patience))
+        .timeout_per_read(Some(patience))
         .build()
         .into()
 }
@@ -162,4 +219,57 @@ pub async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Error::other(step, error))?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::thread::JoinHandle;
+
+    use super::*;
+
+    /// A server that begins an answer, and sends no more of it; the connection is the thread's answer.
+    fn server() -> (SocketAddr, JoinHandle<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut request = [0; 4096];
+            assert!(client.read(&mut request).unwrap() > 0);
+            client
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nthe beginning")
+                .unwrap();
+            client
+        });
+        (address, served)
+    }
+
+    #[test]
+    fn a_server_that_falls_silent_is_not_waited_for_for_ever() {
+        let work = tempfile::tempdir().unwrap();
+        let (address, served) = server();
+        let url = format!("http://u:secret@{address}/it");
+        let patience = Duration::from_millis(300);
+        let failed = fetch(work.path(), &url, patience, &AtomicBool::new(false));
+        let Err(error) = failed else {
+            panic!("it came to an end");
+        };
+        let story = error.story();
+        assert!(story.contains("timeout"), "{story}");
+        assert!(!story.contains("secret"), "{story}");
+        assert_eq!(std::fs::read_dir(work.path()).unwrap().count(), 0);
+        drop(served.join().unwrap());
+    }
+
+    #[test]
+    fn a_download_for_which_nobody_waits_ends() {
+        let work = tempfile::tempdir().unwrap();
+        let (address, served) = server();
+        let url = format!("http://{address}/it");
+        let given_up = AtomicBool::new(true);
+        let failed = fetch(work.path(), &url, PATIENCE, &given_up);
+        assert!(failed.is_err());
+        assert_eq!(std::fs::read_dir(work.path()).unwrap().count(), 0);
+        drop(served.join().unwrap());
+    }
 }

@@ -18,12 +18,11 @@ impl Update<'_> {
         // Nothing is taken from the old one for nothing.
         let spare = swap::spare(engine, row).await?;
         disks::detach_all(engine, task, row, old, self.responds).await?;
-        let mut new = match self.responds {
+        let new = match self.responds {
             true => swap::take_place(engine, task, row, old, spare).await?,
             false => swap::take_place_of_silent(engine, task, row, old, spare).await?,
         };
         disks::attach_all(engine, task, row, &new).await?;
-        vm::update_settings(engine, task, &mut new, &[]).await?;
         Ok(new)
     }
 
@@ -60,6 +59,8 @@ pub async fn create(
             vm::delete(engine, task, &left, &row.name()).await?;
         }
     }
+    // Until all disks are on it.
+    disks::begin(engine, row.id).await?;
     let disk_cids = warren_director_store::disks::of_instance(engine.store.pool(), row.id)
         .await?
         .into_iter()

@@ -2,26 +2,27 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, json};
-use tokio::time::sleep;
+use serde_json::{Map, Value, json};
 use warren_director_bus::Agent;
 use warren_director_plan::changes::Change;
 use warren_director_plan::{State, spec};
 use warren_director_store::instances;
 
 use super::Update;
-use crate::Error;
 use crate::event_log::Step;
 use crate::jobs::{snapshots, targets};
+use crate::{Error, Task};
 
 impl Update<'_> {
-    /// Runs what comes before the end of jobs, and ends them.
+    /// Runs what comes before the end of jobs, and ends them. `archive` is where the templates of what comes
+    /// are, if the agent was told; else those are named that it has.
     pub(super) async fn stop(
         &self,
         step: &Step,
         row: &instances::Instance,
         agent: &Agent,
         renews: bool,
+        archive: Option<(String, String)>,
     ) -> Result<(), Error> {
         // A machine that was just made has no jobs: stock goes through all of it, some five seconds.
         if row.state == "stopped" || !self.responds || self.is_new {
@@ -48,8 +49,18 @@ impl Update<'_> {
                 || self.plan.state == State::Stopped
                 || self.changes.contains(&Change::PersistentDisk)
                 || self.changes.contains(&Change::RecreatePersistentDisks);
-            self.drain(agent, if ends { "shutdown" } else { "update" })
-                .await?;
+            let mut hashes = self.files.hashes.clone();
+            hashes.archive = archive.or_else(|| archive_of(row));
+            let document = spec::apply(
+                self.input,
+                self.group,
+                self.plan,
+                &spec::networks(self.plan),
+                self.packages,
+                &hashes,
+            );
+            let kind = if ends { "shutdown" } else { "update" };
+            drain(self.task, agent, kind, document).await?;
         }
         step.advance(20, "stopping jobs");
         agent.stop(self.task).await?;
@@ -78,32 +89,30 @@ impl Update<'_> {
             done => done.map(drop),
         }
     }
+}
 
-    async fn drain(&self, agent: &Agent, kind: &str) -> Result<(), Error> {
-        let document = spec::apply(
-            self.input,
-            self.group,
-            self.plan,
-            &spec::networks(self.plan),
-            self.packages,
-            &self.files.hashes,
-        );
-        let mut wait = agent
-            .run("drain", vec![json!(kind), document], self.task)
-            .await?
-            .as_i64()
-            .unwrap_or(0);
-        loop {
-            self.task.check()?;
-            sleep(Duration::from_secs(wait.unsigned_abs())).await;
-            if wait >= 0 {
-                return Ok(());
-            }
-            wait = agent
-                .run("drain", vec![json!("status")], self.task)
-                .await?
-                .as_i64()
-                .unwrap_or(0);
+/// Where the rendered templates of an instance were when it was last updated, and their SHA-1.
+fn archive_of(row: &instances::Instance) -> Option<(String, String)> {
+    let spec: Value = serde_json::from_str(row.spec.as_deref()?).ok()?;
+    let archive = spec.get("rendered_templates_archive")?;
+    let text = |key: &str| archive.get(key)?.as_str().map(ToOwned::to_owned);
+    Some((text("blobstore_id")?, text("sha1")?))
+}
+
+/// Tells jobs that they end, and waits for as long as they ask for; `document` is the apply spec of what
+/// comes.
+///
+/// # Errors
+/// What the agent says, as when a drain script fails; [`Error::Cancelled`], also while it is waited.
+pub async fn drain(task: &Task, agent: &Agent, kind: &str, document: Value) -> Result<(), Error> {
+    let mut arguments = vec![json!(kind), document];
+    loop {
+        let answer = agent.run("drain", arguments, task).await?;
+        let wait = answer.as_i64().unwrap_or(0);
+        task.sleep(Duration::from_secs(wait.unsigned_abs())).await?;
+        if wait >= 0 {
+            return Ok(());
         }
+        arguments = vec![json!("status")];
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use warren_director_bus::Agent;
 use warren_director_store::instances;
 use warren_wire_manifest::deployment::WatchTime;
@@ -59,11 +59,9 @@ pub(super) async fn wait_until_running(
         } else {
             pause
         };
-        sleep(
-            rest.max(Duration::from_millis(10))
-                .min(left.max(Duration::from_millis(10))),
-        )
-        .await;
+        let shortest = Duration::from_millis(10);
+        task.sleep(rest.max(shortest).min(left.max(shortest)))
+            .await?;
         pause = (pause * 2).min(Duration::from_millis(250));
     }
 }

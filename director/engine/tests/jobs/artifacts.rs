@@ -95,6 +95,14 @@ async fn disks_are_orphaned_attached_and_deleted() {
     other.state = "detached".to_owned();
     instances::save(pool, &other).await.unwrap();
     disk(&scene, other.id, "disk-2").await;
+    // One that is not there takes nobody's place.
+    let no_disk = scene.directory.path().join("no-disk");
+    std::fs::write(&no_disk, "").unwrap();
+    let ended = scene.work(attach(&other.uuid)).await;
+    assert_eq!(ended.code(), 520_000, "{ended:?}");
+    let now = disks::of_instance(pool, other.id).await.unwrap();
+    assert_eq!((now.len(), now[0].disk_cid.as_str()), (1, "disk-2"));
+    std::fs::remove_file(no_disk).unwrap();
     let ended = scene.work(attach(&other.uuid)).await.done();
     assert_eq!(
         ended.result,

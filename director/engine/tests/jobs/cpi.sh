@@ -2,11 +2,15 @@
 # A CPI that remembers what it was asked for and copies images, as CPIs must.
 cd DIRECTORY || exit 1
 request=$(cat)
-echo "$request" >>requests
-echo "$request" >>timeline
+printf '%s\n' "$request" >>requests
+printf '%s\n' "$request" >>timeline
 method=${request#*'"method":"'}
 method=${method%%'"'*}
 while [ -e "stuck-$method" ]; do sleep 0.05; done
+if [ -e "fails-$method" ]; then
+  printf '{"result":null,"error":{"type":"%s","message":"no","ok_to_retry":false},"log":""}\n' "$(cat "fails-$method")"
+  exit
+fi
 answer() { printf '{"result":%s,"error":null,"log":""}\n' "$1"; }
 case $request in
 '{"method":"info"'*) answer '{"api_version":3,"stemcell_formats":["warden-tar"]}' ;;
@@ -25,7 +29,7 @@ case $request in
   ;;
 '{"method":"has_vm"'*) [ -e gone ] && answer false || answer true ;;
 '{"method":"has_disk"'*) [ -e no-disk ] && answer false || answer true ;;
-'{"method":"create_disk"'*) answer "\"disk-$$\"" ;;
+'{"method":"create_disk"'*) [ -e disk-cid ] && answer "$(cat disk-cid)" || answer "\"disk-$$\"" ;;
 '{"method":"attach_disk"'*) answer '"/dev/x"' ;;
 '{"method":"snapshot_disk"'*)
   if [ -e no-snapshots ]; then
@@ -36,6 +40,10 @@ case $request in
   ;;
 '{"method":"create_vm"'*)
   answer "[\"vm-$$\",{}]"
+  ;;
+'{"method":"calculate_vm_cloud_properties"'*)
+  cpu=${request#*'"cpu":'}
+  answer "{\"cpu\":${cpu%%[,\}]*},\"over\":\"cpi\"}"
   ;;
 *) answer null ;;
 esac

@@ -1,20 +1,22 @@
 //! A director with a bus, agents that answer as one wants, a stemcell and a cloud config: what tests of
 //! deployments begin with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use warren_director_engine::Config;
 use warren_director_store::work::{Deploy, Work};
-use warren_director_store::{configs, deployments, instances, vms};
+use warren_director_store::{configs, deployments, instances, tasks, vms};
 
 use crate::archives::{Member, release, stemcell, tgz};
 use crate::scene::{Ended, Scene};
-use crate::server::{Agent, Server};
+use crate::server::{Agent, Listener, Server};
 
 pub const CLOUD: &str = "
 azs: [{name: z1}]
@@ -49,7 +51,7 @@ instance_groups:
 
 /// A director of one deployment `d`.
 pub struct Director {
-    _server: Server,
+    server: Server,
     pub agent: Agent,
     pub scene: Scene,
     agents: Arc<Agents>,
@@ -70,18 +72,22 @@ pub struct Agents {
     stuck: Mutex<BTreeSet<String>>,
     /// Those that do not answer anything.
     silent: Mutex<BTreeSet<String>>,
+    /// A method after which whoever is asked for it does not answer anything any more.
+    last: Mutex<Option<String>>,
+    /// What they answer to a method next, instead of what they always do.
+    next: Mutex<BTreeMap<String, VecDeque<Value>>>,
 }
 
 impl Director {
     /// One that takes no snapshots by itself.
     pub async fn start() -> Self {
-        Self::with(false).await
+        Self::with(|_| ()).await
     }
 
-    /// One with snapshots or without.
-    pub async fn with(snapshots: bool) -> Self {
+    /// One with another configuration.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let server = Server::start();
-        let scene = Scene::with(Some(server.url()), snapshots).await;
+        let scene = Scene::with(Some(server.url()), change).await;
         let how = Arc::default();
         let agent = agents(&server, &scene, &how);
         crate::machines::ready(&scene, &["any"]).await;
@@ -91,7 +97,7 @@ impl Director {
             .await
             .done();
         let it = Self {
-            _server: server,
+            server,
             agent,
             scene,
             agents: how,
@@ -158,6 +164,47 @@ impl Director {
         self.agents.silent.lock().unwrap().insert(agent.to_owned());
     }
 
+    /// Has agents give these answers to a method next: `{"value": ..}` or `{"exception": ..}`.
+    pub fn answer(&self, method: &str, answers: &[Value]) {
+        let mut next = self.agents.next.lock().unwrap();
+        let queue = next.entry(method.to_owned()).or_default();
+        queue.extend(answers.iter().cloned());
+    }
+
+    /// Has the next agent that is asked for this say that it failed.
+    pub fn refuse(&self, method: &str) {
+        let exception = json!({"exception": {"message": format!("{method} is refused")}});
+        self.answer(method, &[exception]);
+    }
+
+    /// Has the next agent that is asked for this answer it, and nothing after that.
+    pub fn silence_after(&self, method: &str) {
+        *self.agents.last.lock().unwrap() = Some(method.to_owned());
+    }
+
+    /// Cancels the newest task when agents are asked for this once more.
+    pub async fn cancel_at(&self, method: &str) {
+        let before = self.asked(method).len();
+        let end = Instant::now() + Duration::from_secs(30);
+        while self.asked(method).len() == before {
+            assert!(Instant::now() < end, "{method} is not asked for");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let pool = self.scene.engine.store.pool();
+        let all = tasks::list(pool, &tasks::Filter::default()).await.unwrap();
+        let newest = all.iter().map(|task| task.id).max().unwrap();
+        assert!(tasks::cancel(pool, newest).await.unwrap());
+    }
+
+    /// Has the CPI refuse a method with an error of this type from now on, or not any more.
+    pub fn fail(&self, method: &str, kind: Option<&str>) {
+        let path = self.scene.directory.path().join(format!("fails-{method}"));
+        match kind {
+            Some(kind) => std::fs::write(path, format!("Bosh::Clouds::{kind}")).unwrap(),
+            None => std::fs::remove_file(path).unwrap(),
+        }
+    }
+
     /// Has agents and CPI not answer when they are asked for this, until [`go_on`](Self::go_on).
     pub fn stick(&self, method: &str) {
         self.agents.stuck.lock().unwrap().insert(method.to_owned());
@@ -210,6 +257,11 @@ impl Director {
             .collect()
     }
 
+    /// Listens at a subject of the bus from some time soon on.
+    pub fn listen(&self, subject: &str) -> Listener {
+        Listener::start(&self.server, subject)
+    }
+
     /// The rows of the deployment's instances.
     pub async fn instances(&self) -> Vec<instances::Instance> {
         let pool = self.scene.engine.store.pool();
@@ -241,6 +293,19 @@ pub fn agents(server: &Server, scene: &Scene, how: &Arc<Agents>) -> Agent {
         let is_stuck = how.stuck.lock().unwrap().contains(method);
         if is_stuck || how.silent.lock().unwrap().contains(agent) {
             return None;
+        }
+        let is_last = how.last.lock().unwrap().take_if(|last| last == method);
+        if is_last.is_some() {
+            how.silent.lock().unwrap().insert(agent.to_owned());
+        }
+        let next = how
+            .next
+            .lock()
+            .unwrap()
+            .get_mut(method)
+            .and_then(VecDeque::pop_front);
+        if next.is_some() {
+            return next;
         }
         if method == "start" {
             let mut failing = how.failing.lock().unwrap();

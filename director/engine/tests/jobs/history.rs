@@ -57,6 +57,9 @@ fn locked(lines: &[&str]) -> Vec<String> {
     all.into_iter().map(ToOwned::to_owned).collect()
 }
 
+/// A release is nobody else's while a task gets to use it; its lock is no deployment's.
+const BOUND: [&str; 2] = ["acquire lock lock:release:r", "release lock lock:release:r"];
+
 /// The rows of a recorded stock director for the same: a lock of a machine is of no deployment, the start
 /// of a machine's making has no name, a finish has the start as parent and no context but a deployment's,
 /// and errands have index and exit code.
@@ -75,16 +78,18 @@ async fn events_are_those_of_a_stock_director() {
         .remove(0)
         .cid
         .unwrap();
-    let made = format!("create vm {vm} < 2 of d at web/UUID");
+    let made = format!("create vm {vm} < 4 of d at web/UUID");
     let created = format!("create deployment d < 1 of d {{\"after\":{used},\"before\":{{}}}}");
     assert_eq!(
         history(&it, &mut since).await,
         locked(&[
             "create deployment d of d",
+            BOUND[0],
+            BOUND[1],
             "create vm - of d at web/UUID",
             &made,
             "create instance web/UUID of d at web/UUID {\"az\":\"z1\"}",
-            "create instance web/UUID < 4 of d at web/UUID",
+            "create instance web/UUID < 6 of d at web/UUID",
             &created,
         ])
     );
@@ -106,14 +111,22 @@ async fn events_are_those_of_a_stock_director() {
     ] {
         change(state).await.done();
         let begun = format!("{action} instance web/UUID of d at web/UUID");
-        let ended = format!("{action} instance web/UUID < 2 of d at web/UUID");
-        let lines = ["update deployment d of d", &begun, &ended, &updated];
+        let ended = format!("{action} instance web/UUID < 4 of d at web/UUID");
+        let [taken, given] = BOUND;
+        let lines = [
+            "update deployment d of d",
+            taken,
+            given,
+            &begun,
+            &ended,
+            &updated,
+        ];
         assert_eq!(history(&it, &mut since).await, locked(&lines));
     }
     change("recreate").await.done();
     let told = history(&it, &mut since).await;
     assert_eq!(
-        told[2],
+        told[4],
         "recreate instance web/UUID of d at web/UUID {\"az\":\"z1\"}"
     );
     // A machine is no deployment's, as far as locks are concerned.

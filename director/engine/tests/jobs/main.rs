@@ -3,18 +3,31 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod alerts;
 mod aliases;
 mod archives;
 mod artifacts;
+mod binding;
 mod checks;
+mod compiling;
 mod cpis;
+mod delivery;
 mod deployed;
 mod director;
+mod disks;
 mod dynamic_disks;
+mod endings;
 mod exports;
+mod forgotten_disks;
 mod history;
+mod machine_properties;
 mod machines;
+mod made_variables;
+mod provided;
+mod recorded;
 mod releases;
+mod rendered;
+mod runtime;
 mod scene;
 mod scheduled;
 mod server;

@@ -271,6 +271,50 @@ async fn a_compiled_release_has_keys_of_what_it_was_compiled_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_half_deleted_is_not_taken_for_whole() {
+    let scene = Scene::start(None).await;
+    let bytes = release(
+        "r",
+        "1",
+        "c",
+        &[package("p", "aaaa", ""), a_job("j", "bbbb", "p")],
+    );
+    take(&scene, &bytes).await.done();
+    let pool = scene.engine.store.pool();
+    let version = async || {
+        let found = releases::find_version(pool, "r", "1").await;
+        found.unwrap().unwrap()
+    };
+    let jobs = templates::of_version(pool, version().await.id).await;
+    let job = scene.blob(&jobs.unwrap()[0].blobstore_id);
+    // The package goes, and then the job cannot.
+    let aside = scene.directory.path().join("aside");
+    std::fs::rename(&job, &aside).unwrap();
+    std::fs::create_dir(&job).unwrap();
+    let delete = || Work::DeleteRelease {
+        name: "r".to_owned(),
+        version: Some("1".to_owned()),
+        force: false,
+    };
+    let failed = scene.work(delete()).await;
+    assert_eq!(failed.state, "error", "{failed:?}");
+    assert_eq!(failed.finished(), ["Deleting packages: p/aaaa"]);
+    assert!(!*version().await.update_completed);
+    std::fs::remove_dir(&job).unwrap();
+    std::fs::rename(&aside, &job).unwrap();
+    // An upload brings what is missing.
+    take(&scene, &bytes).await.done();
+    let whole = version().await;
+    assert!(*whole.update_completed);
+    let all = packages::of_version(pool, whole.id).await.unwrap();
+    let blob = all[0].blobstore_id.clone().unwrap();
+    assert!(scene.engine.blobs.exists(&blob).await.unwrap());
+    assert_eq!(scene.blobs(), 2);
+    scene.work(delete()).await.done();
+    assert_eq!(scene.blobs(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_release_is_deleted_as_far_as_nothing_needs_it() {
     let scene = Scene::start(None).await;
     let one = [package("p", "aaaa", ""), a_job("j", "bbbb", "p")];
@@ -299,6 +343,8 @@ async fn a_release_is_deleted_as_far_as_nothing_needs_it() {
     assert_eq!(scene.work(delete(None)).await.code(), 30_007);
     assert_eq!(scene.work(delete(Some("1"))).await.code(), 30_008);
     assert_eq!(scene.work(delete(Some("3"))).await.code(), 30_006);
+    let kept = releases::versions(store.pool(), "r").await.unwrap();
+    assert!(kept.iter().all(|row| *row.update_completed));
     let ended = scene.work(delete(Some("2"))).await.done();
     assert_eq!(ended.result, "/release/r");
     assert_eq!(

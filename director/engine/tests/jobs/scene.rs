@@ -76,11 +76,11 @@ impl Ended {
 impl Scene {
     /// One whose agents are behind `bus`, if any are asked.
     pub async fn start(bus: Option<ServerUrl>) -> Self {
-        Self::with(bus, false).await
+        Self::with(bus, |_| ()).await
     }
 
-    /// As [`start`](Self::start), with snapshots or without.
-    pub async fn with(bus: Option<ServerUrl>, snapshots: bool) -> Self {
+    /// As [`start`](Self::start), with another configuration.
+    pub async fn with(bus: Option<ServerUrl>, change: impl FnOnce(&mut Config)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         std::fs::create_dir(at("work")).unwrap();
@@ -90,25 +90,27 @@ impl Scene {
         std::fs::write(&program, script).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let nobody = || ServerUrl::parse("nats://127.0.0.1:1").unwrap();
+        let mut config = Config {
+            name: "d".to_owned(),
+            uuid: "d-uuid".to_owned(),
+            domain: "bosh".to_owned(),
+            use_dns_addresses: false,
+            ignore_missing_gateway: false,
+            own_ips: Vec::new(),
+            nats: None,
+            agent_env: Map::new(),
+            trusted_certs: String::new(),
+            work: at("work"),
+            max_threads: 4,
+            agent_patience: Duration::from_secs(30),
+            silent_after: Duration::from_secs(10),
+            keep_unreachable_vms: false,
+            snapshots: false,
+            resize_disks: false,
+        };
+        change(&mut config);
         let engine = Engine::new(Parts {
-            config: Config {
-                name: "d".to_owned(),
-                uuid: "d-uuid".to_owned(),
-                domain: "bosh".to_owned(),
-                use_dns_addresses: false,
-                ignore_missing_gateway: false,
-                own_ips: Vec::new(),
-                nats: None,
-                agent_env: Map::new(),
-                trusted_certs: String::new(),
-                work: at("work"),
-                max_threads: 4,
-                agent_patience: Duration::from_secs(30),
-                silent_after: Duration::from_secs(10),
-                keep_unreachable_vms: false,
-                snapshots,
-                resize_disks: false,
-            },
+            config,
             store: Store::open(&format!("sqlite:{}", at("db").display()))
                 .await
                 .unwrap(),
@@ -129,7 +131,7 @@ impl Scene {
                 },
                 Arc::new(|_| {}),
             ),
-            blobs: Local::open(&at("blobs")).await.unwrap(),
+            blobs: Local::open(&at("blobs"), "test").await.unwrap(),
             templates: Pool::new(warren_director_templates::Options {
                 patience: Duration::from_secs(30),
                 ..warren_director_templates::Options::default()
@@ -241,6 +243,13 @@ impl Scene {
             .map(|line| serde_json::from_str::<Value>(line).unwrap())
             .filter(|request| request["method"] != "info")
             .collect()
+    }
+
+    /// Where a blob is.
+    pub fn blob(&self, id: &str) -> std::path::PathBuf {
+        let folders = std::fs::read_dir(self.directory.path().join("blobs")).unwrap();
+        let mut places = folders.map(|folder| folder.unwrap().path().join(id));
+        places.find(|place| place.exists()).unwrap()
     }
 
     /// How many blobs there are.

@@ -142,3 +142,46 @@ impl Agent {
         self.asked.lock().unwrap().clone()
     }
 }
+
+/// Something that only listens at a subject.
+pub struct Listener {
+    _client: Client,
+    heard: Arc<Heard>,
+}
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<Value>>);
+
+impl Events for Heard {
+    fn message(&self, message: Message) {
+        let payload = serde_json::from_slice(&message.payload).unwrap();
+        self.0.lock().unwrap().push(payload);
+    }
+
+    fn event(&self, _: &Event) {}
+}
+
+impl Listener {
+    pub fn start(server: &Server, subject: &str) -> Self {
+        let heard = Arc::new(Heard::default());
+        let client = Client::start(
+            Options {
+                servers: vec![server.url()],
+                tls: None,
+                name: "listener".to_owned(),
+                subjects: vec![subject.to_owned()],
+                ping_interval: Duration::from_secs(5),
+            },
+            Arc::clone(&heard) as Arc<dyn Events>,
+        );
+        Self {
+            _client: client.unwrap(),
+            heard,
+        }
+    }
+
+    /// What it has heard so far.
+    pub fn heard(&self) -> Vec<Value> {
+        self.heard.0.lock().unwrap().clone()
+    }
+}

@@ -8,7 +8,7 @@ use crate::archives::a_job;
 use crate::director::{Director, manifest};
 
 async fn deployed(takes: bool) -> Director {
-    let it = Director::with(takes).await;
+    let it = Director::with(|config| config.snapshots = takes).await;
     it.release(&[a_job("web", "bbbb", "")]).await;
     it.deploy(&manifest(2, "  persistent_disk: 100\n"))
         .await

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use warren_director_store::deployments::{self, Reference};
-use warren_director_store::stemcells;
 use warren_director_store::work::{Source, Upload, Work};
+use warren_director_store::{stemcells, tasks};
 
 use crate::archives::{sha1, stemcell, tgz};
 use crate::scene::Scene;
@@ -171,6 +171,41 @@ async fn a_stemcell_is_downloaded() {
     let ended = scene.work(Work::UpdateStemcell(upload)).await;
     assert_eq!(ended.state, "error");
     assert!(!format!("{ended:?}").contains("secret"), "{ended:?}");
+    scene.assert_no_leftovers();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_that_hangs_is_cancelled() {
+    use std::io::{Read, Write};
+    let scene = Scene::start(None).await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/it", listener.local_addr().unwrap());
+    let (store, (end, ended)) = (scene.engine.store.clone(), std::sync::mpsc::channel::<()>());
+    let runtime = tokio::runtime::Handle::current();
+    let server = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        assert!(client.read(&mut request).unwrap() > 0);
+        client
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nthe beginning")
+            .unwrap();
+        runtime.block_on(tasks::cancel(store.pool(), 1)).unwrap();
+        // No more is sent until the task is over.
+        assert!(ended.recv().is_err());
+    });
+    let upload = Upload {
+        source: Source::Url(url),
+        sha1: None,
+        fix: false,
+        rebase: false,
+    };
+    let begun = std::time::Instant::now();
+    let cancelled = scene.work(Work::UpdateStemcell(upload)).await;
+    assert_eq!(cancelled.state, "cancelled", "{cancelled:?}");
+    // Not by the end of patience with the server.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(50));
+    drop(end);
+    server.join().unwrap();
     scene.assert_no_leftovers();
 }
 

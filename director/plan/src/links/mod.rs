@@ -159,9 +159,14 @@ pub(crate) fn resolve(input: &Input<'_>, groups: &mut [Group]) -> Result<Links, 
     }
     for want in &links.wants {
         if let Some(found) = &want.found {
-            groups[want.group].jobs[want.job]
-                .links
-                .insert(want.original_name.clone(), found.values.clone());
+            let job = &mut groups[want.group].jobs[want.job];
+            let name = want.original_name.clone();
+            if let From::Shared(id) = found.from
+                && let Some(of) = input.providers.iter().find(|provider| provider.id == id)
+            {
+                job.providers.insert(name.clone(), of.deployment.clone());
+            }
+            job.links.insert(name, found.values.clone());
         }
     }
     for offer in &links.offers {

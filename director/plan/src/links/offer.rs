@@ -8,7 +8,7 @@ use warren_wire_release::JobSpec;
 
 use super::{Offer, alias, content::content};
 use crate::output::Group;
-use crate::properties::lookup;
+use crate::properties::{insert, lookup};
 use crate::{Error, Input, Release};
 
 /// The names that need numbers before a plan can be made: zones, networks, and groups by type.
@@ -192,20 +192,4 @@ fn shown(
         insert(&mut shown, name, value);
     }
     Ok(shown)
-}
-
-fn insert(into: &mut Map<String, Value>, path: &str, value: Value) {
-    match path.split_once('.') {
-        None => {
-            into.insert(path.to_owned(), value);
-        }
-        Some((first, rest)) => {
-            let entry = into
-                .entry(first.to_owned())
-                .or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(inner) = entry {
-                insert(inner, rest, value);
-            }
-        }
-    }
 }

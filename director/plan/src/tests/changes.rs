@@ -120,10 +120,26 @@ fn every_reason_is_named() {
 fn a_new_instance_has_no_machine_to_compare_with() {
     let mut new = instance();
     (new.vm, new.spec, new.agent, new.update_completed) = (None, None, AgentState::Unknown, false);
-    assert_eq!(of(&new, &desired()), [Change::Dirty, Change::State]);
+    let bare = Desired {
+        packages: json!({}),
+        configuration_hash: String::new(),
+        ..desired()
+    };
+    assert_eq!(of(&new, &bare), [Change::Dirty, Change::State]);
+    let all = [
+        Change::Dirty,
+        Change::Packages,
+        Change::Configuration,
+        Change::State,
+    ];
+    assert_eq!(of(&new, &desired()), all);
+    // One that was made to be stopped is what it shall be.
+    let mut stopped = new.clone();
+    stopped.update_completed = true;
+    assert_eq!(of(&stopped, &desired()), [Change::State]);
     let mut detached = desired();
     detached.state = Some(State::Detached);
-    assert_eq!(of(&new, &detached), [Change::Dirty]);
+    assert_eq!(of(&new, &detached), all[..3]);
     let mut silent = instance();
     silent.agent = AgentState::Unresponsive;
     assert_eq!(of(&silent, &desired()), [Change::Recreate, Change::State]);

@@ -196,3 +196,24 @@ fn aliases_and_links_of_the_manifest_have_groups() {
         assert_eq!(scene.plan(&groups).unwrap_err().code, 40_000, "{wrong}");
     }
 }
+
+#[test]
+fn a_property_beside_one_inside_of_it_is_the_same_for_templates_and_links() {
+    let mut scene = Scene::new();
+    let spec = "name: server\nproperties: {over: {}, over.deep: {default: 1}}\n\
+                provides: [{name: conn, type: zookeeper, properties: [over, over.deep]}]\n";
+    scene.releases[0].jobs[0].spec = warren_wire_release::JobSpec::parse(spec.as_bytes()).unwrap();
+    for (given, seen) in [
+        ("", json!({"over": {"deep": 1}})),
+        (", properties: {over: null}", json!({"over": {"deep": 1}})),
+        (
+            ", properties: {over: {deep: 2, more: 3}}",
+            json!({"over": {"deep": 2, "more": 3}}),
+        ),
+    ] {
+        let draft = scene.plan(&text(given, "")).unwrap();
+        assert_eq!(json!(draft.groups[0].jobs[0].properties), seen, "{given}");
+        let link = &draft.groups[1].jobs[0].links["conn"];
+        assert_eq!(link["properties"], seen, "{given}");
+    }
+}

@@ -1,7 +1,10 @@
 //! Plans of small deployments.
 
 mod changes;
+mod exported;
 mod links;
+mod machine;
+mod names;
 mod order;
 mod placeholders;
 mod placement;

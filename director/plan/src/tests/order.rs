@@ -58,6 +58,20 @@ fn packages_come_after_what_they_need() {
 }
 
 #[test]
+fn stemcells_that_differ_by_name_only_have_the_same_packages() {
+    let mut scene = Scene::new();
+    let mut another = scene.stemcells[0].clone();
+    another.alias = "another".to_owned();
+    scene.stemcells.push(another);
+    let text = text(&[group("a", 1, ", azs: [z1]"), group("b", 1, ", azs: [z1]")]);
+    let mut draft = scene.plan(&text).unwrap();
+    draft.groups[0].stemcell = 1;
+    let plan = scene.with_input(&text, |input| compile::plan(input, &draft).unwrap());
+    let on: Vec<(usize, usize)> = plan.iter().map(|one| (one.package, one.stemcell)).collect();
+    assert_eq!(on, [(1, 0), (0, 0), (2, 0)]);
+}
+
+#[test]
 fn a_key_that_no_memory_holds_is_refused() {
     let mut scene = Scene::new();
     let release = &mut scene.releases[0];

@@ -217,3 +217,31 @@ fn states_are_asked_for_by_group_index_and_id() {
             .all(|plan| plan.once.as_deref() == Some("recreate"))
     );
 }
+
+#[test]
+fn chance_decides_between_zones_if_that_is_wanted() {
+    let mut scene = Scene::new();
+    let names: Vec<String> = (0..10).map(|number| format!("web{number}")).collect();
+    let each: Vec<String> = names
+        .iter()
+        .map(|name| group(name, 1, ", azs: [z1, z2]"))
+        .collect();
+    let zones = |text: &str, scene: &Scene| -> Vec<String> {
+        let draft = scene.plan(text).unwrap();
+        let plans = draft.groups.iter().flat_map(|group| &group.instances);
+        plans.map(|plan| plan.az.clone().unwrap()).collect()
+    };
+    let plain = groups(&each).replace("{name: default}", "{name: zoned}");
+    assert!(zones(&plain, &scene).iter().all(|zone| zone == "z1"));
+    let random = format!("features: {{randomize_az_placement: true}}\n{plain}");
+    let chosen = zones(&random, &scene);
+    assert!(
+        chosen.contains(&"z1".to_owned()) && chosen.contains(&"z2".to_owned()),
+        "{chosen:?}"
+    );
+    // They stay where they are.
+    let draft = scene.plan(&random).unwrap();
+    scene.accept(&draft);
+    assert_eq!(zones(&random, &scene), chosen);
+    assert_eq!(zones(&plain, &scene), chosen);
+}

@@ -46,6 +46,7 @@ pub struct Scene {
     pub ids: NameIds,
     pub options: Options,
     pub resolved: BTreeMap<String, Value>,
+    pub sizes: crate::machine::Sizes,
     made: AtomicU32,
 }
 
@@ -115,6 +116,7 @@ impl Scene {
             ids: NameIds::default(),
             options: Options::default(),
             resolved: BTreeMap::new(),
+            sizes: crate::machine::Sizes::default(),
             made: AtomicU32::new(0),
         }
     }
@@ -128,11 +130,18 @@ impl Scene {
     }
 
     pub fn with_input<T>(&self, groups: &str, work: impl FnOnce(&Input<'_>) -> T) -> T {
-        let deployment = self.deployment(groups);
+        self.with_deployment(&self.deployment(groups), work)
+    }
+
+    pub fn with_deployment<T>(
+        &self,
+        deployment: &Deployment,
+        work: impl FnOnce(&Input<'_>) -> T,
+    ) -> T {
         let new_id = || format!("u{}", self.made.fetch_add(1, Ordering::Relaxed) + 1);
         work(&Input {
             director: &self.director,
-            deployment: &deployment,
+            deployment,
             cloud: &self.cloud,
             releases: &self.releases,
             stemcells: &self.stemcells,
@@ -142,6 +151,7 @@ impl Scene {
             ids: &self.ids,
             options: &self.options,
             resolved: &self.resolved,
+            sizes: &self.sizes,
             new_id: &new_id,
         })
     }

@@ -60,10 +60,24 @@ fn a_task_and_its_upload_outlive_their_processes() {
         "{}",
         scene.logs()
     );
-    // Nothing of them is left when others start.
+    // Nothing of them is left when others start, and what others are writing stays.
+    let writing = |scene: &Scene| {
+        let all = fs::read_dir(scene.at("home/blobs/.writing")).unwrap();
+        let all: Vec<_> = all
+            .map(|folder| folder.unwrap().path().join("half"))
+            .collect();
+        all
+    };
+    let halves = writing(&scene);
+    assert!(halves.len() > 1, "{halves:?}");
+    for half in &halves {
+        fs::write(half, "half").unwrap();
+    }
     scene.kill("api");
     scene.start("api");
     scene.wait_for_api();
+    let still = halves.iter().filter(|half| half.exists()).count();
+    assert_eq!(still, halves.len() - 1);
     let mut left = Vec::new();
     for folder in fs::read_dir(scene.at("home/uploads")).unwrap() {
         let folder = folder.unwrap().path();

@@ -74,6 +74,40 @@ pub async fn a_deployment_comes_and_goes(url: String) {
         .unwrap();
     }
     tx.commit().await.unwrap();
+    for completed in [true, false] {
+        releases::set_completed(store.pool(), version, completed)
+            .await
+            .unwrap();
+        let mut tx = store.begin().await.unwrap();
+        assert_eq!(releases::hold(&mut tx, version).await.unwrap(), completed);
+    }
+    // Who wants to delete it waits for a deployment that is about to use it, and sees that it does.
+    let kind = deployments::Reference::ReleaseVersion;
+    releases::set_completed(store.pool(), version, true)
+        .await
+        .unwrap();
+    let mut tx = store.begin().await.unwrap();
+    deployments::refer_only(&mut tx, deployment.id, kind, &[])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let mut using = store.begin().await.unwrap();
+    assert!(releases::hold(&mut using, version).await.unwrap());
+    deployments::refer(&mut using, deployment.id, kind, &[version])
+        .await
+        .unwrap();
+    let another = store.clone();
+    let deleting = tokio::spawn(async move {
+        let mut tx = another.begin().await.unwrap();
+        releases::set_completed(&mut *tx, version, false)
+            .await
+            .unwrap();
+        deployments::uses(&mut *tx, kind).await.unwrap().len()
+    });
+    // Time enough to overtake, if that could be.
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    using.commit().await.unwrap();
+    assert_eq!(deleting.await.unwrap(), 1);
     let uses = deployments::uses(store.pool(), deployments::Reference::ReleaseVersion)
         .await
         .unwrap();
@@ -222,6 +256,7 @@ pub async fn names_have_numbers_and_versions(url: String) {
         links: "[]".to_owned(),
     };
     let id = dns::add_record(store.pool(), &record).await.unwrap();
+    let id = records_are_added_in_order(&store, record, id).await;
     dns::delete_record(store.pool(), id).await.unwrap();
     dns::add_tombstone(store.pool()).await.unwrap();
     dns::add_tombstone(store.pool()).await.unwrap();
@@ -272,6 +307,25 @@ pub async fn values_are_pinned(url: String) {
     }
     let pinned = variables::of_set(store.pool(), set).await.unwrap();
     assert_eq!((pinned.len(), pinned[0].variable_id.as_str()), (1, "one"));
+    // The same name of another deployment's is another one.
+    for id in ["theirs", "later"] {
+        variables::pin_provided(store.pool(), set, "other", "/w/d/password", id)
+            .await
+            .unwrap();
+    }
+    assert_eq!(variables::of_set(store.pool(), set).await.unwrap(), pinned);
+    let provided = async |provider: &str| -> Vec<String> {
+        let all = variables::provided(store.pool(), set, provider).await;
+        all.unwrap()
+            .into_iter()
+            .map(|one| one.variable_id)
+            .collect()
+    };
+    assert_eq!(provided("other").await, ["theirs"]);
+    assert!(provided("third").await.is_empty());
+    let before = async |id| variables::set_before(store.pool(), deployment.id, id).await;
+    assert_eq!(before(set).await.unwrap(), None);
+    assert_eq!(before(set + 1).await.unwrap(), Some(set));
     let current = variables::current_value(store.pool(), "/w/d/password")
         .await
         .unwrap()
@@ -303,4 +357,32 @@ pub async fn values_are_pinned(url: String) {
             .unwrap()
             .is_empty()
     );
+}
+
+/// Who comes second waits for the first, and gets the higher key; the answer is the only one left.
+async fn records_are_added_in_order(
+    store: &warren_director_store::Store,
+    record: dns::Record,
+    before: i64,
+) -> i64 {
+    let mut first = dns::begin(store).await.unwrap();
+    let another = store.clone();
+    let second = tokio::spawn(async move {
+        let mut second = dns::begin(&another).await.unwrap();
+        let seen = dns::records(&mut *second).await.unwrap();
+        dns::add_tombstone(&mut *second).await.unwrap();
+        second.commit().await.unwrap();
+        seen
+    });
+    // Time for it to add too early, if it can.
+    for _ in 0..40 {
+        assert!(!second.is_finished());
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let added = dns::add_record(&mut *first, &record).await.unwrap();
+    dns::delete_record(&mut *first, before).await.unwrap();
+    first.commit().await.unwrap();
+    let seen: Vec<i64> = second.await.unwrap().iter().map(|one| one.id).collect();
+    assert_eq!(seen, [added]);
+    added
 }

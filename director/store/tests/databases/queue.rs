@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use warren_director_store::work::{Deploy, Work};
-use warren_director_store::{locks, tasks};
+use warren_director_store::{Error, disk_intents, locks, tasks};
 
 use crate::open;
 
@@ -89,6 +89,19 @@ pub async fn a_dead_workers_task_is_claimed_again(url: String) {
         .unwrap()
         .unwrap();
     assert_eq!((again.id, again.attempts), (id, 2));
+    // Disks that it was about to have made are looked for by those who make others, or when it is over.
+    let left = async |owner: Option<&str>| {
+        let left = disk_intents::left(store.pool(), owner).await.unwrap();
+        left.into_iter().map(|one| one.cid).collect::<Vec<_>>()
+    };
+    for (cid, owner, task) in [("a", "web/1", id), ("b", "web/2", id), ("c", "web/3", 99)] {
+        disk_intents::create(store.pool(), cid, "", owner, task)
+            .await
+            .unwrap();
+    }
+    assert_eq!(left(None).await, ["c"]);
+    assert_eq!(left(Some("web/2")).await, ["b", "c"]);
+    disk_intents::delete(store.pool(), "c").await.unwrap();
     // A process that is known to be dead need not be waited for; another is not concerned.
     assert_eq!(tasks::abandon(store.pool(), "dea").await.unwrap(), 0);
     assert_eq!(tasks::abandon(store.pool(), "dead").await.unwrap(), 1);
@@ -108,6 +121,13 @@ pub async fn a_dead_workers_task_is_claimed_again(url: String) {
         tasks::renew(&store, id, "two").await.unwrap().as_deref(),
         Some("processing")
     );
+    assert_eq!(left(None).await, Vec::<String>::new());
+    assert!(
+        tasks::finish(store.pool(), id, "two", "done", "")
+            .await
+            .unwrap()
+    );
+    assert_eq!(left(None).await, ["a", "b"]);
 }
 
 pub async fn a_cancelled_task_still_ends(url: String) {
@@ -142,7 +162,7 @@ pub async fn a_cancelled_task_still_ends(url: String) {
     )
     .await
     .unwrap();
-    assert_eq!(listed.len(), 1);
+    assert_eq!((listed.len(), listed[0].payload.as_str()), (1, ""));
     assert_eq!(
         tasks::old(store.pool(), "update_deployment", 0)
             .await
@@ -175,11 +195,22 @@ pub async fn locks_exclude_and_expire(url: String) {
         )),
         "{text}"
     );
-    // The same task, run again by another worker, gets its own lock back.
+    // Nor does another part of the same task get it; but the task, when it is begun again, has none.
+    let refused = locks::acquire(&store, name, Some(id), Duration::ZERO).await;
+    assert!(matches!(refused, Err(Error::Locked { .. })));
+    for attempt in 1..=2 {
+        assert!(locks::renew(store.pool(), name, &uid).await.unwrap());
+        let claimed = tasks::claim(&store, "normal", "one").await.unwrap();
+        assert_eq!(claimed.unwrap().attempts, attempt);
+        sqlx::query("UPDATE tasks SET lease = 1")
+            .execute(store.pool())
+            .await
+            .unwrap();
+    }
+    assert!(!locks::renew(store.pool(), name, &uid).await.unwrap());
     let second = locks::acquire(&store, name, Some(id), Duration::ZERO)
         .await
         .unwrap();
-    assert!(!locks::renew(store.pool(), name, &uid).await.unwrap());
     assert!(locks::renew(store.pool(), name, &second).await.unwrap());
     sqlx::query("UPDATE locks SET expired_at = 1")
         .execute(store.pool())

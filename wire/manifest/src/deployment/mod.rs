@@ -24,10 +24,9 @@ pub use migrated::MigratedFrom;
 pub use networks::GroupNetwork;
 pub use sources::{ExportedFrom, Release, Stemcell, StemcellSource};
 pub use update::{Count, Update, UpdateOptions, VmStrategy, WatchTime};
-pub use variable::Variable;
+pub use variable::{Variable, variables};
 
 pub(crate) use job::{consume, links, provide};
-pub(crate) use variable::variables;
 
 use crate::addon::{self, Addon, Level};
 use crate::check::{Fields, Invalid, refuse};

@@ -20,8 +20,11 @@ pub struct Variable {
     pub consumes: Mapping,
 }
 
-/// Checks a list of definitions.
-pub(crate) fn variables(value: Option<&Value>) -> Result<Vec<Variable>, Invalid> {
+/// Checks a list of definitions, which a manifest or a runtime config has as `variables`.
+///
+/// # Errors
+/// What is no list of definitions.
+pub fn variables(value: Option<&Value>) -> Result<Vec<Variable>, Invalid> {
     let items = match value {
         None => return Ok(Vec::new()),
         Some(Value::Seq(items)) => items,

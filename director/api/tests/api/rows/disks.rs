@@ -118,6 +118,17 @@ pub async fn disks_outside_of_manifests(scene: &Scene) {
         metadata: None,
     };
     assert_eq!(scene.work(task).await, Work::DynamicDisk(provided));
+    let path = "/dynamic_disks/data%2F1/attach";
+    let which = "{\"instance_id\":\"i\",\"metadata\":{\"a\":1}}";
+    let task = scene.send("POST", path, json_type, which).await.task();
+    let attached = DynamicDisk::Attach {
+        name: "data/1".to_owned(),
+        instance_id: "i".to_owned(),
+        metadata: serde_json::json!({"a": 1}).as_object().cloned(),
+    };
+    assert_eq!(scene.work(task).await, Work::DynamicDisk(attached));
+    let refused = scene.send("POST", path, json_type, "{}").await;
+    assert_eq!((refused.status, refused.code()), (400, 40_001));
     let detached = scene
         .curl(
             "/dynamic_disks/data%2F1/detach",

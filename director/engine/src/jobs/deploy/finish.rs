@@ -1,8 +1,9 @@
 //! What comes last in a deploy.
 
-use serde_json::Map;
-use warren_director_plan::Draft;
-use warren_director_store::{deployments, instances, links as rows, vms};
+use serde_json::{Map, Value};
+use warren_director_plan::changes::Change;
+use warren_director_plan::{Draft, InstancePlan, State, spec};
+use warren_director_store::{Transaction, deployments, instances, links as rows, vms};
 use warren_wire_manifest::deployment::Lifecycle;
 
 use crate::jobs::planning::{Decided, DeployTask, Known};
@@ -32,9 +33,15 @@ impl DeployTask<'_> {
                 if let Some(fresh) = instances::find(&mut *tx, row.id).await? {
                     row = fresh;
                 }
-                if !plan.ignored {
+                // A machine that stays what it was though it shall be another is compared with the values
+                // of then.
+                let changes = decided.changes.get(&plan.uuid).into_iter().flatten();
+                let is_old = plan.state == State::Stopped
+                    && (plan.swap.is_some() || changes.copied().any(Change::needs_new_vm));
+                if !plan.ignored && !is_old {
                     row.variable_set_id = self.variables.set();
                     instances::save(&mut *tx, &row).await?;
+                    self.reword(&mut tx, known, plan, row.id).await?;
                 }
                 let serial = self.row.links_serial_id;
                 rows::set_of_instance(&mut tx, row.id, &links, serial).await?;
@@ -63,6 +70,42 @@ impl DeployTask<'_> {
         disks::commit(tx).await?;
         let left = vms::of_deployment(pool, self.row.id).await?.len();
         self.task.log(&format!("done: {left} machines"));
+        Ok(())
+    }
+
+    /// Has the row of a machine that stayed say what the manifest says now. The values are the same, but the
+    /// old placeholders may stand for nothing in the new set; rows of older directors have the values.
+    async fn reword(
+        &self,
+        tx: &mut Transaction,
+        known: &Known,
+        plan: &InstancePlan,
+        instance: i64,
+    ) -> Result<(), Error> {
+        let Some(old) = known.rows.vm_of(instance) else {
+            return Ok(());
+        };
+        let properties = Value::Object(plan.cloud_properties.clone()).to_string();
+        let networks = Value::Object(spec::networks(plan)).to_string();
+        let has_dynamic = plan.networks.iter().any(|one| one.kind == "dynamic");
+        let differs = |row: &Option<String>, now: &String| {
+            let has = |text: &String| text.contains("((");
+            row.as_ref() != Some(now) && (has(now) || row.as_ref().is_some_and(has))
+        };
+        // What the infrastructure gave is in the row alone.
+        let other_networks = !has_dynamic && differs(&old.network_spec, &networks);
+        if !other_networks && !differs(&old.cloud_properties, &properties) {
+            return Ok(());
+        }
+        let all = vms::of_instance(&mut **tx, instance).await?;
+        // One that was made anew says it already.
+        if let Some(mut vm) = all.into_iter().find(|vm| vm.id == old.id && *vm.active) {
+            vm.cloud_properties = Some(properties);
+            if other_networks {
+                vm.network_spec = Some(networks);
+            }
+            vms::save(&mut **tx, &vm).await?;
+        }
         Ok(())
     }
 

@@ -96,6 +96,12 @@ impl DeployTask<'_> {
         Ok(())
     }
 
+    /// Whether jobs of a group are not drained.
+    pub(super) fn skips_drain(&self, group: &str) -> bool {
+        let mut names = self.wanted.skip_drain.iter();
+        names.any(|name| name == "*" || name == group)
+    }
+
     #[expect(
         clippy::too_many_arguments,
         reason = "everything that one update follows from"
@@ -116,11 +122,6 @@ impl DeployTask<'_> {
             .existing
             .is_none_or(|at| known.existing.instances[at].agent != AgentState::Unresponsive);
         let empty = (Files::default(), serde_json::Value::Null, Vec::new());
-        let skip_drain = self
-            .wanted
-            .skip_drain
-            .iter()
-            .any(|name| name == "*" || *name == group.name);
         let update = Update {
             engine: self.engine,
             task: self.task,
@@ -131,7 +132,7 @@ impl DeployTask<'_> {
             packages: decided.packages.get(&group.name).unwrap_or(&empty.1),
             changes: decided.changes.get(&plan.uuid).unwrap_or(&empty.2),
             variables: &self.variables,
-            skip_drain,
+            skip_drain: self.skips_drain(&group.name),
             is_new: made.contains(&plan.uuid),
             waits: self.waits,
             responds,

@@ -4,7 +4,7 @@ use warren_director_plan::Draft;
 use warren_director_store::instances;
 
 use crate::event_log::Stage;
-use crate::jobs::delete_deployment;
+use crate::jobs::delete_instance::{self, Deletion};
 use crate::jobs::planning::{DeployTask, Known};
 use crate::{Error, dns, many};
 
@@ -38,7 +38,13 @@ impl DeployTask<'_> {
                 let title = format!("{} ({})", row.name(), row.index_number);
                 stage
                     .run(&title, |_| {
-                        delete_deployment::delete_instance(self.engine, self.task, &row, false)
+                        let how = Deletion {
+                            force: false,
+                            skip_drain: self.skips_drain(&row.job),
+                            of_deployment: false,
+                        };
+                        let (engine, task, row) = (self.engine, self.task, &row);
+                        async move { delete_instance::run(engine, task, row, how).await }
                     })
                     .await
             }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use warren_director_plan::changes::{self, Change, Desired};
 use warren_director_plan::{Compiled, Draft, Group, InstancePlan, State, spec};
+use warren_director_store::vms;
 
 use super::{Decided, DeployTask, Known, is_idle_errand};
+use crate::fingerprints::{self, Fingerprints};
 use crate::render::Files;
-use crate::variables::Variables;
 use crate::{Error, compile, dns};
 
 impl DeployTask<'_> {
@@ -75,16 +76,10 @@ impl DeployTask<'_> {
                 &Value::Object(spec::networks(plan)),
             ])
             .await?;
-        // What there is was resolved with the values of then.
-        let then = Variables::new(
-            &self.engine.store,
-            &self.engine.config.name,
-            &self.row.name,
-            row.variable_set_id,
-            false,
-        );
         let old_networks = if old_networks.is_object() {
-            then.resolve_one(&old_networks).await?
+            let set = Some(row.variable_set_id);
+            let then = self.as_then(Some(old_networks), set).await?;
+            then.unwrap_or_default()
         } else {
             resolved[1].clone()
         };
@@ -96,14 +91,17 @@ impl DeployTask<'_> {
         }
         let is_young = changes::is_young(&known.options, existing);
         let stemcell = &known.stemcells[group.stemcell];
-        let mut calculated = resolved[0].clone();
-        if group.vm_resources.is_some() {
-            // What the CPI makes of a size is compared with what it made of it then.
-            calculated = parse(machine.and_then(|vm| vm.cloud_properties.as_ref()));
-        }
+        let now = Fingerprints::of(&self.engine.config);
+        let knows = |of: fn(&vms::Vm) -> &Option<String>, now: Option<&String>| {
+            machine.is_some_and(|vm| fingerprints::differs(of(vm).as_ref(), now))
+        };
         let desired = Desired {
-            cloud_properties: calculated,
-            old_cloud_properties: parse(machine.and_then(|vm| vm.cloud_properties.as_ref())),
+            cloud_properties: resolved[0].clone(),
+            old_cloud_properties: existing
+                .vm
+                .as_ref()
+                .and_then(|vm| vm.cloud_properties.clone())
+                .unwrap_or_default(),
             stemcell: (stemcell.name.clone(), stemcell.version.clone()),
             env: Value::Object(group.env.clone()),
             networks: map(&resolved[1]),
@@ -122,7 +120,10 @@ impl DeployTask<'_> {
                 .filter(|once| once != "recreate" || !is_young),
             recreate: known.options.recreate && !is_young,
             recreate_disks: known.options.recreate_persistent_disks,
-            ..Desired::default()
+            certs_change: knows(|vm| &vm.trusted_certs_sha1, Some(&now.certs)),
+            blobstore_change: knows(|vm| &vm.blobstore_config_sha1, now.blobstores.as_ref()),
+            nats_change: knows(|vm| &vm.nats_config_sha1, now.nats.as_ref()),
+            tags_change: spec::tags_differ(existing.spec.as_ref(), group),
         };
         Ok(changes::of(existing, &desired))
     }

@@ -1,20 +1,21 @@
 //! What a plan follows from: documents, rows, and what agents say; read, with all variables made first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
+use warren_director_plan::machine::Sizes;
 use warren_director_plan::{Options, Release, Stemcell};
 use warren_director_store::deployments;
 use warren_director_store::work::Deploy;
-use warren_wire_manifest::check::read_manifest;
-use warren_wire_manifest::deployment::{UpdateOptions, Variable};
+use warren_wire_manifest::deployment::{Deployment, UpdateOptions};
 
+use super::generate::Later;
 use super::{DeployTask, Known, Scope};
 use crate::cpis::Cpis;
-use crate::documents::{self, Asked};
+use crate::documents::{self, Asked, Documents};
 use crate::inputs::{self, Rows};
 use crate::jobs::run_errand;
-use crate::{Error, disks, vm};
+use crate::{Error, disks, lock, vm};
 
 impl DeployTask<'_> {
     /// Reads everything.
@@ -37,9 +38,6 @@ impl DeployTask<'_> {
         } else {
             row.links_serial_id
         };
-        if is_whole {
-            self.generate(&text).await?;
-        }
         let options = UpdateOptions {
             canaries: wanted.canaries.clone(),
             max_in_flight: wanted.max_in_flight.clone(),
@@ -52,15 +50,14 @@ impl DeployTask<'_> {
             options: &options,
             again: wanted.manifest.is_none(),
         };
+        let later = match is_whole {
+            true => self.generate(&asked).await?,
+            false => Later::default(),
+        };
         let documents = documents::read(engine, &row, &asked, &self.variables).await?;
-        let releases = inputs::releases_of(engine, &documents.deployment).await?;
         let cpis = Cpis::read(engine, self.task).await?;
         cpis.check(&documents.deployment, &documents.cloud)?;
-        let mut stemcells = documents::stemcells_of(engine, &documents.deployment).await?;
-        for stemcell in &mut stemcells {
-            cpis.inherit(stemcell);
-        }
-        self.refer(&releases, &stemcells).await?;
+        let (releases, stemcells) = self.bind(&documents.deployment, &cpis).await?;
         if is_whole && !wanted.dry_run {
             self.sweep().await?;
         }
@@ -81,7 +78,7 @@ impl DeployTask<'_> {
         }
         let known = Known {
             director: inputs::director(engine),
-            existing: inputs::existing(&rows, &states),
+            existing: self.existing(&rows, &states).await?,
             releases,
             stemcells,
             rows,
@@ -105,7 +102,9 @@ impl DeployTask<'_> {
                 may_swap: is_whole,
                 tags,
             },
+            sizes: self.sizes(&documents).await?,
             documents,
+            later,
             resolved: BTreeMap::new(),
             errands: Vec::new(),
         };
@@ -114,6 +113,17 @@ impl DeployTask<'_> {
             known.errands = run_errand::groups_to_make(&known, name)?;
         }
         Ok((known, text))
+    }
+
+    /// Asks CPIs what they make of the sizes of machines.
+    async fn sizes(&self, documents: &Documents) -> Result<Sizes, Error> {
+        let mut sizes = Sizes::default();
+        for (cpi, size) in Sizes::wanted(&documents.deployment, &documents.cloud) {
+            let asked = self.engine.cpi_named(self.task, &cpi).await?;
+            let made = asked.calculate_vm_cloud_properties(size.clone()).await?;
+            sizes.add(&cpi, &size, made);
+        }
+        Ok(sizes)
     }
 
     /// Deletes machines that were left half made beside those whose place they were to take.
@@ -144,43 +154,44 @@ impl DeployTask<'_> {
         asked
     }
 
-    /// Makes the variables of the manifest first, so that all of it may use them.
-    async fn generate(&self, text: &str) -> Result<(), Error> {
-        let manifest = read_manifest(text, "manifest")?;
-        let Some(list) = manifest.get("variables").and_then(|value| value.as_seq()) else {
-            return Ok(());
+    /// Finds releases and stemcells, and keeps them. While a release is uploaded or deleted it is waited
+    /// for, but not for the sake of one instance, which has it already.
+    async fn bind(
+        &self,
+        wanted: &Deployment,
+        cpis: &Cpis,
+    ) -> Result<(Vec<Release>, Vec<Stemcell>), Error> {
+        let bound = async {
+            let releases = inputs::releases_of(self.engine, wanted).await?;
+            let mut stemcells = documents::stemcells_of(self.engine, wanted).await?;
+            for stemcell in &mut stemcells {
+                cpis.inherit(stemcell);
+            }
+            self.refer(&releases, &stemcells).await?;
+            Ok((releases, stemcells))
         };
-        let converge = manifest
-            .get("features")
-            .and_then(|features| features.get("converge_variables"))
-            .is_some_and(|value| matches!(value, warren_wire_manifest::yaml::Value::Bool(true)));
-        let text_of = |value: &warren_wire_manifest::yaml::Value, key: &str| {
-            value
-                .get(key)
-                .and_then(|value| value.as_str())
-                .map(ToOwned::to_owned)
+        let names = wanted.releases.iter();
+        let locks = match self.scope {
+            Scope::Instance(_) => BTreeSet::new(),
+            _ => names
+                .map(|one| format!("lock:release:{}", one.name))
+                .collect(),
         };
-        let wanted: Vec<Variable> = list
-            .iter()
-            .filter_map(|value| {
-                let map = |key: &str| value.get(key).and_then(|value| value.as_map()).cloned();
-                Some(Variable {
-                    name: text_of(value, "name")?,
-                    kind: text_of(value, "type")?,
-                    options: map("options").unwrap_or_default(),
-                    update_mode: text_of(value, "update_mode"),
-                    update_strategy: None,
-                    consumes: map("consumes").unwrap_or_default(),
-                })
-            })
-            .collect();
-        self.variables.generate(self.task, &wanted, converge).await
+        lock::with_all(self.task, &locks, lock::RELEASE_PATIENCE, bound).await
     }
 
     /// Keeps releases and stemcells from being deleted while they are used.
     async fn refer(&self, releases: &[Release], stemcells: &[Stemcell]) -> Result<(), Error> {
         let mut tx = self.engine.store.begin().await?;
-        let ids: Vec<i64> = releases.iter().map(|release| release.id).collect();
+        let mut sorted: Vec<&Release> = releases.iter().collect();
+        sorted.sort_by_key(|release| release.id);
+        for release in &sorted {
+            // Somebody may have begun to delete it since it was read.
+            if !warren_director_store::releases::hold(&mut tx, release.id).await? {
+                return Err(inputs::no_release(&release.name, &release.version));
+            }
+        }
+        let ids: Vec<i64> = sorted.iter().map(|release| release.id).collect();
         let what = deployments::Reference::ReleaseVersion;
         deployments::refer(&mut tx, self.row.id, what, &ids).await?;
         let ids: Vec<i64> = stemcells

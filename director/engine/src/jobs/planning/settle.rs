@@ -27,7 +27,7 @@ impl DeployTask<'_> {
                 return Ok((draft, links));
             }
             known.rows = Rows::read(self.engine, self.row.id).await?;
-            known.existing = inputs::existing(&known.rows, &known.states);
+            known.existing = self.existing(&known.rows, &known.states).await?;
             known.taken = inputs::taken(self.engine).await?;
         }
         Err(Error::refused(

@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub async fn run(engine: &Engine, task: &Task, wanted: &Upload) -> Result<String, Error> {
     let mut file = upload::taken(wanted);
     if let Source::Url(url) = &wanted.source {
-        let download = upload::download(engine, url);
+        let download = upload::download(engine, task, url);
         file = Some(single(task, "Downloading remote release", download).await?);
     }
     let Some(file) = file else {

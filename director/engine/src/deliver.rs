@@ -1,0 +1,72 @@
+//! Rendered templates on their way to an agent.
+//!
+//! ```text
+//! fits the bus ── upload_blob: nothing of it stays here
+//! larger, or the agent does not know that ── a row ── a blob ──┬── again while the content is the same
+//!                                                              └── after the next apply, or with its
+//!                                                                  instance: blob gone ── row gone
+//! ```
+//!
+//! They have secrets in them, so no blob is without a row that says whose it is: the row is there first and
+//! goes last. Source: reference of the deploy engine, section 12.
+
+use warren_director_bus::Agent;
+use warren_director_store::instances;
+use warren_director_templates::pack;
+
+use crate::render::Files;
+use crate::{Engine, Error, Task};
+
+/// The largest archive that goes by the bus, which carries 1 MiB with all that is around it, bytes.
+const LIMIT: usize = 700 << 10;
+
+/// Puts an instance's rendered jobs where its agent will fetch them. The answer is the blob's id and digest.
+///
+/// # Errors
+/// What agent, blobstore or database say.
+pub async fn deliver(
+    engine: &Engine,
+    task: &Task,
+    agent: &Agent,
+    instance: i64,
+    files: &Files,
+) -> Result<(String, String), Error> {
+    let pool = engine.store.pool();
+    let content = &files.hashes.configuration_hash;
+    if let Some(newest) = instances::archives(pool, instance)
+        .await?
+        .into_iter()
+        .next()
+        && newest.content_sha1 == *content
+        && engine.blobs.exists(&newest.blobstore_id).await?
+    {
+        return Ok((newest.blobstore_id, newest.sha1));
+    }
+    let packed = pack(&files.jobs)?;
+    let id = warren_director_store::uuid::new();
+    if packed.archive.len() < LIMIT
+        && agent
+            .upload_blob(&id, &packed.sha1, &packed.archive, task)
+            .await?
+    {
+        return Ok((id, packed.sha1));
+    }
+    instances::add_archive(pool, instance, &id, &packed.sha1, content).await?;
+    let stored = engine.blobs.put(&id, packed.archive.as_slice()).await?;
+    Ok((stored.id, packed.sha1))
+}
+
+/// Deletes what an instance was sent through the blobstore, but for the blob `keep`.
+///
+/// # Errors
+/// What blobstore or database say.
+pub async fn clean(engine: &Engine, instance: i64, keep: Option<&str>) -> Result<(), Error> {
+    let pool = engine.store.pool();
+    for old in instances::archives(pool, instance).await? {
+        if Some(old.blobstore_id.as_str()) != keep {
+            engine.blobs.delete(&old.blobstore_id).await?;
+            instances::delete_archive(pool, old.id).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! Which versions a deploy gets, while others upload and delete.
+
+use std::time::{Duration, Instant};
+
+use warren_director_store::work::Work;
+use warren_director_store::{locks, releases};
+
+use crate::archives::{a_job, release};
+use crate::director::{Director, manifest};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_goes_on_or_failed_is_not_the_latest() {
+    let it = Director::start().await;
+    it.release(&[a_job("web", "bbbb", "")]).await;
+    let pool = it.scene.engine.store.pool();
+    let row = releases::find(pool, "r").await.unwrap().unwrap();
+    releases::create_version(pool, row.id, "2", "c", false)
+        .await
+        .unwrap();
+    it.deploy(&manifest(1, "")).await.done();
+    let used = releases::find_version(pool, "r", "1").await.unwrap();
+    assert!(used.is_some());
+
+    // One that is asked for by its version is refused for what it is.
+    let exact = manifest(1, "").replace("name: r, version: latest", "name: r, version: '2'");
+    assert_eq!(it.deploy(&exact).await.code(), 30_006);
+    let bytes = release("r", "2", "c", &[a_job("web", "cccc", "")]);
+    let upload = Work::UpdateRelease(it.scene.upload(&bytes));
+    it.scene.work(upload).await.done();
+    it.deploy(&exact).await.done();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deploy_waits_for_who_has_its_release() {
+    let it = Director::start().await;
+    it.release(&[a_job("web", "bbbb", "")]).await;
+    let store = &it.scene.engine.store;
+    let name = "lock:release:r";
+    let held = locks::acquire(store, name, None, Duration::ZERO)
+        .await
+        .unwrap();
+    let free = async {
+        // Until it waits for nothing but that.
+        let begun = Instant::now();
+        loop {
+            let text = read(&it);
+            if text.contains("Preparing deployment") {
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!read(&it).contains("Rendering templates"));
+        locks::release(store.pool(), name, &held).await.unwrap();
+    };
+    let text = manifest(1, "");
+    let (ended, ()) = tokio::join!(it.deploy(&text), free);
+    ended.done();
+}
+
+/// The events of the newest task.
+fn read(it: &Director) -> String {
+    use warren_director_store::output::Kind;
+    let outputs = &it.scene.engine.outputs;
+    let newest = (1..10).rev().find_map(|id| {
+        let read = outputs.read(id, Kind::Event, 0).ok()?;
+        let (bytes, _) = read?;
+        Some(String::from_utf8(bytes).unwrap())
+    });
+    newest.unwrap_or_default()
+}
