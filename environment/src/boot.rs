@@ -99,13 +99,15 @@ pub(crate) fn start(level: &Level, record: &Record, address: Ipv4Addr) -> Result
     let mut is_new = prepare::write(&inside, &jobs::cpi(&socket, address))?;
     let all = jobs::director(record, address);
     is_new |= prepare::write(&inside, &jobs::files(&all, record.bpm))?;
-    if is_new {
-        // The supervisor may be just about to begin.
-        until(|| {
-            let reload = format!("{EXECUTABLE} monit reload");
-            run(level, &handle, &reload, Streams::default())
-        })?;
-    }
+    // An earlier call may have been broken off between the files and the supervisor: what it keeps is
+    // what counts. The supervisor may be just about to begin.
+    let kept = until(|| services::of(level, &handle))?;
+    let keeps = |job: &jobs::Job| kept.iter().any(|service| service.name == job.name);
+    is_new |= !all.iter().all(keeps);
+    // What is the same goes on, so it costs nothing to say it once more: another file of the same name may
+    // have been left unread likewise.
+    let reload = format!("{EXECUTABLE} monit reload");
+    until(|| run(level, &handle, &reload, Streams::default()))?;
     Ok(is_new)
 }
 

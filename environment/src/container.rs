@@ -24,6 +24,8 @@ pub(crate) const VCAP: [(&str, u32); 6] = [
     ("data", 0o755),
     ("store", 0o755),
 ];
+/// The most that is kept of what a program says, in bytes.
+const MOST: usize = 8 << 20;
 /// Characters of a script that are told.
 const HEADLINE: usize = 60;
 /// How long what is inside may take to answer to being started.
@@ -223,7 +225,9 @@ impl Shared {
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend_from_slice(bytes);
+        // A program that never stops talking does not take this machine's memory.
+        let room = MOST.saturating_sub(all.len()).min(bytes.len());
+        all.extend_from_slice(bytes.get(..room).unwrap_or_default());
         Ok(bytes.len())
     }
 

@@ -26,6 +26,7 @@ pub fn down(home: &Path, with_images: bool, progress: &dyn Progress) -> Result<(
             "garden/depot",
             "garden/state",
             "garden.log",
+            "garden.log.1",
             "init",
             "bin",
             "environment.json",
@@ -36,7 +37,10 @@ pub fn down(home: &Path, with_images: bool, progress: &dyn Progress) -> Result<(
             files::remove(&home.join("garden"))?;
             files::remove(&home.join("images"))?;
             files::remove(&home.join("lock"))?;
-            std::fs::remove_dir(home).map_err(Error::file("remove", home))?;
+            // A directory that somebody has mounted something at is not ours to remove.
+            if !mounts::is_place(home)? {
+                std::fs::remove_dir(home).map_err(Error::file("remove", home))?;
+            }
             return Ok(("removed, images as well".to_owned(), ()));
         }
         Ok::<_, Error>(("removed; images are kept".to_owned(), ()))
@@ -49,17 +53,8 @@ pub(crate) fn halt(home: &Path, record: &Record, progress: &dyn Progress) -> Res
     let executable = home.join("bin/warren");
     let handle = machine.container(record);
     step(progress, &format!("Container {handle}"), || {
-        // Its server has to be there to end it well.
-        if executable.exists() {
-            garden::ensure(&machine, record, &executable)?;
-        }
-        let client = machine.garden();
-        let failed = |step: &str| Error::container(format!("{step} the container {handle}"), 0);
-        let told = match client.exists(&handle).map_err(failed("look for"))? {
-            true => {
-                client.destroy(&handle).map_err(failed("remove"))?;
-                "removed, with all that was inside"
-            }
+        let told = match has_server(&machine, record, &executable, &handle)? {
+            true => remove(&machine, &handle)?,
             false => "not there",
         };
         Ok::<_, Error>((told.to_owned(), ()))
@@ -74,4 +69,41 @@ pub(crate) fn halt(home: &Path, record: &Record, progress: &dyn Progress) -> Res
         };
         Ok::<_, Error>((told, ()))
     })
+}
+
+/// Has the server there that a container needs to be ended well. Nothing to start it with, and none that
+/// answers: `up` was broken off before it, or an earlier `down` behind it.
+fn has_server(
+    machine: &Level,
+    record: &Record,
+    executable: &Path,
+    handle: &str,
+) -> Result<bool, Error> {
+    if executable.exists() {
+        garden::ensure(machine, record, executable)?;
+        return Ok(true);
+    }
+    if machine.garden().ping().is_ok() {
+        return Ok(true);
+    }
+    // Somebody has removed it: what runs is not to lose its files.
+    match machine.here("garden/depot").join(handle).exists() {
+        true => Err(Error::NoExecutable {
+            executable: executable.to_owned(),
+            handle: handle.to_owned(),
+        }),
+        false => Ok(false),
+    }
+}
+
+fn remove(machine: &Level, handle: &str) -> Result<&'static str, Error> {
+    let client = machine.garden();
+    let failed = |step: &str| Error::container(format!("{step} the container {handle}"), 0);
+    match client.exists(handle).map_err(failed("look for"))? {
+        true => {
+            client.destroy(handle).map_err(failed("remove"))?;
+            Ok("removed, with all that was inside")
+        }
+        false => Ok("not there"),
+    }
 }

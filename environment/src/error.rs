@@ -157,12 +157,28 @@ pub enum Error {
         source: warren_director_client::Error,
     },
     /// Nothing has this name.
-    #[error("nothing is called {name}; there are {}", known.join(", "))]
+    #[error(
+        "nothing is called {name}; there are {}{}", known.join(", "),
+        silent.as_ref().map_or_else(String::new, |why| format!(" (the director tells nothing: {why})"))
+    )]
     Unknown {
         /// What was asked for.
         name: String,
         /// What there is.
         known: Vec<String>,
+        /// Why the director could not be asked for more, if that is so.
+        silent: Option<String>,
+    },
+    /// A process has ended.
+    #[error(
+        "{process} does not run in {container}: warren logs {container}:{process} shows what it said, \
+         warren shell {container} goes there all the same"
+    )]
+    Ended {
+        /// Which.
+        process: String,
+        /// Where it should be.
+        container: String,
     },
     /// More than one has this name.
     #[error("{name} may be {}", names.join(" or "))]
@@ -179,6 +195,21 @@ pub enum Error {
         deployment: String,
         /// Which.
         problems: Vec<String>,
+    },
+    /// What is mounted where.
+    #[error("cannot look at what is mounted")]
+    Mounts(#[source] warren_sys_mount::ReadError),
+    /// A container that only its server can end, and that cannot be started.
+    #[error(
+        "the container {handle} may still run, and {} is gone, which ends it: warren up puts it back, \
+         then give this command again",
+        executable.display()
+    )]
+    NoExecutable {
+        /// What is gone.
+        executable: PathBuf,
+        /// What may still run.
+        handle: String,
     },
     /// Whether this machine forwards packets.
     #[error("cannot look at or change whether packets are forwarded")]

@@ -84,6 +84,7 @@ mod tests {
             is_ready: true,
             mtu: 1500,
             mac: None,
+            group: 0,
             master: None,
             is_hairpin: false,
             traffic: Traffic::default(),

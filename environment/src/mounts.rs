@@ -4,30 +4,23 @@
 //! so that what is mounted on one side later appears on the other. Machines with systemd have all of
 //! their mounts shared: what is mounted inside a level would appear on the machine, below the home,
 //! and stay there. A mount that is private has no peers.
+//!
+//! Somebody else may have mounted something at the home: a disk, a volume of Docker's. That stays. Ours
+//! is known by what it is: the home, bound onto itself.
 
 use std::fs;
 use std::path::Path;
 
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_bind, mount_change, unmount};
+use warren_sys_mount::{Mount, MountTable};
 
 use crate::Error;
-
-const TABLE: &str = "/proc/self/mountinfo";
-
-/// What the table of mounts says of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seen {
-    /// It is the place of a mount, and not only below one.
-    is_place: bool,
-    /// That mount has peers.
-    is_shared: bool,
-}
 
 /// Makes the home a private mount, if it is on a shared one.
 pub(crate) fn keep_inside(home: &Path) -> Result<bool, Error> {
     let failed = || Error::file("make a private mount of", home);
     let home = fs::canonicalize(home).map_err(failed())?;
-    if !look(&home)?.is_some_and(|seen| seen.is_shared) {
+    if !look()?.covering(&home).is_some_and(is_shared) {
         return Ok(false);
     }
     mount_bind(&home, &home).map_err(|errno| failed()(errno.into()))?;
@@ -43,44 +36,43 @@ pub(crate) fn let_go(home: &Path) -> Result<(), Error> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed()(error)),
     };
-    match look(&home)? {
-        Some(Seen {
-            is_place: true,
-            is_shared: false,
-        }) => unmount(&home, UnmountFlags::DETACH).map_err(|errno| failed()(errno.into())),
-        _ => Ok(()),
+    match is_ours(&look()?, &home) {
+        true => unmount(&home, UnmountFlags::DETACH).map_err(|errno| failed()(errno.into())),
+        false => Ok(()),
     }
 }
 
-fn look(path: &Path) -> Result<Option<Seen>, Error> {
-    let table = fs::read_to_string(TABLE).map_err(Error::file("read", Path::new(TABLE)))?;
-    Ok(find(&table, path))
+/// Whether something is mounted at the home.
+pub(crate) fn is_place(home: &Path) -> Result<bool, Error> {
+    let covering = |home: &Path| look().map(|table| has_at(&table, home).is_some());
+    fs::canonicalize(home).map_or(Ok(false), |home| covering(&home))
 }
 
-/// The mount that a path is on: the longest place, and of several at one place the last.
-fn find(table: &str, path: &Path) -> Option<Seen> {
-    let mut found: Option<(usize, Seen)> = None;
-    for line in table.lines() {
-        let mut fields = line.split(' ');
-        let Some(place) = fields.nth(4) else { continue };
-        let place = place.replace("\\040", " ");
-        let place = Path::new(&place);
-        if !path.starts_with(place) {
-            continue;
-        }
-        let options = fields.skip(1).take_while(|field| *field != "-");
-        let seen = Seen {
-            is_place: place == path,
-            is_shared: options
-                .into_iter()
-                .any(|field| field.starts_with("shared:")),
-        };
-        let depth = place.components().count();
-        if found.is_none_or(|(deepest, _)| depth >= deepest) {
-            found = Some((depth, seen));
-        }
-    }
-    found.map(|(_, seen)| seen)
+fn look() -> Result<MountTable, Error> {
+    MountTable::read(Path::new("/proc"), "self").map_err(Error::Mounts)
+}
+
+fn is_shared(mount: &Mount) -> bool {
+    mount.propagation.shared.is_some()
+}
+
+/// What is mounted at a place and seen there.
+fn has_at<'a>(table: &'a MountTable, place: &Path) -> Option<&'a Mount> {
+    let covering = table.covering(place);
+    covering.filter(|mount| mount.mount_point == place)
+}
+
+/// Whether the mount at the home is the home itself, as the mount around it shows it.
+fn is_ours(table: &MountTable, home: &Path) -> bool {
+    let Some(mount) = has_at(table, home) else {
+        return false;
+    };
+    let around = table.iter().find(|around| around.id == mount.parent);
+    around.is_some_and(|around| {
+        let inside = home.strip_prefix(&around.mount_point);
+        let is_same = inside.is_ok_and(|inside| around.root.join(inside) == mount.root);
+        is_same && around.device == mount.device && !is_shared(mount)
+    })
 }
 
 #[cfg(test)]
@@ -88,17 +80,55 @@ mod tests {
     use super::*;
 
     const SHARED: &str = "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
-                          22 21 0:5 / /var/lib rw shared:7 master:1 - ext4 /dev/sdb rw\n";
+                          22 21 0:5 /@var /var/lib rw shared:7 master:1 - ext4 /dev/sdb rw\n";
+    const HOME: &str = "/var/lib/warren/up";
+
+    fn table(more: &str) -> MountTable {
+        MountTable::parse(format!("{SHARED}{more}").as_bytes()).unwrap()
+    }
 
     #[test]
-    fn the_deepest_and_last_mount_counts() {
-        let home = Path::new("/var/lib/warren/up");
-        let seen = find(SHARED, home).unwrap();
-        assert!(seen.is_shared && !seen.is_place);
-        let bound =
-            format!("{SHARED}30 22 0:5 /warren/up /var/lib/warren/up rw - ext4 /dev/sdb rw\n");
-        let seen = find(&bound, home).unwrap();
-        assert!(!seen.is_shared && seen.is_place);
-        assert_eq!(find("", home), None);
+    fn the_home_bound_onto_itself_is_ours_and_nothing_else_is() {
+        let home = Path::new(HOME);
+        let before = table("");
+        assert!(before.covering(home).is_some_and(is_shared));
+        assert!(!is_ours(&before, home));
+        for (mount, ours) in [
+            ("30 22 0:5 /@var/warren/up HOME rw - ext4 /dev/sdb rw", true),
+            // A volume of Docker's, and a disk.
+            (
+                "30 22 8:1 /volumes/v/_data HOME rw - ext4 /dev/sda1 rw",
+                false,
+            ),
+            ("30 22 8:7 / HOME rw - ext4 /dev/sdc rw", false),
+            // Another directory of the same file system; the same of another.
+            ("30 22 0:5 /@var/other HOME rw - ext4 /dev/sdb rw", false),
+            (
+                "30 22 0:6 /@var/warren/up HOME rw - ext4 /dev/sde rw",
+                false,
+            ),
+            // Ours is never shared.
+            (
+                "30 22 0:5 /@var/warren/up HOME rw shared:9 - ext4 /dev/sdb rw",
+                false,
+            ),
+            // Around the home, or inside it.
+            (
+                "30 22 0:5 /@var/warren /var/lib/warren rw - ext4 /dev/sdb rw",
+                false,
+            ),
+            (
+                "30 22 0:5 /@var/warren/up/next HOME/next rw - ext4 /dev/sdb rw",
+                false,
+            ),
+            // Around it is what this process does not see.
+            (
+                "30 99 0:5 /@var/warren/up HOME rw - ext4 /dev/sdb rw",
+                false,
+            ),
+        ] {
+            let mount = mount.replace("HOME", HOME) + "\n";
+            assert_eq!(is_ours(&table(&mount), home), ours, "{mount}");
+        }
     }
 }

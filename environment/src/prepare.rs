@@ -4,10 +4,13 @@ use crate::container::EXECUTABLE;
 use crate::jobs::{self, File};
 use crate::{Error, Level, Record, files};
 
+/// Where processes of a level write.
+const LOGS: &str = "/var/vcap/sys/log";
+
 /// The first process of the containers of a level, and what the supervisor in there begins with.
 pub(crate) fn next(level: &Level, record: &Record) -> Result<(), Error> {
     let init = format!(
-        "#!/bin/sh\nexec {EXECUTABLE} init --no-agent --no-sshd --no-dns --logs /var/vcap/sys/log/init\n"
+        "#!/bin/sh\nexec {EXECUTABLE} init --no-agent --no-sshd --no-dns --logs {LOGS}/init --cut-logs {LOGS}\n"
     );
     files::write(&level.here("init"), init.as_bytes(), 0o755)?;
     let inside = level.next();

@@ -26,8 +26,8 @@ use crate::{
 pub struct Options {
     /// Where it is kept.
     pub home: PathBuf,
-    /// The director's name.
-    pub name: String,
+    /// The director's name; `warren` if none is given. Given for one that is there, it must be the same.
+    pub name: Option<String>,
     /// At which level the director is: 1 in a container of this machine. Given for one that is
     /// there, it must be the same.
     pub depth: Option<usize>,
@@ -52,6 +52,8 @@ pub struct Ready {
     pub access: Access,
 }
 
+/// What a director is called if nobody says.
+const NAME: &str = "warren";
 /// The greatest depth: the path of a socket has room for so many levels.
 const DEEPEST: usize = 15;
 
@@ -187,6 +189,9 @@ fn record(options: &Options) -> Result<Record, Error> {
                 wanted,
             }),
         };
+        if let Some(name) = &options.name {
+            other("name", record.name.clone(), name.clone())?;
+        }
         if let Some(depth) = options.depth {
             other("depth", record.depth.to_string(), depth.to_string())?;
         }
@@ -217,7 +222,7 @@ fn record(options: &Options) -> Result<Record, Error> {
     }
     let (machines, levels) = network::choose()?;
     let record = Record {
-        name: options.name.clone(),
+        name: options.name.clone().unwrap_or_else(|| NAME.to_owned()),
         depth,
         database: options.database.unwrap_or_default(),
         database_password: files::random()?,

@@ -18,6 +18,7 @@ use std::net::Ipv4Addr;
 use crate::container::EXECUTABLE;
 use crate::{Database, Level, Record, garden};
 
+pub(crate) use direct::quoted;
 /// The database's process.
 pub(crate) use postgres::NAME as POSTGRES;
 

@@ -16,7 +16,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Where ZooKeeper answers its clients.
 const PORT: u16 = 2181;
 
+/// All machines, as their agents tell. Rows that are made at the same time share one answer: each question is
+/// a task of the director's.
 fn all(scene: &Scene) -> Result<Vec<Machine>, String> {
+    scene.machines.get_or_init(|| ask(scene)).clone()
+}
+
+fn ask(scene: &Scene) -> Result<Vec<Machine>, String> {
     // One that does not even answer this is not waited for as long as agents are.
     let first = scene.director()?;
     let asked = within(super::PATIENCE, move || first.deployments(false));

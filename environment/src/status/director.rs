@@ -69,7 +69,8 @@ pub(super) fn api(scene: &Scene) -> Result<Found, String> {
     }
 }
 
-/// A worker has nothing to say by itself: what counts is that no task waits for one.
+/// A worker has nothing to say by itself: what counts is that tasks do not wait while nobody works. That one
+/// waits for others to end is as it should be.
 pub(super) fn workers(scene: &Scene) -> Result<Found, String> {
     let service = scene.service("worker")?;
     let director = scene.director()?;
@@ -81,17 +82,57 @@ pub(super) fn workers(scene: &Scene) -> Result<Found, String> {
     let begun = Instant::now();
     loop {
         let tasks = director.tasks(&current).map_err(|error| said(&error))?;
-        let (waiting, working): (Vec<_>, Vec<_>) =
-            tasks.iter().partition(|task| task.state == "queued");
-        let Some(first) = waiting.last() else {
-            let working = working.len();
-            return Ok(Found::Good(format!("{working} tasks under way; {service}")));
-        };
-        if begun.elapsed() >= PATIENCE {
-            let (number, first) = (waiting.len(), first.id);
-            return Err(format!("{number} tasks wait, the first of them is {first}"));
+        let load = Load::of(tasks.iter().map(|task| (task.id, task.state.as_str())));
+        match load.stands() {
+            None => return Ok(Found::Good(format!("{load}; {service}"))),
+            Some(why) if begun.elapsed() >= PATIENCE => return Err(why),
+            Some(_) => std::thread::sleep(Duration::from_millis(50)),
         }
-        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// What there is to do.
+#[derive(Debug, Default)]
+struct Load {
+    working: usize,
+    waiting: usize,
+    /// The first that waits.
+    first: Option<u64>,
+}
+
+impl Load {
+    /// Of numbers and states of tasks.
+    fn of<'a>(tasks: impl Iterator<Item = (u64, &'a str)>) -> Self {
+        let mut load = Self::default();
+        for (id, state) in tasks {
+            match state {
+                "queued" => {
+                    load.waiting += 1;
+                    load.first = Some(load.first.map_or(id, |first| first.min(id)));
+                }
+                _ => load.working += 1,
+            }
+        }
+        load
+    }
+
+    /// Why nothing goes on, if that is so.
+    fn stands(&self) -> Option<String> {
+        let first = self.first.filter(|_| self.working == 0)?;
+        let waiting = self.waiting;
+        Some(format!(
+            "{waiting} tasks wait, the first of them is {first}, and none is under way"
+        ))
+    }
+}
+
+impl std::fmt::Display for Load {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} tasks under way", self.working)?;
+        match self.waiting {
+            0 => Ok(()),
+            waiting => write!(f, ", {waiting} wait for a worker"),
+        }
     }
 }
 
@@ -179,4 +220,27 @@ fn role(scene: &Scene, service: &str, role: &str) -> Result<Found, String> {
 
 fn inside(scene: &Scene, script: &str) -> Result<String, String> {
     run(&scene.around, &scene.handle, script, Streams::default()).map_err(|error| said(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_may_wait_for_others_but_not_for_nobody() {
+        let of = |tasks: &[(u64, &str)]| {
+            let load = Load::of(tasks.iter().copied());
+            load.stands().unwrap_or_else(|| load.to_string())
+        };
+        assert_eq!(of(&[]), "0 tasks under way");
+        assert_eq!(of(&[(7, "processing")]), "1 tasks under way");
+        assert_eq!(
+            of(&[(9, "queued"), (8, "queued"), (7, "processing")]),
+            "1 tasks under way, 2 wait for a worker"
+        );
+        assert_eq!(
+            of(&[(9, "queued"), (8, "queued")]),
+            "2 tasks wait, the first of them is 8, and none is under way"
+        );
+    }
 }

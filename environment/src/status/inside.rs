@@ -57,12 +57,12 @@ fn garden_log(scene: &Scene) -> Option<PathBuf> {
 
 /// The same rows if nothing comes of any of it.
 pub(super) fn stuck(scene: &Scene, cause: &str) -> Vec<Row> {
-    let row = |component, log| {
-        let found = Err(cause.to_owned());
+    let row = |component| {
+        let (found, log) = (Err(cause.to_owned()), garden_log(scene));
         timed(component, scene.inner.index, Instant::now(), found, log)
     };
-    let uses = USES.map(|(component, _)| row(component, None)).into_iter();
-    uses.chain([row(GARDEN, garden_log(scene))]).collect()
+    let uses = USES.iter().map(|(component, _)| *component);
+    uses.chain([GARDEN]).map(row).collect()
 }
 
 /// The rows of Garden, StreamIn and bpm.
@@ -78,7 +78,7 @@ pub(super) fn rows(scene: &Scene) -> Vec<Row> {
             Ok(()) => check(scene, &handle),
             Err(_) => Err("no container could be made".to_owned()),
         };
-        rows.push(timed(component, level, started, found, None));
+        rows.push(timed(component, level, started, found, garden_log(scene)));
     }
     // Also what is half made.
     let removed = match scene.inner.garden().destroy(&handle) {

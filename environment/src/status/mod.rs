@@ -14,11 +14,11 @@ pub(crate) mod bus;
 mod deployed;
 mod director;
 mod inside;
-mod patience;
+pub(crate) mod patience;
 mod process;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -26,6 +26,7 @@ use warren_director_client::Director;
 
 use self::patience::within;
 use crate::boot::Access;
+use crate::machines::Machine;
 use crate::services::{self, Service};
 use crate::{Error, Level, Record, jobs, levels};
 
@@ -85,6 +86,8 @@ pub(crate) struct Scene {
     pub handle: String,
     pub access: Result<Access, String>,
     services: Result<Vec<Service>, String>,
+    /// What agents tell, once they are asked.
+    machines: OnceLock<Result<Vec<Machine>, String>>,
 }
 
 impl Scene {
@@ -124,37 +127,98 @@ pub(crate) fn said(error: &dyn std::error::Error) -> String {
     warren_lib_errchain::chain(error).replace('\n', "; ")
 }
 
-/// A check of one part: its name, its log below `vcap/sys/log`, how long it may take, and what is done.
+/// A check of one part: its name, where more is said, how long it may take, and what is done.
 type Check = (
     &'static str,
-    Option<&'static str>,
+    Log,
     Duration,
     fn(&Scene) -> Result<Found, String>,
 );
 
+/// Where more is said, as this machine sees it.
+#[derive(Clone, Copy)]
+enum Log {
+    Nowhere,
+    /// By this process of the director's.
+    Of(&'static str),
+    /// By the jobs of the first machine of this group.
+    Jobs(&'static str),
+}
+
+impl Log {
+    fn path(self, scene: &Scene) -> Option<PathBuf> {
+        match self {
+            Log::Nowhere => None,
+            Log::Of(name) => {
+                let path = |log| scene.inner.here(&format!("vcap/sys/log/{log}"));
+                jobs::logs(name)
+                    .map(path)
+                    .into_iter()
+                    .find(|log| log.exists())
+            }
+            Log::Jobs(group) => {
+                let machines = scene.machines.get()?.as_ref().ok()?;
+                let mut machines = machines.iter().map(|machine| &machine.about);
+                let found = machines.find(|about| about.job_name.as_deref() == Some(group))?;
+                let cid = found.vm_cid.as_deref()?;
+                let path = scene.inner.here(&format!("{DATA}/{cid}/sys/log"));
+                path.exists().then_some(path)
+            }
+        }
+    }
+}
+
+/// Where the CPI keeps what machines see as `/var/vcap/data`.
+const DATA: &str = "vcap/data/warden_cpi/ephemeral_bind_mounts_dir";
+
 const CHECKS: &[Check] = &[
-    ("Light stemcell image", None, PATIENCE, director::stemcell),
-    ("VM creation", None, AGENTS, deployed::machines),
-    ("Postgres", Some("postgres"), PATIENCE, director::database),
-    ("NATS", Some("nats"), PATIENCE, bus::round_trip),
-    ("Director", Some("director"), PATIENCE, director::api),
-    ("Workers", Some("worker"), PATIENCE, director::workers),
-    ("TLS front", Some("director"), PATIENCE, director::front),
+    (
+        "Light stemcell image",
+        Log::Nowhere,
+        PATIENCE,
+        director::stemcell,
+    ),
+    ("VM creation", Log::Of("worker"), AGENTS, deployed::machines),
+    (
+        "Postgres",
+        Log::Of("postgres"),
+        PATIENCE,
+        director::database,
+    ),
+    ("NATS", Log::Of("nats"), PATIENCE, bus::round_trip),
+    ("Director", Log::Of("director"), PATIENCE, director::api),
+    ("Workers", Log::Of("worker"), PATIENCE, director::workers),
+    ("TLS front", Log::Of("director"), PATIENCE, director::front),
     (
         "Blobstore",
-        Some("blobstore"),
+        Log::Of("blobstore"),
         PATIENCE,
         director::blobstore,
     ),
     (
         "Scheduler",
-        Some("scheduler"),
+        Log::Of("scheduler"),
         PATIENCE,
         director::scheduler,
     ),
-    ("Sync-DNS", Some("sync_dns"), PATIENCE, director::sync_dns),
-    ("DNS in machines", None, AGENTS, deployed::names),
-    ("ZooKeeper", None, AGENTS, deployed::zookeeper),
+    (
+        "Sync-DNS",
+        Log::Of("sync_dns"),
+        PATIENCE,
+        director::sync_dns,
+    ),
+    (
+        "DNS in machines",
+        Log::Of("sync_dns"),
+        AGENTS,
+        deployed::names,
+    ),
+    (
+        "ZooKeeper",
+        Log::Jobs("zookeeper"),
+        AGENTS,
+        deployed::zookeeper,
+    ),
 ];
 
 /// Makes all checks.
@@ -178,6 +242,7 @@ pub fn status(home: &Path) -> Result<Vec<Row>, Error> {
         home: home.to_owned(),
         access: Access::of(home, &record).map_err(|error| said(&error)),
         services,
+        machines: OnceLock::new(),
         record,
         around,
         inner,
@@ -218,16 +283,8 @@ fn row(scene: &Arc<Scene>, (component, log, patience, check): &Check) -> Row {
     let started = Instant::now();
     let (theirs, check) = (Arc::clone(scene), *check);
     let found = within(*patience, move || check(&theirs)).and_then(|found| found);
-    timed(
-        component,
-        scene.inner.index,
-        started,
-        found,
-        log.and_then(|name| {
-            let logs = jobs::logs(name).map(|log| scene.inner.here(&format!("vcap/sys/log/{log}")));
-            logs.into_iter().find(|log| log.exists())
-        }),
-    )
+    let log = log.path(scene);
+    timed(component, scene.inner.index, started, found, log)
 }
 
 pub(crate) fn timed(

@@ -96,9 +96,14 @@ impl Arguments {
     }
 }
 
-/// Opens a shell on our terminal; its exit code.
-pub fn open_shell(client: &Client, handle: &str, user: &str) -> Result<u8, Failure> {
-    shell::open(client, handle, user.to_owned(), "/bin/sh".to_owned())
+/// Runs a shell, or what opens one, on our terminal; its exit code.
+pub fn open_shell(
+    client: &Client,
+    handle: &str,
+    user: &str,
+    words: Vec<String>,
+) -> Result<u8, Failure> {
+    shell::open(client, handle, user.to_owned(), words)
 }
 
 /// Runs a program with our own streams; its exit code.

@@ -31,22 +31,24 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub fn run(self, garden: &Garden) -> Result<u8, Failure> {
-        open(&garden.client, &self.handle, self.user, self.program)
+        let login = vec![self.program, "-l".to_owned()];
+        open(&garden.client, &self.handle, self.user, login)
     }
 }
 
-/// Opens a shell on our terminal; its exit code.
+/// Runs a program on our terminal, with its arguments; its exit code.
 pub(super) fn open(
     client: &Client,
     container: &str,
     user: String,
-    program: String,
+    words: Vec<String>,
 ) -> Result<u8, Failure> {
     let step = format!("open a shell in container {container}");
+    let mut words = words.into_iter();
     let window_size = size();
     let process = ProcessSpec {
-        path: program,
-        args: vec!["-l".to_owned()],
+        path: words.next().unwrap_or_default(),
+        args: words.collect(),
         env: vec![format!(
             "TERM={}",
             std::env::var("TERM").unwrap_or_default()

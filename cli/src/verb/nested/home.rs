@@ -13,14 +13,26 @@ const USUAL: &str = "/var/lib/warren/up";
 #[derive(clap::Args, Debug, Clone)]
 pub struct Home {
     /// Where the environment is kept
-    #[arg(long, value_name = "DIR", env = "WARREN_HOME", default_value = USUAL)]
+    #[arg(long, value_name = "DIR", env = "WARREN_HOME", default_value = USUAL,
+          value_parser = absolute)]
     pub home: PathBuf,
 }
 
 /// Where this machine's own environment is, where a verb has no flag for it.
 pub fn usual() -> PathBuf {
     let home = std::env::var_os("WARREN_HOME").filter(|home| !home.is_empty());
-    home.map_or_else(|| PathBuf::from(USUAL), PathBuf::from)
+    let home = home.map_or_else(|| PathBuf::from(USUAL), PathBuf::from);
+    std::path::absolute(&home).unwrap_or(home)
+}
+
+/// Its servers have another working directory than whoever gives the verb.
+fn absolute(text: &str) -> Result<PathBuf, String> {
+    std::path::absolute(text).map_err(|error| error.to_string())
+}
+
+/// Whether this machine has an environment of its own, be it half made: its record can be read.
+pub fn is_made() -> bool {
+    Record::read(&usual()).is_ok_and(|record| record.is_some())
 }
 
 /// How to get into this machine's own environment, if it has one and we may read it.

@@ -16,8 +16,8 @@ mod up;
 use crate::failure::Failure;
 use crate::output::Format;
 
-pub use home::{exports, local, usual};
-pub use logs::run as show_logs;
+pub use home::{exports, is_made, local, usual};
+pub use logs::{Asked as AskedLogs, run as show_logs};
 pub use rest::{run_start, run_stop};
 
 /// What to do.

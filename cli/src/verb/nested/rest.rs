@@ -18,7 +18,7 @@ pub fn run_stop(home: &Path, format: Format) -> Result<u8, Failure> {
 pub fn run_start(home: &Path, format: Format) -> Result<u8, Failure> {
     let options = Options {
         home: home.to_owned(),
-        name: String::new(),
+        name: None,
         depth: None,
         database: None,
         bpm: None,

@@ -40,9 +40,9 @@ pub struct Arguments {
     #[arg(long)]
     bpm: bool,
 
-    /// The director's name
-    #[arg(long, value_name = "NAME", default_value = "warren")]
-    name: String,
+    /// The director's name [default: warren]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
 
     /// The first two numbers of the addresses of its machines [default: 10.244, or the next that is free]
     #[arg(long, value_name = "A.B", value_parser = pair)]
