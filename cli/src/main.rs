@@ -39,6 +39,7 @@ fn main() -> ExitCode {
     }
     let mut arguments = under_stock_name(std::env::args_os().collect());
     verb::from_stock_flags(&mut arguments);
+    let arguments = verb::without_common_flags(arguments);
     let arguments = verb::director::flags_behind(arguments);
     let parsed = CommandLine::command()
         .try_get_matches_from(&arguments)

@@ -95,6 +95,55 @@ fn a_life() {
 }
 
 #[test]
+fn the_stock_names() {
+    let top = tempfile::tempdir().unwrap();
+    let ran = run(&top, MADE);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // The same flags that the stock command line has for all verbs, wherever they stand.
+    let ran = run(
+        &top,
+        "cd demo-release; W=$WARREN; $W -n upload-blobs; $W -e lab create-release --force -n --tty --tarball ../demo.tgz
+        cd ..; $W sha1ify-release demo.tgz sha1.tgz; $W sha2ify-release sha1.tgz sha2.tgz >/dev/null
+        cmp demo.tgz sha2.tgz || true; cd demo-release
+        $W -n finalize-release --force ../sha1.tgz
+        $W finalize-release --force --version 7 --name other ../demo.tgz >/dev/null
+        $W create-release --tarball ../again.tgz releases/demo/demo-1.yml >/dev/null
+        $W blobs --json >../blobs.json; $W reset-release",
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let words: Vec<&str> = ran.out.split_whitespace().collect();
+    let text = words.join(" ");
+    for expected in [
+        "Added dev release 'demo/0+dev.1'",
+        "Added final release 'demo/1' Name demo Version 1 Commit Hash",
+    ] {
+        assert!(text.contains(expected), "{expected}: {}", ran.out);
+    }
+    let manifest = |line: &str| run(&top, line).json();
+    let (first, sha1, sha2) = (
+        manifest("$R inspect demo.tgz --json"),
+        manifest("$R inspect sha1.tgz --json"),
+        manifest("$R inspect sha2.tgz --json"),
+    );
+    assert_eq!(first["jobs"], sha2["jobs"]);
+    assert_eq!(first["packages"], sha2["packages"]);
+    assert_eq!(sha1["jobs"][0]["digest"].as_str().unwrap().len(), 40);
+    // What a tarball was made of is final, and found by who has nothing but the directory.
+    let again = manifest("$R inspect again.tgz --json");
+    assert_eq!(again["version"], "1");
+    assert_eq!(again["packages"], sha1["packages"]);
+    let other = std::fs::read_to_string(top.path().join("demo-release/releases/other/other-7.yml"));
+    assert!(other.unwrap().contains("version: \"7\""), "a version");
+    let ran = run(
+        &top,
+        "cd demo-release; $WARREN finalize-release --force --version 1 ../demo.tgz",
+    );
+    assert!(ran.code == 1 && ran.err.contains("demo/1"), "{ran:?}");
+    let help = warren(&["--help"]);
+    assert!(!help.out.contains("finalize-release"), "{help:?}");
+}
+
+#[test]
 fn what_is_refused() {
     let top = tempfile::tempdir().unwrap();
     for (line, expected) in [

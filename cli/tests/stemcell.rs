@@ -203,6 +203,43 @@ impl Drop for Registry {
     }
 }
 
+/// An image of two layers, the second of which hides a file and brings another, in a layout of OCI and in
+/// a registry: the same stemcell.
+#[test]
+fn of_an_image_with_layers() {
+    const LAYOUT: &str = r#"mkdir -p oci/blobs/sha256 upper/etc
+    echo old >root/etc/gone; : >upper/etc/.wh.gone; echo new >upper/etc/new
+    for one in root upper; do tar -C $one --owner=0 --group=0 -cf $one.tar .; done
+    sum() { sha256sum <$1 | cut -c-64; }
+    blob() {
+        cp $1 oci/blobs/sha256/$(sum $1)
+        printf '{"mediaType": "application/vnd.oci.image.%s", "digest": "sha256:%s", "size": %s}' \
+            $2 $(sum $1) $(stat -c %s $1)
+    }
+    echo '{"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers",
+        "diff_ids": ["sha256:'$(sum root.tar)'", "sha256:'$(sum upper.tar)'"]}}' >config
+    echo '{"schemaVersion": 2, "config": '$(blob config config.v1+json)', "layers": [
+        '$(blob root.tar layer.v1.tar)', '$(blob upper.tar layer.v1.tar)']}' >manifest
+    echo '{"schemaVersion": 2, "manifests": ['$(blob manifest manifest.v1+json)']}' >oci/index.json
+    echo '{"imageLayoutVersion": "1.0.0"}' >oci/oci-layout; "#;
+    let top = tempfile::tempdir().unwrap();
+    let registry = Registry::start(&top);
+    let address = &registry.address;
+    let line = format!(
+        "skopeo copy --insecure-policy --quiet --dest-tls-verify=false oci:oci docker://{address}/base:1
+        B=\"$S build --no-executable --version 1 --insecure-registry {address}\"
+        $B --image oci://$PWD/oci --output a.tgz --json
+        $B --image docker://{address}/base:1 --output b.tgz >/dev/null; cmp a.tgz b.tgz >&2
+        mkdir image; tar -xOf a.tgz image | tar -C image -xpzf -; cd image/etc; cat new; ls -A | grep -e gone"
+    );
+    let ran = run(&top, &format!("set -e; {ROOT}{LAYOUT}{line} || true"));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let (made, files) = ran.out.rsplit_once("}\n").unwrap();
+    let name = "\"bosh-warden-boshlite-debian-bookworm\"";
+    assert!(made.contains(name), "{ran:?}");
+    assert_eq!(files, "new\n", "{ran:?}");
+}
+
 #[test]
 fn a_light_one() {
     let top = tempfile::tempdir().unwrap();

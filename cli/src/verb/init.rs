@@ -28,6 +28,10 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "/var/vcap/bosh/log")]
     logs: PathBuf,
 
+    /// Cut logs of jobs below this directory when they are long, DIR/JOB/*.log, where no agent's image does
+    #[arg(long, value_name = "DIR")]
+    cut_logs: Option<PathBuf>,
+
     /// Do not start the agent: nobody but the supervisor keeps jobs up
     #[arg(long)]
     no_agent: bool,
@@ -61,7 +65,7 @@ impl Arguments {
         if !self.no_sshd && Path::new(SSHD).exists() {
             services.insert(0, sshd());
         }
-        run(services, &self.logs)?;
+        run(services, &self.logs, self.cut_logs.as_deref())?;
         Ok(exit::GOOD)
     }
 }

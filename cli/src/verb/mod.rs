@@ -61,6 +61,8 @@ pub enum Verb {
     Stemcell(stemcell::Verb),
     Doctor(doctor::Arguments),
     #[command(flatten)]
+    StockRelease(release::Stock),
+    #[command(flatten)]
     Nested(nested::Verb),
     #[command(flatten)]
     Director(director::Verb),
@@ -86,6 +88,7 @@ impl Verb {
             Verb::Serve(verb) => verb.run(format),
             Verb::Stemcell(verb) => verb.run(format),
             Verb::Doctor(arguments) => arguments.run(format),
+            Verb::StockRelease(verb) => verb.run(format),
             Verb::Nested(verb) => verb.run(format),
             Verb::Director(verb) => verb.run(format),
         }
@@ -96,6 +99,8 @@ impl Verb {
 pub fn from_stock_flags(arguments: &mut [OsString]) {
     cpi::from_stock(arguments);
 }
+
+pub use release::without_common_flags;
 
 /// Tells of a command line that is not understood in the way that the verb's callers expect; `None`
 /// for verbs that have no way of their own.

@@ -2,8 +2,8 @@
 
 use serde_json::json as value;
 
-use crate::server::{Server, json};
-use crate::verbs::tty;
+use crate::server::{Server, json, started, status};
+use crate::verbs::{log, tty};
 
 #[test]
 fn lists_have_the_recorded_bytes() {
@@ -92,6 +92,133 @@ fn lists_have_the_recorded_bytes() {
         tty(&server, &["variables", "-d", "d"]).shown(),
         "\nUsing deployment 'd'\n\nID  Name  \n1   /dir/d/a  \n2   /dir/d/b  \n\n2 variables\n"
     );
+}
+
+#[test]
+fn long_contexts_are_folded_as_recorded() {
+    let server = Server::new();
+    // As it came, with other ids.
+    let alert = r#"[{"id":"1035","timestamp":1795311639,"user":"hm","action":"create","object_type":"alert","object_name":"f1aca69f-5038-40a7-a749-85f36945824f","deployment":"zookeeper","context":{"message":"director - finish update deployment. Alert @ 2026-11-22 01:40:39 UTC, severity 4: Finish update deployment for 'zookeeper' against Director 'b89ce5c8-fc7e-403a-9842-b3dd4b189012'"}}]"#;
+    server.says("GET /events", json(alert));
+    let ran = tty(&server, &["events"]);
+    let lines: Vec<&str> = ran.shown().lines().map(str::trim_end).collect();
+    // Recorded: the row is two lines.
+    let row = "1035  Sun Nov 22 01:40:39 UTC 2026  hm    create  alert        \
+        f1aca69f-5038-40a7-a749-85f36945824f  -        zookeeper   -         \
+        message: 'director - finish update deployment. Alert @ 2026-11-22 01:40:39 UTC, severity";
+    assert!(lines[2].starts_with(row), "{lines:#?}");
+    assert_eq!(
+        lines[3].trim(),
+        "4: Finish update deployment for ''zookeeper'' against Director \
+         ''b89ce5c8-fc7e-403a-9842-b3dd4b189012'''"
+    );
+    assert_eq!(lines[4..], ["", "1 events"]);
+    let vm = value!({"vm_cid": "c", "job_name": "zk", "index": 0, "id": "u", "ips": [],
+        "active": true, "cloud_properties": {"b": "x".repeat(90) + " y", "a": [1, "no"]}});
+    server
+        .says("GET /deployments/zk/vms?format=full", started(5))
+        .has_task(5, "done", "", &vm.to_string());
+    let ran = tty(&server, &["vms", "-d", "zk", "--cloud-properties"]);
+    let cells: Vec<&str> = ran.shown().lines().map(str::trim).collect();
+    for text in ["- \"no\"", &format!("b: {}", "x".repeat(90)), "y"] {
+        let has = |line: &&str| line.ends_with(text);
+        assert!(cells.iter().any(has), "{text}: {cells:#?}");
+    }
+}
+
+#[test]
+fn more_lists_and_tasks_have_the_recorded_bytes() {
+    let server = Server::new();
+    let release = value!([{"name": "zookeeper", "release_versions": [{"version": "0.0.10+lab.1",
+        "commit_hash": "empty", "uncommitted_changes": true, "currently_deployed": true,
+        "job_names": ["zookeeper"]}]}]);
+    let orphan = |cid: &str, az: &str, id: &str| {
+        value!({"disk_cid": cid, "size": 1024, "az": az, "deployment_name": "zookeeper",
+            "instance_name": format!("zookeeper/{id}"), "cloud_properties": {},
+            "orphaned_at": "2026-11-22 01:43:01 UTC"})
+    };
+    let disks = value!([
+        orphan(
+            "62e04361-d93f-418c-7d60-6606aaeca923",
+            "z2",
+            "37f56c5c-6420-4a66-aadf-3c930b50590f"
+        ),
+        orphan(
+            "5ae36624-acda-4858-40d2-3855194207b6",
+            "z3",
+            "2ceb571a-1b26-4365-bb7b-4b116fd33e68"
+        ),
+        orphan(
+            "cff9ee2d-0272-4aed-5e41-f60b613fdd4e",
+            "z1",
+            "0540a9d8-f455-4019-9bc5-f611f3f14aeb"
+        ),
+    ]);
+    // The manifest is shown as the director has it.
+    let manifest = include_str!("fixtures/recorded-manifest.txt");
+    let manifest = manifest.split_once("\n\nfeatures").unwrap().1;
+    let manifest = value!({ "manifest": format!("features{manifest}") });
+    let (ready, compile) = ("Preparing deployment", "Preparing package compilation");
+    let step = |stage, task, state| (27, stage, "", task, state, "");
+    let noop: Vec<_> = [
+        (ready, ready),
+        (ready, "Rendering templates"),
+        (compile, "Finding packages to compile"),
+    ]
+    .into_iter()
+    .flat_map(|(stage, task)| ["started", "finished"].map(|state| step(stage, task, state)))
+    .collect();
+    let file = server.file("zk.yml", "name: zookeeper\n");
+    let diff = "POST /deployments/zookeeper/diff?redact=true";
+    server
+        .says("GET /releases", json(&release.to_string()))
+        .says("GET /disks", json(&disks.to_string()))
+        .says("GET /deployments/zookeeper", json(&manifest.to_string()))
+        .has_task(65, "done", include_str!("fixtures/recorded-task.jsonl"), "")
+        .says(diff, json(r#"{"diff":[],"context":{}}"#))
+        .says("POST /deployments?context=%7B%7D", started(87))
+        .has_task(87, "done", &log(&noop), "");
+    for (words, text) in [
+        (
+            &["releases"][..],
+            include_str!("fixtures/recorded-releases.txt"),
+        ),
+        (
+            &["disks", "--orphaned"],
+            include_str!("fixtures/recorded-disks.txt"),
+        ),
+        (
+            &["manifest", "-d", "zookeeper"],
+            include_str!("fixtures/recorded-manifest.txt"),
+        ),
+        (&["task", "65"], include_str!("fixtures/recorded-task.txt")),
+        (
+            &["deploy", "-d", "zookeeper", &file],
+            include_str!("fixtures/recorded-deploy-noop.txt"),
+        ),
+    ] {
+        assert_eq!(tty(&server, words).shown(), text, "{words:?}");
+    }
+}
+
+#[test]
+fn a_director_that_failed_is_looked_for_by_the_request() {
+    let server = Server::new();
+    server
+        .says("GET /locks", status(500, "oops"))
+        .says("GET /stemcells", status(404, "gone"));
+    let ran = tty(&server, &["locks"]);
+    let id = server.asked()[0].headers["x-bosh-request-id"].clone();
+    let last = format!("\n\nExit code 1\nIn the director's log: request_id={id}\n");
+    assert!(ran.code == 1 && ran.err.ends_with(&last), "{ran:?}");
+    // What is the request's own fault is told as the stock command line does, unless more is asked for.
+    let ran = tty(&server, &["stemcells"]);
+    assert!(ran.err.ends_with("\n\nExit code 1\n"), "{ran:?}");
+    let mut command = server.command(&["stemcells"]);
+    command.env("BOSH_LOG_LEVEL", "debug");
+    let ran = server.ran(command.output().unwrap());
+    let told = "\nIn the director's log: request_id=";
+    assert!(ran.err.contains(told), "{ran:?}");
 }
 
 #[test]

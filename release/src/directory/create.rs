@@ -53,9 +53,9 @@ pub struct Created {
 }
 
 /// An archive that is in the cache.
-struct Built {
-    digest: MultiDigest,
-    path: PathBuf,
+pub(super) struct Built {
+    pub(super) digest: MultiDigest,
+    pub(super) path: PathBuf,
 }
 
 /// Makes a release of a directory.
@@ -119,7 +119,9 @@ pub fn create(
     let mut path = add_release(directory, Stage::Dev, &manifest, report)?;
     if let (Some(version), Some(store)) = (final_version, &store) {
         for (part, archive) in &mut built {
-            finalize(directory, store, part, archive, report)?;
+            let (kind, name) = (part.kind, part.name.as_str());
+            let what = (kind, name, part.fingerprint.as_str());
+            finalize(directory, store, what, archive, report)?;
         }
         manifest.version = version.to_string();
         digests(&built, &mut manifest);
@@ -176,7 +178,7 @@ pub fn create_from(
     write_tarball(directory, manifest, paths.into_iter(), to)
 }
 
-fn no_archive(kind: Kind, name: &str, fingerprint: &str) -> Error {
+pub(super) fn no_archive(kind: Kind, name: &str, fingerprint: &str) -> Error {
     Error::NoArchive {
         what: kind.name(),
         name: name.to_owned(),
@@ -292,14 +294,13 @@ fn built_part(directory: &Directory, part: &Part, report: Reporter<'_>) -> Resul
 }
 
 /// Makes sure that the blobstore has an archive. The one it has already is the one that counts.
-fn finalize(
+pub(super) fn finalize(
     directory: &Directory,
     store: &Store,
-    part: &Part,
+    (kind, name, fingerprint): (Kind, &str, &str),
     archive: &mut Built,
     report: Reporter<'_>,
 ) -> Result<(), Error> {
-    let (kind, name, fingerprint) = (part.kind, part.name.as_str(), part.fingerprint.as_str());
     let mut index = Index::read(directory, Stage::Final, kind, name)?;
     if let Some(entry) = index.find(fingerprint) {
         let digest: MultiDigest = entry.sha1.parse().map_err(|source| Error::BadDigest {
@@ -332,7 +333,7 @@ fn finalize(
     Ok(())
 }
 
-fn refuse_existing(
+pub(super) fn refuse_existing(
     releases: &Releases,
     stage: Stage,
     name: &str,
@@ -349,7 +350,7 @@ fn refuse_existing(
 }
 
 /// Writes a release's manifest, then lists it.
-fn add_release(
+pub(super) fn add_release(
     directory: &Directory,
     stage: Stage,
     manifest: &ReleaseManifest,

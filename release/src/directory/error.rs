@@ -201,6 +201,12 @@ pub enum Error {
     /// The release as a whole.
     #[error("cannot make this release")]
     Release(#[from] InvalidRelease),
+    /// Compiled packages, where sources belong.
+    #[error("{} is a compiled release, which cannot become a final one: give the tarball that it was compiled from", path.display())]
+    Compiled {
+        /// The tarball.
+        path: PathBuf,
+    },
     /// The tarball.
     #[error(transparent)]
     Tarball(#[from] tarball::Error),

@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::Error;
 use super::error::file;
+use super::{Error, sources};
 use crate::archive::EPOCH;
 
 /// What jobs and agents take for granted.
@@ -100,7 +100,7 @@ pub fn bootstrap(wanted: &Bootstrap, root: &Path) -> Result<(), Error> {
     }
     command.arg(&wanted.suite).arg(root);
     match wanted.mirrors.as_slice() {
-        [] => command.args(own_sources()),
+        [] => command.args(sources::of(Path::new("/"))),
         mirrors => command.args(mirrors),
     };
     let status = command
@@ -129,14 +129,4 @@ pub fn bootstrap(wanted: &Bootstrap, root: &Path) -> Result<(), Error> {
         status,
         tail: String::from_utf8_lossy(&tail).trim().to_owned(),
     })
-}
-
-/// The machine's own list of sources; none where there is no such file, and then `mmdebstrap` takes
-/// Debian's.
-fn own_sources() -> Option<PathBuf> {
-    let places = [
-        "/etc/apt/sources.list.d/debian.sources",
-        "/etc/apt/sources.list",
-    ];
-    places.iter().map(PathBuf::from).find(|path| path.is_file())
 }

@@ -17,6 +17,7 @@ mod facts;
 mod pack;
 mod plan;
 mod repack;
+pub mod sources;
 mod tarball;
 mod write;
 

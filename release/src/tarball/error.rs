@@ -31,6 +31,12 @@ pub enum Error {
         /// The member.
         name: String,
     },
+    /// A member that is listed.
+    #[error("the release tarball lists {name} and does not have it")]
+    Absent {
+        /// The member.
+        name: String,
+    },
     /// More members than any release has.
     #[error("the release tarball has more than {limit} members")]
     TooMany {

@@ -14,8 +14,10 @@
 mod error;
 mod job;
 mod read;
+mod redigest;
 mod write;
 
 pub use error::{Error, JobError};
 pub use read::{Archive, Job, Keep, Limits, Package, Release, read};
+pub use redigest::redigest;
 pub use write::{Listed, write};

@@ -1,5 +1,6 @@
 //! `warren events`.
 
+use serde_json::Value;
 use warren_director_client::rest::HistoryEvent;
 use warren_director_client::{Query, clock};
 
@@ -19,7 +20,7 @@ pub fn row(event: HistoryEvent) -> Vec<String> {
     };
     let context = match event.context.is_empty() {
         true => String::new(),
-        false => yaml_serde::to_string(&event.context).unwrap_or_default(),
+        false => yaml_text::of(&Value::Object(event.context.into_iter().collect())),
     };
     vec![
         id,
@@ -31,13 +32,14 @@ pub fn row(event: HistoryEvent) -> Vec<String> {
         event.task.unwrap_or_default(),
         event.deployment.unwrap_or_default(),
         event.instance.unwrap_or_default(),
-        context.trim_end().to_owned(),
+        context,
         event.error.unwrap_or_default(),
     ]
 }
 
 use super::problem::Problem;
 use super::session::Session;
+use super::yaml_text;
 
 #[derive(clap::Args, Debug)]
 pub struct Arguments {

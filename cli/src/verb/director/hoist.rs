@@ -28,6 +28,24 @@ const BARE: &[&str] = &[
     "--sha2",
 ];
 
+/// Whether a word is a flag of all verbs here, and then whether the next word is its value.
+pub fn is_common_flag(word: &str) -> Option<bool> {
+    if VALUED.contains(&word) {
+        return Some(true);
+    }
+    (BARE.contains(&word) || is_with_value(word)).then_some(false)
+}
+
+/// Whether a word is such a flag together with its value.
+fn is_with_value(word: &str) -> bool {
+    VALUED.iter().any(|flag| match flag.starts_with("--") {
+        true => word
+            .strip_prefix(flag)
+            .is_some_and(|rest| rest.starts_with('=')),
+        false => word.len() > 2 && word.starts_with(flag),
+    })
+}
+
 /// The line with the flags behind the verb.
 pub fn flags_behind(mut line: Vec<OsString>) -> Vec<OsString> {
     let mut at = 1;
@@ -41,16 +59,10 @@ pub fn flags_behind(mut line: Vec<OsString>) -> Vec<OsString> {
             }
             return line;
         }
-        let with_value = VALUED.iter().any(|flag| match flag.starts_with("--") {
-            true => word
-                .strip_prefix(flag)
-                .is_some_and(|rest| rest.starts_with('=')),
-            false => word.len() > 2 && word.starts_with(flag),
-        });
-        at += match (VALUED.contains(&word), with_value || BARE.contains(&word)) {
-            (true, _) => 2,
-            (false, true) => 1,
-            (false, false) => return line,
+        at += match is_common_flag(word) {
+            Some(true) => 2,
+            Some(false) => 1,
+            None => return line,
         };
     }
     line

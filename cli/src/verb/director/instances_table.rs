@@ -250,9 +250,8 @@ pub fn vms(
             ));
         }
         if has_properties {
-            let properties = vm.cloud_properties.as_ref();
-            let properties = properties.and_then(|one| yaml_serde::to_string(one).ok());
-            row.push(properties.unwrap_or_default().trim_end().to_owned());
+            let properties = vm.cloud_properties.as_ref().map(super::yaml_text::of);
+            row.push(properties.unwrap_or_default());
         }
         listing.rows.push(row);
     }

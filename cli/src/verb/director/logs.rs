@@ -1,6 +1,6 @@
 //! `warren logs`: as a file, or followed as they grow.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::change::slug;
 use super::download::{Wanted, download};
@@ -15,9 +15,9 @@ pub struct Arguments {
     #[arg(value_name = "INSTANCE", default_value = "")]
     slug: String,
 
-    /// Where to put them
-    #[arg(long, value_name = "DIRECTORY", default_value = ".")]
-    dir: PathBuf,
+    /// Where to put them [default: .]
+    #[arg(long, value_name = "DIRECTORY")]
+    dir: Option<PathBuf>,
 
     /// Show them as they grow, over SSH, instead of fetching them
     #[arg(short, long)]
@@ -71,6 +71,51 @@ fn is_pattern(text: &str) -> bool {
 }
 
 impl Arguments {
+    /// Whether names of jobs and patterns are no more than that.
+    fn check(&self) -> Result<(), Problem> {
+        match self.job.iter().chain(&self.only).find(|word| !is_pattern(word)) {
+            Some(wrong) => {
+                Err(Problem::text(format!("'{wrong}' is no name of a job or pattern of files")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The files of this machine's environment that are meant, as words for a shell; none if nothing is said.
+    fn files(&self) -> Vec<String> {
+        let mut files: Vec<String> = self.job.iter().map(|job| format!("{job}/*.log")).collect();
+        files.extend(self.only.iter().cloned());
+        if self.agent || self.all_logs {
+            files.push(AGENT.to_owned());
+        }
+        if self.system || self.all_logs {
+            files.push(SYSTEM.to_owned());
+        }
+        if self.all_logs && self.job.is_empty() && self.only.is_empty() {
+            files.push("*/*.log".to_owned());
+        }
+        files
+    }
+
+    /// Shows logs of anything at any level.
+    fn of_environment(self, session: &mut Session<'_>) -> Result<u8, Problem> {
+        self.check()?;
+        if self.dir.is_some() {
+            return Err(Problem::text(
+                "--dir is for logs that are fetched from a deployment: name it with --deployment; \
+                 those of the environment are shown",
+            ));
+        }
+        let files = self.files();
+        let asked = nested::AskedLogs {
+            follow: self.follow,
+            lines: self.num,
+            quiet: self.quiet,
+            files: &files,
+        };
+        session.environment_verb(|home, _| nested::show_logs(home, &self.slug, &asked))
+    }
+
     /// The line for the instances.
     fn tail(&self) -> Result<Vec<String>, Problem> {
         let mut words = vec!["exec tail".to_owned()];
@@ -84,9 +129,7 @@ impl Arguments {
         if self.quiet {
             words.push("-q".to_owned());
         }
-        if let Some(wrong) = self.job.iter().chain(&self.only).find(|word| !is_pattern(word)) {
-            return Err(Problem::text(format!("'{wrong}' is no name of a job or pattern of files")));
-        }
+        self.check()?;
         if (self.system && !self.agent) || self.all_logs {
             words.push(SYSTEM.to_owned());
         }
@@ -155,7 +198,7 @@ impl Arguments {
         let wanted = Wanted {
             blob: &blob,
             digest: None,
-            directory: &self.dir,
+            directory: self.dir.as_deref().unwrap_or(Path::new(".")),
             name: &name,
         };
         download(session, &director, &wanted)
@@ -165,10 +208,8 @@ impl Arguments {
 
     /// Runs the verb.
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
-        if !self.slug.is_empty() && session.deployment_name().is_none() && session.own().is_some() {
-            let (name, follow, lines) = (self.slug, self.follow, self.num);
-            return session
-                .environment_verb(|home, _| nested::show_logs(home, &name, follow, lines));
+        if !self.slug.is_empty() && session.deployment_name().is_none() && session.has_own() {
+            return self.of_environment(session);
         }
         match self.follow || self.num > 0 {
             true => self.show(session),
@@ -193,6 +234,24 @@ mod tests {
         let words = ["logs"].into_iter().chain(flags.split_whitespace());
         let line = Line::try_parse_from(words).unwrap();
         Ok(line.arguments.tail()?.join(" "))
+    }
+
+    #[test]
+    fn files_of_an_environment_are_what_was_asked_for() {
+        let files = |flags: &str| {
+            let words = ["logs"].into_iter().chain(flags.split_whitespace());
+            Line::try_parse_from(words).unwrap().arguments.files().join(" ")
+        };
+        for (flags, expected) in [
+            ("web/0", ""),
+            ("web/0 --job a --job b", "a/*.log b/*.log"),
+            ("web/0 --only x/*.log,y", "x/*.log y"),
+            ("web/0 --agent", AGENT),
+            ("web/0 --system", SYSTEM),
+        ] {
+            assert_eq!(files(flags), expected, "{flags}");
+        }
+        assert_eq!(files("web/0 --all-logs"), format!("{AGENT} {SYSTEM} */*.log"));
     }
 
     #[test]

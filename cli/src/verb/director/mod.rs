@@ -21,6 +21,7 @@ mod remote;
 mod session;
 mod template;
 mod vars_store;
+mod yaml_text;
 
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches, Subcommand};
 
@@ -30,7 +31,7 @@ use self::session::Session;
 use crate::failure::Failure;
 use crate::output::Format;
 
-pub use hoist::flags_behind;
+pub use hoist::{flags_behind, is_common_flag};
 
 macro_rules! verbs {
     ($($variant:ident $module:ident $name:literal [$($alias:literal),*] $about:literal $example:literal)*) => {
@@ -101,7 +102,12 @@ macro_rules! verbs {
                         console.choose(&common.column);
                         let mut session = Session::new(console, &common);
                         let result = arguments.run(&mut session);
-                        Ok(session.console.finish(result))
+                        let request = session.request_to_tell(&result);
+                        let code = session.console.finish(result);
+                        if let Some(id) = request {
+                            session::tell_request(&id);
+                        }
+                        Ok(code)
                     })*
                 }
             }

@@ -25,6 +25,12 @@ impl Problem {
         self.0.insert(0, step.into());
         self
     }
+
+    /// Whether the director failed, as its status says, and not the request.
+    pub fn is_of_director(&self) -> bool {
+        let is_of_director = |step: &String| step.contains("non-successful status code '5");
+        self.0.iter().any(is_of_director)
+    }
 }
 
 impl<E: Error> From<E> for Problem {

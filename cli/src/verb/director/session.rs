@@ -1,5 +1,6 @@
 //! One run of a verb: which director, as whom, and what is written meanwhile.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::io::Write;
 use std::sync::Arc;
@@ -35,6 +36,14 @@ pub struct Session<'a> {
     pub common: &'a Common,
     /// Whether a task's first line comes right behind what is there.
     is_close: bool,
+    /// What this run's requests are called in the director's and the agents' logs.
+    request: OnceCell<String>,
+}
+
+/// Says how to find a failed run in the logs.
+pub fn tell_request(id: &str) {
+    // Nobody is left to tell if this fails.
+    let _ = writeln!(std::io::stderr(), "In the director's log: request_id={id}");
 }
 
 impl<'a> Session<'a> {
@@ -43,7 +52,17 @@ impl<'a> Session<'a> {
             console,
             common,
             is_close: false,
+            request: OnceCell::new(),
         }
+    }
+
+    /// The id of this run's requests, if how it ended is to be looked for in the director's log: where that
+    /// failed itself, and at `BOSH_LOG_LEVEL=debug`. Elsewhere people see what the stock command line says.
+    pub fn request_to_tell(&self, result: &Result<u8, Problem>) -> Option<String> {
+        let is_asked = || set("LOG_LEVEL").is_some_and(|level| level.eq_ignore_ascii_case("debug"));
+        let problem = result.as_ref().err()?;
+        let id = self.request.get()?;
+        (problem.is_of_director() || is_asked()).then(|| id.clone())
     }
 
     pub fn config(&self) -> Result<ConfigFile, Problem> {
@@ -105,6 +124,10 @@ impl<'a> Session<'a> {
     pub fn quiet_director(&self) -> Result<(Director, Info, String), Problem> {
         let environment = self.environment(None)?;
         let anonymous = self.anonymous(&environment)?;
+        if let Some(id) = anonymous.request_id() {
+            // All of a run have one.
+            let _known = self.request.set(id.to_owned());
+        }
         let info = anonymous.info()?;
         let client = self.common.client.clone().or_else(|| set("CLIENT"));
         let secret = self
@@ -174,6 +197,12 @@ impl<'a> Session<'a> {
         let named = self.common.environment.clone();
         let named = named.or_else(|| set("ENVIRONMENT"));
         nested::local().filter(|own| named.is_none_or(|name| name == own.url))
+    }
+
+    /// The same, also of one that has no director yet.
+    pub fn has_own(&self) -> bool {
+        let is_named = self.common.environment.is_some() || set("ENVIRONMENT").is_some();
+        self.own().is_some() || (!is_named && nested::is_made())
     }
 
     /// A verb of this machine's own environment instead.

@@ -34,7 +34,7 @@ pub struct Arguments {
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
-        if self.slug.is_empty() && session.deployment_name().is_none() && session.own().is_some() {
+        if self.slug.is_empty() && session.deployment_name().is_none() && session.has_own() {
             return session.environment_verb(nested::run_start);
         }
         let change = Change {

@@ -46,7 +46,7 @@ pub struct Arguments {
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
-        if self.slug.is_empty() && session.deployment_name().is_none() && session.own().is_some() {
+        if self.slug.is_empty() && session.deployment_name().is_none() && session.has_own() {
             session.console.line("No deployment is named: all of this machine's environment stops.");
             session.console.confirms(session.common.is_asked())?;
             return session.environment_verb(nested::run_stop);

@@ -2,16 +2,20 @@
 
 mod blobs;
 mod create;
+mod finalize;
 mod fingerprint;
 mod generate;
 mod init;
 mod inspect;
 mod place;
+mod stock;
 mod tables;
 mod vendor;
 
 use crate::failure::Failure;
 use crate::output::Format;
+
+pub use stock::{Stock, without_common_flags};
 
 /// What to do.
 #[derive(clap::Subcommand)]
@@ -20,6 +24,9 @@ pub enum Verb {
     GenerateJob(generate::Job),
     GeneratePackage(generate::Package),
     Create(create::Arguments),
+    Finalize(finalize::Arguments),
+    Sha1ify(finalize::Sha1),
+    Sha2ify(finalize::Sha2),
     Fingerprint(fingerprint::Arguments),
     Inspect(inspect::Arguments),
     Blobs(blobs::List),
@@ -39,6 +46,9 @@ impl Verb {
             Verb::GenerateJob(arguments) => arguments.run(format),
             Verb::GeneratePackage(arguments) => arguments.run(format),
             Verb::Create(arguments) => arguments.run(format),
+            Verb::Finalize(arguments) => arguments.run(format),
+            Verb::Sha1ify(arguments) => arguments.run(format),
+            Verb::Sha2ify(arguments) => arguments.run(format),
             Verb::Fingerprint(arguments) => arguments.run(format),
             Verb::Inspect(arguments) => arguments.run(format),
             Verb::Blobs(arguments) => arguments.run(format),
