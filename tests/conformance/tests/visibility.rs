@@ -1,6 +1,6 @@
 //! What was streamed in is there: a process that is started after the answer sees every byte.
 //!
-//! 10 000 rounds by eight clients, two to a container: an archive with a file of a new name, or with
+//! 10 000 rounds by eight clients, two to a container, every second of which is privileged: an archive with a file of a new name, or with
 //! new content for the last one, and then a fresh process that reads it. Agents of deployments are
 //! set up this way, and upstream's client has to try such an upload up to ten times.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -21,7 +21,13 @@ const BLOCK: usize = 512;
 fn a_process_sees_all_that_was_streamed_in_before_it() {
     let began = Instant::now();
     let server = Server::new();
-    let containers: Vec<Container> = (0..CLIENTS / 2).map(|_| server.container()).collect();
+    let containers: Vec<Container> = (0..CLIENTS / 2)
+        .map(|index| {
+            let mut spec = server.spec("");
+            spec.privileged = index % 2 == 1;
+            server.create(&spec)
+        })
+        .collect();
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for client in 0..CLIENTS {

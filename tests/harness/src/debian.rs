@@ -13,15 +13,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::fs::{FlockOperation, flock};
+use warren_release::stemcell::sources;
 
 use crate::programs;
 
 /// What else decides what is made; to be changed with [`make`].
 const RECIPE: u64 = 1;
-const SOURCES: [&str; 2] = [
-    "/etc/apt/sources.list.d/debian.sources",
-    "/etc/apt/sources.list",
-];
 
 /// Which packages, besides those that others need, come along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +82,7 @@ fn make(root: &Path, suite: &str, variant: Variant, packages: &[&str]) -> io::Re
         .arg(format!("--include={}", packages.join(",")))
         .arg(suite)
         .arg(root)
-        .args(SOURCES.iter().find(|path| Path::new(path).is_file()));
+        .args(sources::of(Path::new("/")));
     let output = command
         .env("DEBIAN_FRONTEND", "noninteractive")
         .stdin(Stdio::null())

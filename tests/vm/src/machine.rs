@@ -20,9 +20,10 @@ const TAIL: usize = 60;
 /// Memory of the machine, in MiB.
 const MEMORY: &str = "2048";
 /// Other crates' tests that are run in machines as well: `/host/PACKAGE-NAME` there.
-const GUEST_TESTS: [(&str, &str); 8] = [
+const GUEST_TESTS: [(&str, &str); 9] = [
     ("warren-container-rootfs", "quota"),
     ("warren-container-rootfs", "rungs"),
+    ("warren-container-runtime", "host"),
     ("warren-sys-cgroup", "controllers"),
     ("warren-sys-cgroup", "groups"),
     ("warren-sys-cgroup", "identity"),

@@ -266,6 +266,7 @@ pub(super) const TABLE: &[Row] = &[
             "sys/devicefilter",
             "sys/mount",
             "sys/process",
+            "sys/systemd",
         ]),
         must_not_know: "Garden, agents, directors or async",
         bans: NOT_FOR_KERNEL_CODE,
@@ -485,6 +486,7 @@ pub(super) const TABLE: &[Row] = &[
     test_support("tests/conformance"),
     test_support("tests/harness"),
     test_support("tests/nested"),
+    test_support("tests/seeds"),
     test_support("tests/vm"),
     Row {
         folder: "xtask",

@@ -181,6 +181,22 @@ fn what_is_not_there_is_told_by_type() {
     ] {
         scene.call(method, json!([missing]));
     }
+    // A caller that may die says what the id shall be, and can ask for it later.
+    let named = |id: &str| {
+        json!({"method": "create_disk", "arguments": [1, {}, ""], "api_version": 2,
+            "context": {"director_uuid": "d", "warren_disk_cid": id}})
+    };
+    assert_eq!(scene.raw(&named(missing))["result"], missing);
+    assert_eq!(scene.call("has_disk", json!([missing])), true);
+    for bad in [missing, "../x", ""] {
+        let answer = scene.raw(&named(bad));
+        assert_eq!(
+            answer["error"]["type"], "Bosh::Clouds::CloudError",
+            "{bad}: {answer}"
+        );
+    }
+    assert_eq!(scene.call("has_disk", json!([missing])), true);
+    scene.call("delete_disk", json!([missing]));
     assert_eq!(names(&scene.at("disks")).len(), 1);
     assert_eq!(names(&scene.at("disks/.info")).len(), 1);
     assert_eq!(names(&scene.at("stemcells")), Vec::<String>::new());

@@ -7,7 +7,8 @@ use crate::release;
 use crate::scene::Scene;
 
 /// The network, of which the director knows the name alone.
-const NETWORK: &str = "- {name: floating, type: dynamic, subnets: [{azs: [z1], cloud_properties: {}}]}\n";
+const NETWORK: &str =
+    "- {name: floating, type: dynamic, subnets: [{azs: [z1], cloud_properties: {}}]}\n";
 
 /// `own` writes down what its templates are told, and what the network has really given.
 const FILES: &[(&str, &str)] = &[

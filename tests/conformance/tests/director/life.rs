@@ -5,10 +5,48 @@ use warren_tests_harness::Leaks;
 use crate::release::manifest;
 use crate::scene::Scene;
 
+/// `everywhere` shows a token that every deployment gets.
+const EVERYWHERE: &[(&str, &str)] = &[
+    ("config/final.yml", "---\nname: everywhere\n"),
+    ("config/blobs.yml", "--- {}\n"),
+    (
+        "jobs/everywhere/spec",
+        "---\nname: everywhere\ntemplates: {token: token}\npackages: []\nproperties: {token: {}}\n",
+    ),
+    ("jobs/everywhere/monit", ""),
+    (
+        "jobs/everywhere/templates/token",
+        "<%= p('token') %> <%= spec.deployment %>\n",
+    ),
+];
+
+/// What comes into every deployment: a job for groups of these, a variable, tags.
+fn runtime(version: &str) -> String {
+    format!(
+        "releases: [{{name: everywhere, version: \"{version}\"}}]
+tags: {{owner: ops}}
+variables: [{{name: /everywhere, type: password, options: {{length: 33}}}}]
+addons:
+- name: everywhere
+  jobs: [{{name: everywhere, release: everywhere, properties: {{token: ((/everywhere))}}}}]
+  include: {{stemcell: [{{os: tiny}}], lifecycle: service}}
+  exclude: {{deployments: [other]}}
+"
+    )
+}
+
 #[test]
 fn a_deployment_lives_changes_and_goes() {
     let leaks = Leaks::snapshot();
     let scene = Scene::new();
+    scene.upload_release("everywhere", EVERYWHERE);
+    let releases = scene.rows(&["releases"]);
+    let mut releases = releases.iter();
+    let everywhere = releases.find(|row| row["name"] == "everywhere").unwrap();
+    let version = everywhere["version"].as_str().unwrap();
+    let version = version.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+    let config = scene.file("runtime.yml", &runtime(version));
+    scene.bosh(&["update-runtime-config", config.to_str().unwrap()]);
 
     let said = scene.deploy(&manifest(2, "hello", false));
     assert!(said.contains("Compiling packages: tool/"), "{said}");
@@ -26,6 +64,15 @@ fn a_deployment_lives_changes_and_goes() {
         2
     );
     assert!(!config.contains("(("), "{config}");
+    let tokens = [0, 1].map(|at| {
+        let token = "cat /var/vcap/jobs/everywhere/token";
+        scene.inside(&machines[at], token)
+    });
+    assert_eq!(tokens[0], tokens[1]);
+    assert!(
+        tokens[0].len() == 40 && tokens[0].ends_with(" small\n"),
+        "{tokens:?}"
+    );
     let running = scene.bosh(&["instances", "--ps"]);
     assert_eq!(running.matches("running").count(), 4, "{running}");
 

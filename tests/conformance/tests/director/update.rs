@@ -11,6 +11,7 @@ const IDLE: &str = "- name: idle
   azs: [z1]
   vm_type: default
   stemcell: default
+  persistent_disks: [{name: data, type: default}, {name: log, type: default}]
   networks: [{name: default}]
   jobs: [{name: check, release: small}]
 ";
@@ -60,6 +61,21 @@ fn only_what_must_is_restarted() {
     assert!(!said.contains("Updating instance idle"), "{said}");
     assert_eq!(scene.by_instance(), before);
     assert_eq!(started(&scene, &scene.web(0)), 2);
+    // Disks with names are where jobs look for them, and go with their instance.
+    let idle = |scene: &Scene| {
+        let mut all = scene.by_instance().into_iter();
+        all.find(|(name, _)| name.starts_with("idle/")).unwrap().1
+    };
+    let disks = "/var/vcap/instance/disks";
+    let names = scene.inside(&idle(&scene), &format!("cd {disks} && echo *"));
+    assert_eq!(names.trim(), "data log");
+    let write = format!("for name in data log; do echo $name >{disks}/$name/mine; done");
+    scene.inside(&idle(&scene), &write);
+    scene.bosh(&["recreate", "idle/0"]);
+    let (old, new) = (&before, scene.by_instance());
+    assert!(old.iter().any(|(name, cid)| new[name] != *cid), "{new:?}");
+    let read = format!("cat {disks}/data/mine {disks}/log/mine");
+    assert_eq!(scene.inside(&idle(&scene), &read), "data\nlog\n");
     // A group that is gone from the manifest goes, and nothing else is done.
     let said = scene.deploy(&manifest(1, "hello", false).replace("((secret))", "two"));
     assert!(

@@ -6,7 +6,7 @@ use warren_tests_conformance::environment::PATIENCE;
 use warren_tests_harness::{Connected, Leaks};
 
 use crate::events;
-use crate::scene::Scene;
+use crate::scene::{Scene, command};
 
 /// Words for what was done, in the lines of steps.
 const DONE: [&str; 4] = [", made", "started", "given", "uploaded"];
@@ -41,7 +41,9 @@ fn from_nothing_and_back() {
     assert!(!again.contains("Updating instance"), "{again}");
     the_tree_tells_how_each_is_kept(&scene, &machines);
     everything_has_a_shell_and_logs(&scene);
+    logs_are_those_that_are_asked_for(&scene);
     a_request_is_followed_into_machines(&scene);
+    a_firewall_that_does_not_hold(&scene, &machines[0]);
 
     // It rests, and comes back with what it had.
     scene.warren(&["stop"]);
@@ -80,11 +82,20 @@ fn the_tree_tells_how_each_is_kept(scene: &Scene, machines: &[String]) {
     for name in ["nats", "scheduler", "web"] {
         assert!(line(name).contains("running"), "{tree}");
     }
-    assert!(line("machine").contains("rootfs: "), "{tree}");
-    assert!(line("director").contains("device filter: "), "{tree}");
+    for name in ["machine", "director"] {
+        for fact in ["rootfs: ", "cgroup /", "device filter: ", "no firewall"] {
+            assert!(line(name).contains(fact), "{fact}: {tree}");
+        }
+    }
     for name in ["small/web/0", "small/web/1"] {
         let line = line(name);
-        for fact in ["10.", "/garden/", "device filter: ", "firewall holds"] {
+        for fact in [
+            "rootfs: overlay",
+            "10.",
+            "/garden/",
+            "device filter: ",
+            "firewall holds",
+        ] {
             assert!(line.contains(fact), "{fact}: {line}");
         }
         let container = line.rsplit("container ").next().unwrap();
@@ -104,10 +115,108 @@ fn everything_has_a_shell_and_logs(scene: &Scene) {
     assert_eq!(said.trim(), "vcap");
     let said = scene.refused(&["shell", "web/7", "--", "true"]);
     assert!(said.contains("web/7"), "{said}");
-    for name in ["scheduler", "director"] {
-        let said = scene.warren(&["logs", name]);
-        assert!(said.contains("started"), "{name}: {said}");
+    names_of_all_kinds(scene, 1);
+}
+
+/// Each name leads to a shell where it should, and to logs, or is refused.
+#[track_caller]
+fn names_of_all_kinds(scene: &Scene, depth: usize) {
+    let cids = scene.machines("vm_cid");
+    let is_first = |cid: &&String| {
+        let config = "cat /var/vcap/jobs/web/config/config";
+        scene.inside(depth, cid, config).contains("from web/0")
+    };
+    let cid = cids.iter().find(is_first).unwrap().as_str();
+    let own = |name: &str| {
+        let look = ["shell", name, "--", "readlink", "/proc/self/ns/pid"];
+        scene.warren(&look).trim().to_owned()
+    };
+    let here = scene.shell("readlink /proc/self/ns/pid").trim().to_owned();
+    let inside = |level: usize, handle: &str| {
+        let look = scene.inside(level, handle, "readlink /proc/self/ns/pid");
+        look.trim().to_owned()
+    };
+    let director = inside(depth - 1, "director");
+    let machine = inside(depth, cid);
+    let of_cid = format!("{cid}:web");
+    // A name, where it is, and a word of its logs.
+    let mut table = vec![
+        ("machine", &here, "serving"),
+        ("machine/garden", &here, "serving"),
+        ("director", &director, "roles=worker"),
+        ("director/worker", &director, "roles=worker"),
+        ("director:garden", &director, "serving"),
+        ("worker", &director, "roles=worker"),
+        ("small/web/0", &machine, ""),
+        ("web/0:web", &machine, ""),
+        (cid, &machine, ""),
+        (&of_cid, &machine, ""),
+    ];
+    let level1;
+    if depth > 1 {
+        level1 = inside(0, "level1");
+        table.push(("level1", &level1, "serving"));
+        table.push(("level1/garden", &level1, "serving"));
     }
+    for (name, place, said) in table {
+        assert_eq!(&own(name), place, "{name}");
+        let logs = scene.warren(&["logs", name, "--num", "1000"]);
+        assert!(logs.contains(said), "{name}: {logs}");
+    }
+    for (name, why) in [
+        ("web/0:odd", "nothing is called"),
+        ("director/0", "nothing is called director/0"),
+        ("director:odd", "nothing is called director:odd"),
+        ("machine/odd", "nothing is called machine/odd"),
+        ("level7", "nothing is called level7; there are machine, "),
+    ] {
+        let said = scene.refused(&["shell", name, "--", "true"]);
+        assert!(said.contains(why), "{name}: {said}");
+    }
+    let said = scene.refused(&["shell", "-u", "vcap", "machine", "--", "true"]);
+    assert!(said.contains("su vcap"), "{said}");
+}
+
+/// Flags of fetched logs mean something for shown ones, or are refused.
+#[track_caller]
+fn logs_are_those_that_are_asked_for(scene: &Scene) {
+    scene.inside(0, "director", "echo system-says >/var/log/own.txt");
+    for (arguments, said) in [
+        (&["web/0", "--agent"] as &[&str], "apply, for "),
+        (&["director", "--system"], "system-says"),
+        (&["director", "--job", "worker"], "roles=worker"),
+        (&["director", "--only", "sched*/*.log"], "roles=scheduler"),
+        (&["director", "--all-logs", "--job", "nats"], "system-says"),
+    ] {
+        let told = scene.try_shell(&command(&[&["logs", "--num", "1000"], arguments].concat()));
+        assert!(told.stdout.contains(said), "{arguments:?}: {told:?}");
+    }
+    let only = ["logs", "director", "--only", "nats/*.log,worker/*.log"];
+    assert!(scene.warren(&only).contains("==> nats/nats.log <=="));
+    let quiet = scene.warren(&[&only as &[&str], &["--quiet"]].concat());
+    assert!(!quiet.contains("==>"), "{quiet}");
+    for (arguments, why) in [
+        (&["director", "--dir", "."] as &[&str], "--dir is for logs"),
+        (&["worker", "--job", "nats"], "is a process"),
+        (&["machine", "--agent"], "garden.log alone"),
+        (&["director", "--job", "$(x)"], "is no name of a job"),
+        (&["director:odd"], "it has no logs"),
+    ] {
+        let said = scene.refused(&[&["logs"], arguments].concat());
+        assert!(said.contains(why), "{arguments:?}: {said}");
+    }
+}
+
+/// Somebody has emptied a chain of its rules: others reach monit.
+#[track_caller]
+fn a_firewall_that_does_not_hold(scene: &Scene, cid: &str) {
+    let flush = "nft flush chain inet bosh_agent monit_access";
+    scene.inside(1, cid, flush);
+    let tree = scene.warren(&["tree"]);
+    let mut lines = tree.lines();
+    let line = lines.find(|line| line.ends_with(cid)).unwrap();
+    let told = "firewall DOES NOT HOLD: an outsider reaches 127.0.0.1:2822";
+    assert!(line.contains(told), "{line}");
 }
 
 /// The id that the client gave its request is in the log of the worker and of each agent that it asked.
@@ -156,8 +265,14 @@ fn a_machine_two_containers_deep() {
     let sshd = (address.parse::<std::net::Ipv4Addr>().unwrap(), 22);
     let connected = scene.machine.actor().connect(sshd, Duration::from_secs(10));
     assert_eq!(connected, Connected::Connected);
+    names_of_all_kinds(&scene, 2);
+    // The server's number was never written down: it ends all the same.
+    let pid = scene.home().join("garden.pid");
+    let server = std::fs::read_to_string(&pid).unwrap();
+    std::fs::remove_file(pid).unwrap();
     scene.warren(&["down", "--all"]);
     assert!(!scene.home().exists());
+    assert!(warren_tests_harness::has_ended(&server));
     drop(scene);
     leaks.assert_same();
 }
@@ -174,6 +289,7 @@ fn rows_in_postgresql_and_processes_in_containers_of_their_own() {
     scene.upload_release();
     scene.deploy(1, "rows");
     scene.until_good();
+    a_process_in_a_container_of_its_own(&scene);
     let asked = scene.inside(0, "director", "ps -C postgres -o args= | head -1");
     assert!(asked.contains("/var/vcap/store/postgres"), "{asked}");
     let contained = scene.inside(0, "director", "/var/vcap/bosh/bin/bpm list");
@@ -188,6 +304,51 @@ fn rows_in_postgresql_and_processes_in_containers_of_their_own() {
     assert!(!again.contains("Compiling packages"), "{again}");
     killed_during_a_deploy(&scene);
     a_database_that_does_not_answer(&scene);
+}
+
+/// A command, and a shell, see what the process does.
+#[track_caller]
+fn a_process_in_a_container_of_its_own(scene: &Scene) {
+    let own = |name: &str, kind: &str| {
+        let look = format!("/proc/self/ns/{kind}");
+        scene.warren(&["shell", name, "--", "readlink", &look])
+    };
+    for kind in ["mnt", "pid"] {
+        assert_eq!(own("worker", kind), own("director", kind));
+        assert_ne!(own("scheduler", kind), own("director", kind));
+    }
+    let tree = scene.warren(&["tree"]);
+    for (name, is_apart) in [("worker", false), ("scheduler", true)] {
+        let mut lines = tree.lines();
+        let line = lines.find(|line| line.split(' ').any(|word| word == name));
+        let line = line.unwrap_or_else(|| panic!("no {name}: {tree}"));
+        assert!(line.contains("cgroup /"), "{line}");
+        assert_eq!(line.contains("mounts of its own"), is_apart, "{line}");
+    }
+    let user = ["shell", "-u", "vcap", "scheduler", "--", "id", "-un"];
+    assert_eq!(scene.warren(&user).trim(), "vcap");
+    let typed = command(&["shell", "director:scheduler"]);
+    let said = scene.shell(&format!(
+        "echo 'readlink /proc/self/ns/mnt; exit' | {typed}"
+    ));
+    assert!(said.contains(own("scheduler", "mnt").trim()), "{said}");
+    scene.inside(
+        0,
+        "director",
+        "/var/vcap/bosh/bin/warren monit stop scheduler",
+    );
+    let refused = || scene.try_shell(&command(&["shell", "scheduler", "--", "true"]));
+    scene.until("it has no shell", || {
+        refused()
+            .stderr
+            .contains("scheduler does not run in director")
+    });
+    scene.inside(
+        0,
+        "director",
+        "/var/vcap/bosh/bin/warren monit start scheduler",
+    );
+    scene.until_good();
 }
 
 /// It is killed and cannot be started again; its row says so, and whoever waits for it is not waited for.

@@ -26,8 +26,62 @@ fn a_depth_that_cannot_be() {
         said.contains("depth 2, not 3") && said.contains("warren down"),
         "{said}"
     );
-    let said = scene.refused(&["up", "--database", "postgres", "--directory", nowhere]);
-    assert!(said.contains("database"), "{said}");
+    for (flag, other, told) in [
+        ("--database", "postgres", "database Sqlite, not Postgres"),
+        ("--name", "other", "name warren, not other"),
+    ] {
+        let said = scene.refused(&["up", flag, other, "--directory", nowhere]);
+        assert!(said.contains(told), "{said}");
+    }
+    // It was broken off before it had an executable to start anything with.
+    fs::remove_dir_all(scene.home().join("bin")).unwrap();
+    // What runs is not left without its files.
+    let container = scene.home().join("garden/depot/level1");
+    fs::create_dir_all(&container).unwrap();
+    let said = scene.refused(&["down"]);
+    assert!(said.contains("warren up puts it back"), "{said}");
+    fs::remove_dir(container).unwrap();
+    let said = scene.warren(&["down"]);
+    assert!(said.contains("not there"), "{said}");
+    assert!(!scene.home().join("environment.json").exists());
+}
+
+/// What the home is mounted with is left alone, unless it is our own.
+#[test]
+fn a_home_that_is_a_volume() {
+    let scene = Scene::new();
+    let (home, around) = (scene.home(), scene.at(""));
+    let (home, around) = (home.display(), around.display());
+    let nowhere = scene.at("nowhere");
+    let up = ["up", "--directory", nowhere.to_str().unwrap()];
+    let is_mounted = || scene.try_shell(&format!("mountpoint -q {home}")).code == 0;
+    scene.shell(&format!(
+        "mkdir {home} && mount -t tmpfs none {home} && mount --make-private {home}"
+    ));
+    scene.refused(&up);
+    scene.warren(&["down"]);
+    assert!(is_mounted());
+    scene.shell(&format!("test -e {home}/lock"));
+    scene.warren(&["down", "--all"]);
+    assert!(is_mounted());
+    let left = scene.shell(&format!("ls -A {home}"));
+    assert_eq!(left, "");
+    scene.shell(&format!("umount {home} && rmdir {home}"));
+
+    // Around it is what has peers, so it is bound onto itself while a server runs.
+    scene.shell(&format!(
+        "mount --bind {around} {around} && mount --make-shared {around}"
+    ));
+    scene.refused(&up);
+    // Its server has nowhere to write to, which is seen once the home is bound.
+    scene.shell(&format!("mkdir {home}/garden.log"));
+    scene.refused(&["down"]);
+    assert!(is_mounted());
+    scene.shell(&format!("rmdir {home}/garden.log"));
+    scene.warren(&["down"]);
+    assert!(!is_mounted());
+    scene.warren(&["down", "--all"]);
+    scene.shell(&format!("umount {around}"));
 }
 
 #[test]

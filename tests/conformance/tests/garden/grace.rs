@@ -70,23 +70,29 @@ fn shim(server: &Server, handle: &str) -> String {
     record["shim"]["pid"].as_i64().unwrap().to_string()
 }
 
+/// Most containers that the server destroys at once because their grace time is over.
+const AT_ONCE: usize = 8;
+
 #[test]
-fn who_comes_back_in_time_keeps_his_container_however_long_others_take_to_go() {
+fn one_that_takes_long_to_go_holds_up_no_other_and_who_comes_back_in_time_keeps_his_own() {
     let server = Server::new();
     let client = server.client();
-    let names = ["first", "slow", "stays", "used", "zlast"];
-    let _containers = names.map(|name| server.create(&server.spec(name)));
-    let signal = |signal: &str, handle: &str| {
-        let pid = shim(&server, handle);
-        server.actor().run(&["kill", signal, &pid]).success();
+    let slow: Vec<String> = (0..AT_ONCE).map(|n| format!("slow-{n}")).collect();
+    let others = ["quick", "stays", "used", "zlast"].map(str::to_owned);
+    let all = slow.iter().chain(&others);
+    let _containers: Vec<_> = all.map(|name| server.create(&server.spec(name))).collect();
+    // These take a while to go: their keepers do not answer.
+    let held: Vec<String> = slow.iter().map(|handle| shim(&server, handle)).collect();
+    let signal = |signal: &str| {
+        for pid in &held {
+            server.actor().run(&["kill", signal, pid]).success();
+        }
     };
-    // Both take a while to go: their keepers do not answer.
-    let held = ["first", "slow"].map(|handle| {
-        signal("-STOP", handle);
-        shim(&server, handle)
-    });
-    let wake = |pid: &String| server.actor().run(&["kill", "-CONT", pid]).success();
-    let at_once = Duration::from_nanos(1);
+    signal("-STOP");
+    let over = |handle: &str| {
+        let at_once = Duration::from_nanos(1);
+        client.set_grace_time(handle, at_once).unwrap();
+    };
     let going = |handle: &str| {
         let line = format!("grace time is over handle={handle:?}");
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -95,22 +101,28 @@ fn who_comes_back_in_time_keeps_his_container_however_long_others_take_to_go() {
             std::thread::sleep(Duration::from_millis(2));
         }
     };
-    client.set_grace_time("first", at_once).unwrap();
-    going("first");
-    // What is over by the time that it has gone is found at one look, in this order.
-    for handle in &names[1..4] {
-        client.set_grace_time(handle, at_once).unwrap();
+    over(&slow[0]);
+    going(&slow[0]);
+    over("quick");
+    wait_gone(&server, "quick");
+    assert!(client.list(&Properties::new()).unwrap().contains(&slow[0]));
+    // As many as there may be at once: from here on others wait.
+    for handle in &slow[1..] {
+        over(handle);
+        going(handle);
     }
-    wake(&held[0]);
-    going("slow");
+    over("stays");
+    over("used");
     // Their time was over, but there they are.
     client.set_grace_time("stays", Duration::ZERO).unwrap();
     let running = shell("root", "exec sleep 1000");
     let running = client.run("used", &running, Streams::default()).unwrap();
-    client.set_grace_time("zlast", at_once).unwrap();
-    wake(&held[1]);
-    // After that one the two would be gone.
+    over("zlast");
+    signal("-CONT");
     wait_gone(&server, "zlast");
+    for handle in &slow {
+        wait_gone(&server, handle);
+    }
     let left = client.list(&Properties::new()).unwrap();
     assert_eq!(left, ["stays", "used"], "{}", server.log());
     drop(running);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use warren_garden_client::Streams;
-use warren_tests_conformance::garden::{Container, Server, shell};
+use warren_tests_conformance::garden::{Container, Server, Sink, shell};
 use warren_wire_garden::process::ProcessSpec;
 
 use crate::grace::wait_gone;
@@ -198,6 +198,36 @@ fn who_closes_all_of_an_output_uses_the_container_no_more() {
     drop(process.control);
     drop(output);
     wait_gone(&server, "quiet");
+}
+
+#[test]
+fn who_began_a_process_may_go_while_another_is_there() {
+    let server = Server::new();
+    let container = server.container();
+    let first = container
+        .start(&shell("root", "exec cat"), Streams::default())
+        .unwrap();
+    let (mut keyboard, typed) = UnixStream::pair().unwrap();
+    let output = Sink::default();
+    let streams = Streams {
+        stdin: Some(Box::new(typed)),
+        stdout: Some(Box::new(output.clone())),
+        ..Streams::default()
+    };
+    let client = server.client();
+    let other = client
+        .attach(container.handle(), first.id(), streams)
+        .unwrap();
+    drop(first);
+    // Time for the server to take notice.
+    for _ in 0..20 {
+        client.ping().unwrap();
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    keyboard.write_all(b"still here\n").unwrap();
+    drop(keyboard);
+    assert_eq!(other.wait().unwrap(), 0);
+    assert_eq!(output.text(), "still here\n");
 }
 
 #[test]

@@ -22,8 +22,8 @@ fn memory_is_limited_counted_and_told() {
         container.sh("rm -f /dev/shm/x");
         status
     };
-    assert_eq!(fill(50), 0);
-    assert_ne!(fill(80), 0);
+    assert_eq!(fill(58), 0);
+    assert_ne!(fill(65), 0);
     let metrics = client.metrics(container.handle()).unwrap();
     assert!(metrics.memory_stat.total_usage_toward_limit > 0);
     assert!(metrics.pid_stat.current > 0 && metrics.age.0 > 0);
@@ -39,9 +39,12 @@ fn processes_are_limited() {
     let mut spec = server.spec("");
     spec.limits.pid.max = 20;
     let container = server.create(&spec);
-    let bomb = "i=0; while [ $i -lt 40 ]; do sleep 5 & i=$((i+1)); done; wait";
+    // What is left holds no output, which would be waited for.
+    let bomb = "i=0; while [ $i -lt 40 ]; do sleep 100 >/dev/null 2>&1 & i=$((i+1)); done; wait";
     let ran = container.run(&shell("root", bomb));
     assert!(ran.stderr.contains("fork"), "{ran:?}");
+    // A shell that cannot fork gives up.
+    assert_eq!(ran.status, 2, "{ran:?}");
     let metrics = server.client().metrics(container.handle()).unwrap();
     assert_eq!(metrics.pid_stat.max, 20);
     let free = server.container();
@@ -90,6 +93,8 @@ fn a_disk_limit_is_kept_or_told_of() {
     let mut spec = server.spec("bounded");
     spec.limits.disk.byte_hard = 20 * MIB;
     spec.limits.disk.scope = DiskLimitScope::EXCLUSIVE;
+    spec.limits.disk.inode_hard = 5;
+    spec.limits.bandwidth.rate = 1000;
     let container = server.create(&spec);
     let fill = |megabytes: u64| {
         let script = format!("dd if=/dev/zero of=/big bs=1M count={megabytes} 2>/dev/null && sync");
@@ -97,6 +102,13 @@ fn a_disk_limit_is_kept_or_told_of() {
     };
     assert!(fill(10));
     let log = server.log();
+    for told in [
+        "bandwidth_limits.rate of 1000",
+        "disk_limits.inode_hard of 5",
+    ] {
+        let is_told = |line: &str| line.contains(told) && line.contains(r#"handle="bounded""#);
+        assert!(log.lines().any(is_told), "{told}: {log}");
+    }
     let is_counted_only = log.lines().any(|line| {
         line.contains("only counted, not enforced") && line.contains(r#"image="bounded""#)
     });

@@ -37,6 +37,7 @@
 //! | security: processes seen, descriptors, seccomp, capabilities | `container`, `process::no_descriptor_is_passed_on`, `security` |
 //! | security: capabilities of init | `inside::the_first_process_has_the_capabilities_of_root` |
 //! | security: owners in the image, set-uid bit | `security::files_of_the_image_keep_owners_and_modes`, `inside::the_set_uid_bit_...` |
+//! | security: programs of 32 bits are filtered as well | `foreign` |
 //! | security: the clock, sysrq | `inside::nobody_sets_the_clock_...` |
 //! | users: added inside, very large ids, supplementary groups | `inside::users_that_are_added_inside_are_users`, `process::users_and_groups_are_those_of_the_image` |
 //! | processor time above the entitlement | `cpu` |
@@ -52,6 +53,7 @@ mod crowd;
 mod external;
 mod files;
 mod flags;
+mod foreign;
 mod grace;
 mod hangup;
 mod image;

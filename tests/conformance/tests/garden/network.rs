@@ -45,6 +45,24 @@ fn a_mapped_port_is_reached_and_told() {
 }
 
 #[test]
+fn ports_mapped_at_the_same_time_are_all_told() {
+    const MANY: u32 = 24;
+    let server = Server::new();
+    let container = server.container();
+    let (client, handle) = (server.client(), container.handle());
+    std::thread::scope(|scope| {
+        for port in 1..=MANY {
+            let client = &client;
+            scope.spawn(move || client.net_in(handle, 0, 8000 + port).unwrap());
+        }
+    });
+    let info = client.info(handle).unwrap();
+    let told = &info.properties["garden.network.mapped-ports"];
+    let told: Vec<serde_json::Value> = serde_json::from_str(told).unwrap();
+    assert_eq!(told.len(), 24, "{told:?}");
+}
+
+#[test]
 fn it_reaches_what_it_may() {
     let server = Server::builder()
         .arguments(&["--deny-network", "192.0.2.0/24"])

@@ -24,11 +24,15 @@ fn output_is_split_and_the_status_is_the_programs() {
         (ran.status, &*ran.stdout, &*ran.stderr),
         (42, "out\n", "err\n")
     );
-    let ran = container.sh("echo o >/dev/stdout; echo e >/dev/stderr; kill -9 $$");
-    assert_eq!(
-        (ran.status, &*ran.stdout, &*ran.stderr),
-        (137, "o\n", "e\n")
-    );
+    for user in ["root", "alice"] {
+        let script = "echo o >/dev/stdout; echo e >/dev/stderr; kill -9 $$";
+        let ran = container.sh_as(user, script);
+        assert_eq!(
+            (ran.status, &*ran.stdout, &*ran.stderr),
+            (137, "o\n", "e\n"),
+            "{user}"
+        );
+    }
 }
 
 #[test]

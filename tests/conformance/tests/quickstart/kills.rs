@@ -11,10 +11,10 @@ pub fn node(scene: &Scene, _: &mut Wanted) {
     let nodes = scene.nodes();
     let old = scene.process_of(&nodes[1]);
     let pid = old.1.split(' ').next().unwrap();
-    scene.inside(1, &nodes[1].cid, &format!("kill -9 {pid}"));
+    scene.in_machine(&nodes[1].cid, &format!("kill -9 {pid}"));
     scene.until("it runs again", || {
         let script = "cat /var/vcap/sys/run/bpm/zookeeper/zookeeper.pid || true";
-        let new = scene.inside(1, &nodes[1].cid, script);
+        let new = scene.in_machine(&nodes[1].cid, script);
         !new.trim().is_empty() && new.trim() != pid
     });
     scene.until("it serves again", || scene.node(&nodes[1]).mode().is_some());
@@ -22,26 +22,38 @@ pub fn node(scene: &Scene, _: &mut Wanted) {
 }
 
 pub fn worker(scene: &Scene, wanted: &mut Wanted) {
-    killed(scene, wanted, "worker");
+    killed(scene, wanted, &["worker"]);
 }
 
 pub fn bus(scene: &Scene, wanted: &mut Wanted) {
-    killed(scene, wanted, "nats");
+    killed(scene, wanted, &["nats"]);
 }
 
-/// Kills a process of the director's while the canary is begun; another deploy does what is left.
-fn killed(scene: &Scene, wanted: &mut Wanted, name: &str) {
+/// Both during one deploy, so that nobody is left to say what became of it.
+pub fn database_and_worker(scene: &Scene, wanted: &mut Wanted) {
+    killed(scene, wanted, &["postgres", "worker"]);
+}
+
+/// Kills processes of the director's while the canary is begun; another deploy does what is left.
+fn killed(scene: &Scene, wanted: &mut Wanted, names: &[&str]) {
     wanted.tick += 100;
+    let nodes = scene.nodes();
     let begun = scene.begin_deploy(wanted);
     begun.until_said("L executing post-stop");
-    let old = scene.kill(name);
+    let old: Vec<String> = names.iter().map(|name| scene.kill(name)).collect();
+    // Most nodes live, so one of them takes it whatever the director goes through.
+    let path = format!("/while-{}-was-killed", names.join("-and-"));
+    scene.node(&nodes[2]).create(&path, "written");
     let (code, said) = scene.settled(begun);
     println!("    the deploy ended with {code}: {}", last(&said));
-    scene.until("it runs again", || {
-        let new = scene.process(0, "director", name);
-        new.is_some_and(|new| new != old)
-    });
+    for (name, old) in names.iter().zip(old) {
+        scene.until("it runs again", || {
+            let new = scene.process(scene.depth - 1, "director", name);
+            new.is_some_and(|new| new != old)
+        });
+    }
     scene.deploy(wanted);
+    read(scene, &path);
     let again = scene.deploy(wanted);
     assert!(!again.contains("Updating instance"), "{again}");
 }
@@ -51,7 +63,7 @@ pub fn garden(scene: &Scene, wanted: &mut Wanted) {
     const VERSION: &str = "9999.1";
     let before = scene.nodes();
     for node in &before {
-        scene.inside(1, &node.cid, "hostname >/var/vcap/store/mark && sync");
+        scene.in_machine(&node.cid, "hostname >/var/vcap/store/mark && sync");
     }
     let marks = marks(scene);
     let disks = disks(scene);
@@ -69,13 +81,16 @@ pub fn garden(scene: &Scene, wanted: &mut Wanted) {
     let begun = scene.begin_deploy(wanted);
     begun.until_said("L executing post-stop");
     let old = scene.kill("garden");
+    let path = "/while-garden-was-killed";
+    scene.node(&before[2]).create(path, "written");
     let (code, said) = scene.settled(begun);
     println!("    the deploy ended with {code}: {}", last(&said));
     scene.until("it runs again", || {
-        let new = scene.process(0, "director", "garden");
+        let new = scene.process(scene.depth - 1, "director", "garden");
         new.is_some_and(|new| new != old)
     });
     scene.deploy(wanted);
+    read(scene, path);
     let nodes = scene.nodes();
     for (old, new) in before.iter().zip(&nodes) {
         assert_ne!(old.cid, new.cid, "the same machine");
@@ -88,10 +103,17 @@ pub fn garden(scene: &Scene, wanted: &mut Wanted) {
     assert!(!again.contains("Updating instance"), "{again}");
 }
 
+/// Every node knows it.
+fn read(scene: &Scene, path: &str) {
+    for node in scene.nodes() {
+        assert_eq!(scene.node(&node).get(path), "written", "{node:?}");
+    }
+}
+
 /// What each node's disk says whose it is.
 fn marks(scene: &Scene) -> Vec<String> {
     let nodes = scene.nodes();
-    let mark = |cid: &str| scene.inside(1, cid, "cat /var/vcap/store/mark");
+    let mark = |cid: &str| scene.in_machine(cid, "cat /var/vcap/store/mark");
     nodes.iter().map(|node| mark(&node.cid)).collect()
 }
 

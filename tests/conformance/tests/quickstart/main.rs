@@ -4,7 +4,7 @@
 //!
 //! Everything takes place in one environment, because making it takes the most time; so there is one
 //! test, of [steps](whole) in order, each of which says how long it took. A [witness] asks all the while
-//! whether most nodes live.
+//! whether most nodes live, and writes to them.
 //!
 //! | what is promised | steps |
 //! |---|---|
@@ -13,12 +13,14 @@
 //! | a node that is killed comes back | `kills` |
 //! | what is killed during a deploy does no harm: another one makes all of it good | `kills` |
 //! | data outlives machines | `kills` |
+//! | a node may be missing and a majority may not; the errand and a deploy say so | `losses` |
 //! | the same holds a level deeper, with PostgreSQL | `whole` |
 //! | in the end the machine is as it was found | `whole` |
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod deploys;
 mod kills;
+mod losses;
 mod proxy;
 mod scene;
 mod whole;

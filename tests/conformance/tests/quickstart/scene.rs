@@ -20,6 +20,8 @@ const DISKS: &str = "vcap/store/warden_cpi/disks";
 
 /// See the module. Everything goes with it.
 pub struct Scene {
+    /// The director's level; its container is in the one before, its machines are in the one after.
+    pub depth: usize,
     /// Before the network that it listens in.
     proxy: Proxy,
     environment: Environment,
@@ -60,7 +62,11 @@ impl Scene {
     pub fn new() -> Self {
         let environment = Environment::new("quickstart", "zookeeper");
         let proxy = Proxy::new(&environment);
-        let scene = Self { proxy, environment };
+        let scene = Self {
+            depth: 1,
+            proxy,
+            environment,
+        };
         scene.quickstart("");
         scene
     }
@@ -158,12 +164,18 @@ impl Scene {
         }
     }
 
+    /// Runs a command as root in a machine.
+    #[track_caller]
+    pub fn in_machine(&self, cid: &str, script: &str) -> String {
+        self.inside(self.depth, cid, script)
+    }
+
     /// The machine and the very process that a node is, by number and time of its start.
     #[track_caller]
     pub fn process_of(&self, machine: &Machine) -> (String, String) {
         let script = "pid=$(cat /var/vcap/sys/run/bpm/zookeeper/zookeeper.pid) && \
                       echo $pid $(cut -d' ' -f22 /proc/$pid/stat)";
-        let process = self.inside(1, &machine.cid, script);
+        let process = self.in_machine(&machine.cid, script);
         (machine.cid.clone(), process.trim().to_owned())
     }
 
@@ -193,7 +205,7 @@ impl Scene {
                     .is_some_and(|leader| self.node(&nodes[leader]).followers() == Some(count - 1))
         });
         for node in &nodes {
-            let config = self.inside(1, &node.cid, "cat /var/vcap/jobs/zookeeper/config/zoo.cfg");
+            let config = self.in_machine(&node.cid, "cat /var/vcap/jobs/zookeeper/config/zoo.cfg");
             let tick = format!("tickTime={}\n", wanted.tick);
             assert!(config.contains(&tick), "{tick} {node:?}: {config}");
             assert_eq!(config.matches("\nserver.").count(), count, "{config}");
@@ -213,7 +225,7 @@ impl Scene {
     /// What the inner Garden has.
     #[track_caller]
     pub fn containers(&self) -> Vec<String> {
-        let said = self.garden(1, &["list"]);
+        let said = self.garden(self.depth, &["list"]);
         let mut all: Vec<String> = said.lines().map(str::to_owned).collect();
         all.sort();
         all
@@ -221,7 +233,7 @@ impl Scene {
 
     /// What is left of persistent disks.
     pub fn disks(&self) -> Vec<String> {
-        let listing = std::fs::read_dir(self.level(1).join(DISKS)).unwrap();
+        let listing = std::fs::read_dir(self.level(self.depth).join(DISKS)).unwrap();
         let names = listing.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         // What is hidden is the CPI's own.
         names.filter(|name| !name.starts_with('.')).collect()
@@ -230,8 +242,8 @@ impl Scene {
     /// Kills a process of the director's container, during which time nothing is asked.
     #[track_caller]
     pub fn kill(&self, name: &str) -> String {
-        let pid = self.process(0, "director", name).unwrap();
-        self.inside(0, "director", &format!("kill -9 {pid}"));
+        let pid = self.process(self.depth - 1, "director", name).unwrap();
+        self.inside(self.depth - 1, "director", &format!("kill -9 {pid}"));
         pid
     }
 }

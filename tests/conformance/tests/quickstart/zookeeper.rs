@@ -13,11 +13,14 @@ use warren_tests_harness::NetNs;
 
 const PORT: u16 = 2181;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// For how long a node that says nothing counts as one.
+const ANSWER: Duration = Duration::from_secs(10);
 /// Longest answer that is read.
 const LONGEST: usize = 1 << 20;
 
 const CREATE: i32 = 1;
 const GET: i32 = 4;
+const CHILDREN: i32 = 8;
 const SYNC: i32 = 9;
 const CLOSE: i32 = -11;
 /// The error of what is there already.
@@ -43,6 +46,7 @@ impl Node<'_> {
     /// What it answers to a word.
     fn word(&self, word: &str) -> io::Result<String> {
         let mut stream = self.connect()?;
+        stream.set_read_timeout(Some(ANSWER))?;
         stream.write_all(word.as_bytes())?;
         let mut text = String::new();
         stream.read_to_string(&mut text)?;
@@ -77,7 +81,8 @@ impl Node<'_> {
         patiently(|| self.try_create(path, value));
     }
 
-    fn try_create(&self, path: &str, value: &str) -> io::Result<()> {
+    /// As [`Node::create`], but only once.
+    pub fn try_create(&self, path: &str, value: &str) -> io::Result<()> {
         let mut body = Vec::new();
         text(&mut body, path);
         text(&mut body, value);
@@ -100,13 +105,25 @@ impl Node<'_> {
         patiently(|| self.try_get(path))
     }
 
-    fn try_get(&self, path: &str) -> io::Result<String> {
+    /// How many are below a path, of what all others knew before.
+    pub fn children(&self, path: &str) -> usize {
+        patiently(|| {
+            let answer = self.read(CHILDREN, path)?;
+            length(&answer).ok_or_else(|| io::Error::other("an answer without a list"))
+        })
+    }
+
+    fn read(&self, kind: i32, path: &str) -> io::Result<Vec<u8>> {
         let mut sync = Vec::new();
         text(&mut sync, path);
-        let mut get = sync.clone();
+        let mut read = sync.clone();
         // Nobody waits for changes.
-        get.push(0);
-        let answer = self.session(&[(SYNC, sync), (GET, get)])?;
+        read.push(0);
+        self.session(&[(SYNC, sync), (kind, read)])
+    }
+
+    fn try_get(&self, path: &str) -> io::Result<String> {
+        let answer = self.read(GET, path)?;
         let value = answer.get(4..).zip(length(&answer));
         let value = value.and_then(|(rest, length)| rest.get(..length));
         let value = value.ok_or_else(|| io::Error::other("an answer without a value"))?;

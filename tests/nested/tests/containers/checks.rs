@@ -103,6 +103,60 @@ fn a_port_is_mapped(tower: &Tower) {
     }
 }
 
+/// What was streamed into the innermost container is there for a process that is started after the
+/// answer, every time.
+#[track_caller]
+pub fn streams_are_seen(tower: &Tower) {
+    const ROUNDS: u32 = 200;
+    let script = format!(
+        "set -e; mkdir /tmp/in; i=0
+        while [ $i -lt {ROUNDS} ]; do
+            echo $i >/tmp/in/file
+            tar -c -C /tmp/in file | warren container stream-in l{depth} --destination /seen
+            said=$(warren container run l{depth} --attach -- cat /seen/file)
+            [ \"$said\" = $i ] || {{ echo \"round $i: $said\"; exit 1; }}
+            i=$((i+1))
+        done
+        rm -r /tmp/in; warren container run l{depth} --attach -- rm -r /seen
+        echo $i",
+        depth = tower.depth()
+    );
+    assert_eq!(tower.says(tower.depth() - 1, &script), ROUNDS.to_string());
+}
+
+/// The innermost server's containers reach of what is closed to them what rules open, one and several at
+/// once, by both protocols; a rule that says so has a line in that server's log.
+#[track_caller]
+pub fn rules_open_what_is_closed(tower: &Tower, image: &str) {
+    let level = tower.depth();
+    let script = format!(
+        "set -e
+        warren container create -n u {image} >/dev/null
+        run() {{ warren container run u --attach -- \"$@\" </dev/null 2>/dev/null; }}
+        tcp() {{ run nc -w 30 192.0.2.2 7000 || echo refused; }}
+        ping() {{ run ping -c 1 -W 20 $1 >/dev/null && echo answer || echo none; }}
+        all() {{ echo $(tcp) $(ping 192.0.2.2) $(ping 2001:db8::2); }}
+        all
+        warren container net-out u --protocol tcp --ip-start 192.0.2.2 --port-start 7000 --log >/dev/null
+        all
+        wget -q -O /dev/null --header 'Content-Type: application/json' --post-data '[
+            {{\"protocol\":3,\"networks\":[{{\"start\":\"192.0.2.2\"}}]}},
+            {{\"protocol\":4,\"networks\":[{{\"start\":\"2001:db8::2\"}}]}}
+            ]' http://127.0.0.1:7777/containers/u/net/out/bulk
+        all"
+    );
+    let expected = "refused none none\nneighbour none none\nneighbour answer answer".to_owned();
+    assert_eq!(tower.says(level, &script), expected, "in L{level}");
+    let line = "^garden: connection handle=\"u\" protocol=\"tcp\" from=\"10[.0-9]*:[0-9]*\" \
+                to=\"192.0.2.2:7000\" in=\"wbrdg-[0-9a-f]*\" out=\"w[a-z2-7]*-1\"$";
+    // One of each connection.
+    tower.until(
+        level,
+        &format!("[ $(grep -c '{line}' /var/garden.log) = 2 ]"),
+    );
+    tower.says(level, "warren container destroy u");
+}
+
 /// Limits, exit codes, streams, users.
 #[track_caller]
 fn unprivileged(tower: &Tower, image: &str) {

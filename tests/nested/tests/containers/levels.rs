@@ -104,6 +104,34 @@ fn two_levels_with_the_machines_groups_bound_in() {
 }
 
 #[test]
+fn two_levels_where_not_everything_may_be_reached() {
+    let leaks = Leaks::snapshot();
+    let mut server = Server::builder()
+        .arguments(&["--network-ipv6", "fd00:77:1::/96"])
+        .start();
+    // At its start it looks for its own address.
+    server.end("-TERM");
+    server.net().address("up0", "2001:db8::1/64");
+    server.neighbour().address("down0", "2001:db8::2/64");
+    let route = ["-6", "route", "add", "default", "via", "2001:db8::2"];
+    server.net().ip(&route);
+    server.start();
+    let outside = Outside::beside(&server);
+    let mut tower = Tower::on(server);
+    let image = format!("--rootfs {}/rootfs.tar", tower.seen_files());
+    tower.nest(&image);
+    let closed = "--deny-network 192.0.2.0/24 --deny-network 2001:db8::/32";
+    let reached = "--bind-ip 127.0.0.1 --bind-port 7777 --network-ipv6 fd00:77:2::/96";
+    tower.serve_with(1, &format!("{closed} {reached}"));
+    checks::rules_open_what_is_closed(&tower, LOCAL_IMAGE);
+    tower.leave();
+    up(&mut tower);
+    drop(outside);
+    drop(tower);
+    leaks.assert_same();
+}
+
+#[test]
 fn four_levels_with_the_machines_groups_bound_in() {
     down_and_up(4, "-m /sys/fs/cgroup:/sys/fs/cgroup");
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use warren_tests_conformance::garden::Server;
 
+use crate::checks::streams_are_seen;
 use crate::tower::{LOCAL_IMAGE, Tower};
 
 /// What a store at this place says: its file system, whether its layers are marked in a user's
@@ -62,6 +63,8 @@ fn each_place_lands_on_its_rung() {
         assert_eq!(users, ("overlay".to_owned(), true, "overlay-tmpfs".into()));
         tower.serve();
     }
+    // Here, since it is no matter of the virtual machine's.
+    streams_are_seen(&tower);
     while tower.depth() > 0 {
         tower.destroy();
     }

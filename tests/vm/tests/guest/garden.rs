@@ -5,11 +5,49 @@
 use crate::crates::pass;
 
 const BEHAVIOUR: &str = "warren-tests-conformance-garden";
+const ENGINE: &str = "warren-container-runtime-host";
 const NESTED: &str = "warren-tests-nested-containers";
 
 #[test]
 fn limits() {
     pass(BEHAVIOUR, &["limits::"], 5);
+}
+
+/// Groups and figures of the engine alone, and managers of groups inside.
+#[test]
+fn groups_of_containers() {
+    let tests = [
+        "processes_are_in_the_groups",
+        "limits_are_in_force",
+        "too_much_memory",
+        "too_many_processes",
+        "figures_are_there",
+        "without_limits",
+        "a_manager_",
+    ];
+    pass(ENGINE, &tests, 8);
+}
+
+/// A group with processes has no groups with controllers below it: these have groups of their own
+/// beside the containers'.
+#[test]
+fn processes_with_an_image_of_their_own() {
+    let tests = [
+        "pea::life::the_containers_limits",
+        "pea::life::it_ends",
+        "pea::life::its_metrics",
+    ];
+    pass(BEHAVIOUR, &tests, 3);
+}
+
+#[test]
+fn containers_are_stopped() {
+    pass(BEHAVIOUR, &["stop::processes_and_their_children"], 1);
+}
+
+#[test]
+fn what_containers_may_not_do() {
+    pass(BEHAVIOUR, &["security::system_calls"], 1);
 }
 
 #[test]

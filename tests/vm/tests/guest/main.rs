@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
 mod apparmor;
+mod bpm;
 mod crates;
 mod disk_limits;
 mod doctor;
