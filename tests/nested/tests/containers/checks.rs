@@ -134,16 +134,16 @@ pub fn rules_open_what_is_closed(tower: &Tower, image: &str) {
         warren container create -n u {image} >/dev/null
         run() {{ warren container run u --attach -- \"$@\" </dev/null 2>/dev/null; }}
         tcp() {{ run nc -w 30 192.0.2.2 7000 || echo refused; }}
-        ping() {{ run ping -c 1 -W 20 $1 >/dev/null && echo answer || echo none; }}
-        all() {{ echo $(tcp) $(ping 192.0.2.2) $(ping 2001:db8::2); }}
-        all
+        ping() {{ run ping -c 1 -W $2 $1 >/dev/null && echo answer || echo none; }}
+        all() {{ echo $(tcp) $(ping 192.0.2.2 $1) $(ping 2001:db8::2 $1); }}
+        all 3
         warren container net-out u --protocol tcp --ip-start 192.0.2.2 --port-start 7000 --log >/dev/null
-        all
+        all 3
         wget -q -O /dev/null --header 'Content-Type: application/json' --post-data '[
             {{\"protocol\":3,\"networks\":[{{\"start\":\"192.0.2.2\"}}]}},
             {{\"protocol\":4,\"networks\":[{{\"start\":\"2001:db8::2\"}}]}}
             ]' http://127.0.0.1:7777/containers/u/net/out/bulk
-        all"
+        all 20"
     );
     let expected = "refused none none\nneighbour none none\nneighbour answer answer".to_owned();
     assert_eq!(tower.says(level, &script), expected, "in L{level}");
