@@ -284,44 +284,17 @@ pub async fn drop_missing(
     vm: Option<&Vm>,
     disk: &Disk,
 ) -> Result<(), Error> {
-    use warren_director_cpi::ErrorKind;
     disks::set_active(engine.store.pool(), disk.id, false).await?;
-    if let Some(vm) = vm
-        && let Some(cid) = &vm.cid
-    {
+    if let Some(vm) = vm.filter(|vm| vm.cid.is_some()) {
         let agent = engine.bus.agent(&vm.agent_id);
-        let unmounted = async {
-            let mounted = agent.run("list_disk", vec![], task).await?;
-            let mut mounted = mounted.as_array().into_iter().flatten();
-            if mounted.any(|cid| cid.as_str() == Some(disk.disk_cid.as_str())) {
-                let arguments = vec![json!(disk.disk_cid)];
-                agent.run("unmount_disk", arguments, task).await?;
-            }
-            Ok(())
-        };
-        match unmounted.await {
+        match attach::unmount(&agent, task, disk).await {
             // One that hangs on the missing disk is not waited for.
             Err(warren_director_bus::Error::Timeout { .. }) => {
                 task.log("the agent does not answer: the disk is not unmounted");
             }
             done => done?,
         }
-        let cpi = engine.cpi_named(task, &disk.cpi).await?;
-        match cpi
-            .detach_disk(cid, &disk.disk_cid, vm.stemcell_api_version)
-            .await
-        {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    Some(
-                        ErrorKind::DiskNotAttached
-                            | ErrorKind::DiskNotFound
-                            | ErrorKind::VmNotFound
-                    )
-                ) => {}
-            done => done?,
-        }
+        attach::detach_from_cpi(engine, task, vm, disk).await?;
     }
     orphan(engine, task, row, disk).await
 }

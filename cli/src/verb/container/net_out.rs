@@ -59,6 +59,7 @@ enum Kind {
     Tcp,
     Udp,
     Icmp,
+    Icmpv6,
 }
 
 impl Arguments {
@@ -90,6 +91,7 @@ impl Arguments {
                 Kind::Tcp => Protocol::TCP,
                 Kind::Udp => Protocol::UDP,
                 Kind::Icmp => Protocol::ICMP,
+                Kind::Icmpv6 => Protocol::ICMP_V6,
             },
             networks: address.start.map(|_| address).into_iter().collect(),
             ports: ports.into_iter().collect(),

@@ -32,6 +32,17 @@ fn unexpected(handle: &str, error: &Error) {
     panic!("{handle}: {error}");
 }
 
+/// A network that removes in the background what leaves.
+fn with_remover() -> (World, Network) {
+    let world = World::new();
+    let mut network = world.network(World::settings());
+    let kernel = Box::new(world.kernel());
+    network
+        .remove_in_background(kernel, Box::new(unexpected))
+        .unwrap();
+    (world, network)
+}
+
 #[test]
 fn the_same_container_comes_back_at_once() {
     let world = World::new();
@@ -57,11 +68,7 @@ fn the_same_container_comes_back_at_once() {
 
 #[test]
 fn a_sibling_keeps_its_bridge_while_another_leaves() {
-    let world = World::new();
-    let mut network = world.network(World::settings());
-    network
-        .remove_in_background(Box::new(world.kernel()), Box::new(unexpected))
-        .unwrap();
+    let (world, network) = with_remover();
     let port = mirror(&world.neighbour, "0.0.0.0:0").port();
     let other = Spec {
         network: "10.244.0.8/24".to_owned(),
@@ -92,11 +99,7 @@ fn until_gone(network: &Network) {
 
 #[test]
 fn a_bridge_is_there_for_the_next_one_and_goes_when_it_is_quiet() {
-    let world = World::new();
-    let mut network = world.network(World::settings());
-    network
-        .remove_in_background(Box::new(world.kernel()), Box::new(unexpected))
-        .unwrap();
+    let (world, network) = with_remover();
     let port = mirror(&world.neighbour, "0.0.0.0:0").port();
     let bridge = |container: &Container| {
         let name = network.settings().tag.bridge(container.record.lease.subnet);
@@ -127,11 +130,7 @@ fn a_bridge_is_there_for_the_next_one_and_goes_when_it_is_quiet() {
 
 #[test]
 fn a_bridge_makes_way_for_a_subnet_that_overlaps_its_own() {
-    let world = World::new();
-    let mut network = world.network(World::settings());
-    network
-        .remove_in_background(Box::new(world.kernel()), Box::new(unexpected))
-        .unwrap();
+    let (world, network) = with_remover();
     let port = mirror(&world.neighbour, "0.0.0.0:0").port();
     for wanted in ["10.244.0.7/24", "10.244.0.7/16", "10.244.0.7/25"] {
         let container = Container::new(&network, "c", &in_network(wanted));

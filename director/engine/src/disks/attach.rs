@@ -4,6 +4,7 @@
 //! is marked as one whose update broke off ([`begin`]).
 
 use serde_json::{Map, json};
+use warren_director_bus::Agent;
 use warren_director_store::disks::{self, Disk};
 use warren_director_store::vms::Vm;
 use warren_director_store::{Flag, instances};
@@ -35,10 +36,7 @@ pub async fn attach_all(
     heal(engine, task, row).await?;
     for disk in disks::of_instance(engine.store.pool(), row.id).await? {
         if *disk.active {
-            attach(engine, task, row, vm, &disk).await?;
-            if disk.name.is_empty() {
-                mount(engine, task, vm, &disk).await?;
-            }
+            attach_one(engine, task, row, vm, &disk).await?;
         }
     }
     Ok(())
@@ -142,16 +140,7 @@ pub(super) async fn detach(
 ) -> Result<(), Error> {
     let agent = engine.bus.agent(&vm.agent_id);
     if disk.name.is_empty() {
-        let mounted = agent.run("list_disk", vec![], task).await?;
-        let is_mounted = mounted.as_array().is_some_and(|list| {
-            list.iter()
-                .any(|cid| cid.as_str() == Some(disk.disk_cid.as_str()))
-        });
-        if is_mounted {
-            agent
-                .run("unmount_disk", vec![json!(disk.disk_cid)], task)
-                .await?;
-        }
+        unmount(&agent, task, disk).await?;
     }
     match agent
         .run("remove_persistent_disk", vec![json!(disk.disk_cid)], task)
@@ -165,7 +154,28 @@ pub(super) async fn detach(
     detach_from_cpi(engine, task, vm, disk).await
 }
 
-async fn detach_from_cpi(engine: &Engine, task: &Task, vm: &Vm, disk: &Disk) -> Result<(), Error> {
+/// Unmounts a disk if it is mounted.
+pub(super) async fn unmount(
+    agent: &Agent,
+    task: &Task,
+    disk: &Disk,
+) -> Result<(), warren_director_bus::Error> {
+    let mounted = agent.run("list_disk", vec![], task).await?;
+    let mut mounted = mounted.as_array().into_iter().flatten();
+    if mounted.any(|cid| cid.as_str() == Some(disk.disk_cid.as_str())) {
+        let arguments = vec![json!(disk.disk_cid)];
+        agent.run("unmount_disk", arguments, task).await?;
+    }
+    Ok(())
+}
+
+/// Has the infrastructure take a disk from a machine. A disk or a machine that is gone is fine.
+pub(super) async fn detach_from_cpi(
+    engine: &Engine,
+    task: &Task,
+    vm: &Vm,
+    disk: &Disk,
+) -> Result<(), Error> {
     use warren_director_cpi::ErrorKind;
     let Some(cid) = &vm.cid else { return Ok(()) };
     let cpi = engine.cpi_named(task, &disk.cpi).await?;

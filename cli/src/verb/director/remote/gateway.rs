@@ -3,7 +3,7 @@
 use super::super::common::{is_on, set};
 use super::super::problem::Problem;
 
-/// Flags of verbs that use SSH.
+// Flags of verbs that use SSH. No doc comment: it would become the text of every such verb.
 #[derive(clap::Args, Debug, Default)]
 #[command(next_help_heading = "Gateway")]
 pub struct Gateway {
