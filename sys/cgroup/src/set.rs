@@ -232,8 +232,14 @@ impl GroupSet {
             }
             group.kill(limit)?;
         }
-        // Whoever was only ever moved into a v1 group.
-        self.v1.iter().try_for_each(|group| group.kill(limit))
+        // Whoever was only ever moved into a v1 group; all of them where there is no v2. The freezer
+        // goes first: only there nobody can fork away meanwhile.
+        let (freezer, others): (Vec<_>, Vec<_>) = self
+            .v1
+            .iter()
+            .partition(|group| group.has_controller("freezer"));
+        let mut all = freezer.into_iter().chain(others);
+        all.try_for_each(|group| group.kill(limit))
     }
 
     /// Removes the groups, and all below them, in every hierarchy. Goes on after a failure.

@@ -33,7 +33,7 @@ pub fn bench(options: &Options) {
     memory::idle(&scene, &mut sheet);
     deployment::whole(&scene, &tarball, &mut sheet);
     many::small(&scene, &mut sheet);
-    sheet.print(options.depth);
+    sheet.print(options.depth, &options.database);
 }
 
 /// Tells somebody who waits what happens.

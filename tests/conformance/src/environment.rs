@@ -68,6 +68,22 @@ impl Environment {
         std::iter::repeat_n("next", index).fold(self.home(), |path, next| path.join(next))
     }
 
+    /// The director's address, which is one at all levels.
+    ///
+    /// # Panics
+    /// If there is no director.
+    #[must_use]
+    #[track_caller]
+    pub fn director(&self) -> String {
+        let script = Self::bosh_environment() + " && echo $BOSH_ENVIRONMENT";
+        let url = self.shell(&script);
+        let host = url.trim().strip_prefix("https://");
+        match host.and_then(|host| host.strip_suffix(":25555")) {
+            Some(address) => address.to_owned(),
+            None => panic!("{url} is not where directors are"),
+        }
+    }
+
     /// Writes a file.
     ///
     /// # Panics
@@ -139,11 +155,16 @@ impl Environment {
 
     fn bosh_command(&self, arguments: &[&str]) -> String {
         format!(
-            "eval \"$({})\" && BOSH_DEPLOYMENT={} {}",
-            command(&["env"]),
+            "{} && BOSH_DEPLOYMENT={} {}",
+            Self::bosh_environment(),
             self.deployment,
             command(arguments)
         )
+    }
+
+    /// Has a shell mean the director.
+    fn bosh_environment() -> String {
+        format!("eval \"$({})\"", command(&["env"]))
     }
 
     /// Runs a verb that must fail; what it says.

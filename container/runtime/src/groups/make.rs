@@ -98,11 +98,12 @@ pub fn make(
 ) -> Result<Groups, MakeError> {
     let place = parent.child(name);
     let above = parent.open()?;
-    if let Ok(left) = above.child(name) {
-        if left.v2.as_ref().is_some_and(in_use) {
-            return Err(MakeError::InUse(name.to_owned()));
+    match left(&above, name) {
+        Left::Nothing => {}
+        Left::Processes => return Err(MakeError::InUse(name.to_owned())),
+        Left::Groups => {
+            destroy(&place, REMOVE).map_err(MakeError::Left)?;
         }
-        destroy(&place, REMOVE).map_err(MakeError::Left)?;
     }
     if let Some(v2) = &above.v2 {
         hand_down(v2).map_err(MakeError::Create)?;
@@ -128,7 +129,7 @@ pub fn beside_init(
     owner: Option<(Uid, Gid)>,
 ) -> Result<GroupSet, MakeError> {
     let place = container.place.child(name);
-    if container.outer.child(name).is_ok() {
+    if !matches!(left(&container.outer, name), Left::Nothing) {
         destroy(&place, REMOVE).map_err(MakeError::Left)?;
     }
     let made = container.outer.create(name).map_err(MakeError::Create)?;
@@ -141,8 +142,31 @@ pub fn beside_init(
     Ok(made)
 }
 
-fn in_use(group: &Cgroup) -> bool {
-    group.state().is_ok_and(|state| state.populated)
+/// What there is of groups that are to be made.
+enum Left {
+    Nothing,
+    /// In some of the hierarchies.
+    Groups,
+    /// And somebody is in one.
+    Processes,
+}
+
+/// Groups are made in cgroup v2 first and removed there last, so it alone tells what is left. Without
+/// it every hierarchy may have a group that the others have not.
+fn left(above: &GroupSet, name: &str) -> Left {
+    if let Some(v2) = &above.v2 {
+        return match v2.child(name) {
+            Err(_) => Left::Nothing,
+            Ok(group) if group.state().is_ok_and(|state| state.populated) => Left::Processes,
+            Ok(_) => Left::Groups,
+        };
+    }
+    let groups = above.v1.iter().filter_map(|group| group.child(name).ok());
+    groups.fold(Left::Nothing, |before, group| match before {
+        Left::Processes => before,
+        _ if group.procs_below().is_ok_and(|all| !all.is_empty()) => Left::Processes,
+        _ => Left::Groups,
+    })
 }
 
 fn fill(

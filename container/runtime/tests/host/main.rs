@@ -20,6 +20,7 @@ mod process;
 mod refused;
 mod terminal;
 mod users;
+mod v1;
 mod within;
 mod world;
 
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         isolation::TESTS,
         privileged::TESTS,
         cgroups::TESTS,
+        v1::TESTS,
         process::TESTS,
         users::TESTS,
         terminal::TESTS,

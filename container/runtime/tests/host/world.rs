@@ -52,6 +52,21 @@ impl World {
         if parent.v1.is_empty() {
             parent.v2 = Some("/".to_owned());
         }
+        Self::in_groups(parent, name)
+    }
+
+    /// The same with groups in v1 hierarchies alone, as on a machine where cgroup v2 has never been
+    /// mounted and the kernel tells of none.
+    pub fn of_v1_alone() -> Self {
+        let parent = Place {
+            v2: None,
+            ..Place::own().unwrap()
+        };
+        assert!(!parent.v1.is_empty(), "mount v1 hierarchies to run this");
+        Self::in_groups(parent, format!("warren-test-{}-v1", std::process::id()))
+    }
+
+    fn in_groups(parent: Place, name: String) -> Self {
         drop(parent.open().unwrap().create(&name).unwrap());
         let directory = tempfile::tempdir().unwrap();
         std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();

@@ -22,12 +22,14 @@ pub fn whole(scene: &Scene, tarball: &Path, sheet: &mut Sheet) {
     let five = scene.manifest("five.yml", |text| {
         text.replacen("instances: 3", "instances: 5", 1)
     });
+    let from = worker_log::position(scene);
     let first = once(&["deploy", &three]);
     sheet.seconds(
         "first deploy, three machines in three zones, two packages compiled",
         &first,
         "64 / 112 / 288 s",
     );
+    worker_log::compilation(scene, from, sheet);
     let nothing = scene.times(RUNS, &["deploy", &three]);
     sheet.seconds("no-op deploy, three machines", &nothing, "1.1-1.6 s");
     let scaled = once(&["deploy", &five]);
@@ -36,7 +38,7 @@ pub fn whole(scene: &Scene, tarball: &Path, sheet: &mut Sheet) {
     sheet.seconds("no-op deploy, five machines", &nothing, "1.6 s");
     calls::verbs(scene, sheet);
     calls::requests(scene, sheet);
-    memory::with_machines(scene, 5, "988 MiB", sheet);
+    memory::with_machines(scene, 5, ["988 MiB", "1685 MiB"], sheet);
     changes(scene, sheet);
     again_compiled(scene, &three, sheet);
     worker_log::cpi_call(scene, sheet);

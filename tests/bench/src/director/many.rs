@@ -27,7 +27,7 @@ pub fn small(scene: &Scene, sheet: &mut Sheet) {
     );
     let listed = scene.times(5, &["instances"]);
     sheet.seconds(&format!("`instances` with {count} machines"), &listed, "");
-    memory::with_machines(scene, count, "", sheet);
+    memory::with_machines(scene, count, ["", ""], sheet);
     let deleted = scene.times(1, &["delete-deployment"]);
     sheet.seconds(&format!("delete them, {count} at once"), &deleted, "");
 }

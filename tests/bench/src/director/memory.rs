@@ -1,4 +1,5 @@
-//! What all of it takes of memory: proportional set sizes, so shared pages count once.
+//! What all of it takes of memory: proportional set sizes, so shared pages count once, and beside them
+//! resident set sizes, in which each process counts them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,44 +17,63 @@ pub fn idle(scene: &Scene, sheet: &mut Sheet) {
         1,
         "788 MiB, 48 processes",
     );
-    for (name, (processes, kib)) in own.by_name() {
-        let what = format!("of that: `{name}`, {processes} processes");
-        sheet.row(&what, &format!("{:.1} MiB", kib as f64 / 1024.0), 1, "");
+    for (name, one) in own.by_name() {
+        let what = format!("of that: `{name}`, {} processes", one.processes);
+        sheet.row(&what, &format!("{:.1} MiB", one.pss as f64 / 1024.0), 1, "");
     }
+    sheet.row("the same, RSS", &own.resident(), 1, "1525 MiB");
 }
 
 /// With machines: the director's part and theirs.
-pub fn with_machines(scene: &Scene, machines: usize, stock: &str, sheet: &mut Sheet) {
+pub fn with_machines(scene: &Scene, machines: usize, stock: [&str; 2], sheet: &mut Sheet) {
     let (own, theirs) = measured(scene);
     let what = format!("memory with {machines} machines, without what is in them");
-    sheet.row(&what, &own.told(), 1, stock);
+    let [pss, rss] = stock;
+    sheet.row(&what, &own.told(), 1, pss);
+    sheet.row("the same, RSS", &own.resident(), 1, rss);
     sheet.row("memory in the machines", &theirs.told(), 1, "");
 }
 
-/// Processes and KiB, by what runs.
+/// By what runs.
 #[derive(Default)]
-struct Memory(BTreeMap<String, (usize, u64)>);
+struct Memory(BTreeMap<String, Share>);
+
+/// Of processes that run the same.
+#[derive(Default, Clone, Copy)]
+struct Share {
+    processes: usize,
+    /// KiB.
+    pss: u64,
+    /// KiB.
+    rss: u64,
+}
 
 impl Memory {
-    fn add(&mut self, name: String, kib: u64) {
+    fn add(&mut self, name: String, one: Share) {
         let entry = self.0.entry(name).or_default();
-        entry.0 += 1;
-        entry.1 += kib;
+        entry.processes += one.processes;
+        entry.pss += one.pss;
+        entry.rss += one.rss;
     }
 
     fn told(&self) -> String {
-        let processes: usize = self.0.values().map(|one| one.0).sum();
-        let kib: u64 = self.0.values().map(|one| one.1).sum();
+        let processes: usize = self.0.values().map(|one| one.processes).sum();
+        let kib: u64 = self.0.values().map(|one| one.pss).sum();
         format!("{:.0} MiB, {processes} processes", kib as f64 / 1024.0)
     }
 
-    fn by_name(&self) -> Vec<(&str, (usize, u64))> {
+    fn resident(&self) -> String {
+        let kib: u64 = self.0.values().map(|one| one.rss).sum();
+        format!("{:.0} MiB", kib as f64 / 1024.0)
+    }
+
+    fn by_name(&self) -> Vec<(&str, Share)> {
         let mut all: Vec<_> = self
             .0
             .iter()
             .map(|(name, one)| (name.as_str(), *one))
             .collect();
-        all.sort_by_key(|(_, (_, kib))| std::cmp::Reverse(*kib));
+        all.sort_by_key(|(_, one)| std::cmp::Reverse(one.pss));
         all
     }
 }
@@ -74,8 +94,8 @@ fn measured(scene: &Scene) -> (Memory, Memory) {
             false => &mut own,
         };
         // What ended meanwhile takes nothing.
-        if let Some(kib) = pss(pid) {
-            into.add(name(pid), kib);
+        if let Some(one) = share(pid) {
+            into.add(name(pid), one);
         }
     }
     (own, theirs)
@@ -111,8 +131,15 @@ fn name(pid: u32) -> String {
     }
 }
 
-fn pss(pid: u32) -> Option<u64> {
+fn share(pid: u32) -> Option<Share> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-    line.split_whitespace().next()?.parse().ok()
+    let kib = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    Some(Share {
+        processes: 1,
+        pss: kib("Pss:")?,
+        rss: kib("Rss:")?,
+    })
 }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 pub struct Options {
     /// At which level the director is.
     pub depth: usize,
+    /// What keeps its rows: the word for `warren up --database`.
+    pub database: String,
     /// The root file system of all containers; one of Debian packages is made if none is given.
     pub directory: Option<PathBuf>,
     /// The ZooKeeper release; made as the quickstart does if none is given.
@@ -23,6 +25,7 @@ impl Options {
     pub fn read(words: &[&str]) -> Result<Self, String> {
         let mut options = Self {
             depth: 1,
+            database: "sqlite".to_owned(),
             directory: None,
             release: None,
             small: 50,
@@ -38,10 +41,13 @@ impl Options {
             };
             match *flag {
                 "--depth" => options.depth = number()?,
+                "--database" if matches!(*value, "sqlite" | "postgres") => {
+                    options.database = (*value).to_owned();
+                }
                 "--small" => options.small = number()?,
                 "--directory" => options.directory = Some(absolute(value)?),
                 "--release" => options.release = Some(absolute(value)?),
-                other => return Err(format!("what is {other}?")),
+                other => return Err(format!("what is {other} {value}?")),
             }
         }
         Ok(options)

@@ -39,7 +39,10 @@ impl Scene {
     pub fn new(options: &Options) -> Self {
         let root = options.directory.clone().unwrap_or_else(|| {
             tell("the root file system, made once");
-            let packages: Vec<&str> = [PACKAGES, DEV_TOOLS, &FOR_DIRECTORS].concat();
+            let mut packages: Vec<&str> = [PACKAGES, DEV_TOOLS, &FOR_DIRECTORS].concat();
+            if options.database == "postgres" {
+                packages.push("postgresql");
+            }
             debian::root(Variant::Essential, &packages)
         });
         Self {
@@ -82,6 +85,8 @@ impl Scene {
             "--json",
             "--depth",
             &depth,
+            "--database",
+            &self.options.database,
             "--directory",
             &self.root.display().to_string(),
             "--executable",

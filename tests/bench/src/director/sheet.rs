@@ -34,8 +34,8 @@ impl Sheet {
     }
 
     /// Prints all of it as Markdown.
-    pub fn print(&self, depth: usize) {
-        println!("\n### A director at level {depth}\n");
+    pub fn print(&self, depth: usize, database: &str) {
+        println!("\n### A director at level {depth}, its rows in {database}\n");
         println!("| | Warren | runs | stock, another machine of this size |\n|---|---|---|---|");
         for row in &self.rows {
             println!("| {} |", row.join(" | "));

@@ -42,7 +42,7 @@ fn call(line: &str) -> Option<Call> {
     let mut words = line.split(' ');
     let time = words.next()?.split_once('T')?.1.strip_suffix('Z')?;
     let event = words.nth(1)?;
-    if !matches!(event, "cpi_call" | "agent_call") {
+    if !matches!(event, "cpi_call" | "agent_call" | "agent_task") {
         return None;
     }
     let value = |name: &str| words.clone().find_map(|word| word.strip_prefix(name));
@@ -93,6 +93,24 @@ pub fn creations(scene: &Scene, from: usize, wanted: usize, sheet: &mut Sheet) {
         "",
     );
     sheet.milliseconds("of that: the CPI's `create_vm`", &cpi, "");
+}
+
+/// The row about packages: from the first begun to the last ended since the log was so long.
+pub fn compilation(scene: &Scene, from: usize, sheet: &mut Sheet) {
+    let text = text(scene);
+    let lines = text.get(from..).unwrap_or_default().lines();
+    let compiled = lines.filter(|line| line.contains(" agent_task "));
+    let compiled = compiled.filter_map(call);
+    let compiled: Vec<Call> = compiled
+        .filter(|call| call.method.starts_with("compile_package"))
+        .collect();
+    let began = compiled.iter().map(|call| call.began).reduce(f64::min);
+    let ended = compiled.iter().map(|call| call.ended).reduce(f64::max);
+    let (Some(began), Some(ended)) = (began, ended) else {
+        panic!("no package was compiled");
+    };
+    let took = Samples(vec![(ended - began) / 1e3]);
+    sheet.seconds("of that: packages compiled", &took, "17-18 s");
 }
 
 /// The row about a CPI call that does little: a process's start, and the call.

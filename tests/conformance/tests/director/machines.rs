@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use warren_tests_conformance::firewall::assert_only_agents_reach_monit_and_the_bus;
+
 use crate::release::manifest;
 use crate::scene::Scene;
 
@@ -76,24 +78,8 @@ fn only_agents_reach_monit_and_the_bus() {
     let scene = Scene::new();
     scene.deploy(&manifest(1, "hello", false));
     let cid = scene.web(0);
-    let reached = |before: &str, address: &str, port: u16| {
-        let script = format!("{before}\nnc -w 2 {address} {port} </dev/null && echo reached; true");
-        scene.inside(&cid, &script).contains("reached")
-    };
-    let bus = |before: &str| reached(before, crate::scene::ADDRESS, 4222);
-    let monit = |before: &str| reached(before, "127.0.0.1", 2822);
-    assert!(!monit("") && !bus(""));
-    // The network is not what is in the way.
-    assert!(reached("", crate::scene::ADDRESS, 25250));
-    // A job in a group of its own, as bpm makes it, that asks for it.
-    let job = "tree=$(grep -o ' /sys/fs/cgroup[^ ]* .* - cgroup2 ' /proc/self/mountinfo | head -n1 | cut -d' ' -f2)
-mkdir -p $tree/bpm-job$$ && echo $$ >$tree/bpm-job$$/cgroup.procs";
-    let asks = format!("{job}\n/var/vcap/bosh/bin/bosh-enable-monit-access >/dev/null || exit 7");
-    assert!(!monit(job));
-    assert!(monit(&asks));
-    // That lets it to monit, and not to the bus; and nobody else.
-    assert!(!bus(&asks));
-    assert!(!monit(""));
+    let inside = |script: &str| scene.inside(&cid, script);
+    assert_only_agents_reach_monit_and_the_bus(inside, crate::scene::ADDRESS);
     // The agent still reaches both.
     scene.bosh(&["restart", "web/0"]);
     scene.assert_running(1);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use warren_tests_conformance::environment::PATIENCE;
+use warren_tests_conformance::firewall::assert_only_agents_reach_monit_and_the_bus;
 use warren_tests_harness::{Connected, Leaks};
 
 use crate::events;
@@ -266,6 +267,8 @@ fn a_machine_two_containers_deep() {
     let connected = scene.machine.actor().connect(sshd, Duration::from_secs(10));
     assert_eq!(connected, Connected::Connected);
     names_of_all_kinds(&scene, 2);
+    let inside = |script: &str| scene.inside(2, &cid, script);
+    assert_only_agents_reach_monit_and_the_bus(inside, &scene.director());
     // The server's number was never written down: it ends all the same.
     let pid = scene.home().join("garden.pid");
     let server = std::fs::read_to_string(&pid).unwrap();
