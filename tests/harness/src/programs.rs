@@ -6,6 +6,9 @@
 //! nothing changed. Whoever looks for leaks waits for that: cargo has processes and
 //! files.
 //!
+//! Packages are never chosen: libraries are built with the features that all chosen
+//! packages together want, so that choosing one builds half of them anew.
+//!
 //! Where there is no cargo, such as in a virtual machine, [`DIRECTORY`] says where
 //! they are: `warren`, `warren-test-actor`, and `PACKAGE-NAME` for a test.
 
@@ -27,7 +30,7 @@ pub fn actor() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     // Taken before: whoever is alone behind the gate may want the same.
     let _gate = BUILT.get().is_none().then(shared);
-    BUILT.get_or_init(|| build("warren-tests-harness", "warren-test-actor"))
+    BUILT.get_or_init(|| build("warren-test-actor"))
 }
 
 /// The `warren` executable.
@@ -37,7 +40,7 @@ pub fn actor() -> &'static Path {
 pub fn warren() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let _gate = BUILT.get().is_none().then(shared);
-    BUILT.get_or_init(|| build("warren", "warren"))
+    BUILT.get_or_init(|| build("warren"))
 }
 
 /// The `warren` executable without what only a debugger reads, which is most of it: for whoever
@@ -79,20 +82,31 @@ pub fn test(package: &str, name: &str) -> PathBuf {
         return built;
     }
     let _gate = shared();
-    let arguments = ["test", "--no-run", "--message-format", "json"];
-    let target = ["--package", package, "--test", name];
-    let output = cargo(&[&arguments[..], &target].concat(), name);
+    let arguments = [
+        "test",
+        "--workspace",
+        "--no-run",
+        "--message-format",
+        "json",
+    ];
+    let output = cargo(&[&arguments[..], &["--test", name]].concat(), name);
     let messages = String::from_utf8_lossy(&output.stdout);
-    match messages.lines().find_map(|line| executable_of(line, name)) {
+    let mut lines = messages.lines();
+    match lines.find_map(|line| executable_of(line, package, name)) {
         Some(path) => path,
-        None => panic!("cargo built no executable of test {name}:\n{messages}"),
+        None => panic!("cargo built no executable of test {name} of {package}:\n{messages}"),
     }
 }
 
-/// The executable that one of cargo's messages tells of, if it is that of test `name`.
-fn executable_of(message: &str, name: &str) -> Option<PathBuf> {
+/// The executable that one of cargo's messages tells of, if it is that of test `name` of `package`,
+/// whose folder's path is its name with dashes.
+fn executable_of(message: &str, package: &str, name: &str) -> Option<PathBuf> {
     let message: serde_json::Value = serde_json::from_str(message).ok()?;
-    let is_it = message["target"]["name"] == name && message["profile"]["test"] == true;
+    let folder = Path::new(message["manifest_path"].as_str()?).parent()?;
+    let folder = folder.strip_prefix(workspace()).ok()?.to_str()?;
+    let is_it = package == format!("warren-{}", folder.replace('/', "-"))
+        && message["target"]["name"] == name
+        && message["profile"]["test"] == true;
     message["executable"]
         .as_str()
         .filter(|_| is_it)
@@ -159,11 +173,11 @@ fn already_built(name: &str) -> Option<PathBuf> {
     std::env::var_os(DIRECTORY).map(|directory| Path::new(&directory).join(name))
 }
 
-fn build(package: &str, name: &str) -> PathBuf {
+fn build(name: &str) -> PathBuf {
     if let Some(built) = already_built(name) {
         return built;
     }
-    cargo(&["build", "--package", package, "--bin", name], name);
+    cargo(&["build", "--workspace", "--bin", name], name);
     layout(&this_test()).executables.join(name)
 }
 
@@ -219,14 +233,21 @@ mod tests {
 
     #[test]
     fn cargos_message_names_the_executable() {
-        let line = |name: &str, test: bool| {
-            let profile = format!("\"profile\":{{\"test\":{test}}}");
-            format!("{{{profile},\"target\":{{\"name\":\"{name}\"}},\"executable\":\"/t/x\"}}")
+        let line = |folder: &str, name: &str, test: bool| {
+            let message = serde_json::json!({
+                "manifest_path": workspace().join(folder).join("Cargo.toml"),
+                "profile": { "test": test },
+                "target": { "name": name },
+                "executable": "/t/x",
+            });
+            message.to_string()
         };
-        assert_eq!(executable_of(&line("x", true), "x"), Some("/t/x".into()));
-        assert_eq!(executable_of(&line("x", false), "x"), None);
-        assert_eq!(executable_of(&line("y", true), "x"), None);
-        assert_eq!(executable_of("{\"reason\":\"build-finished\"}", "x"), None);
+        let found = |line: &str| executable_of(line, "warren-a-b", "x");
+        assert_eq!(found(&line("a/b", "x", true)), Some("/t/x".into()));
+        assert_eq!(found(&line("a/b", "x", false)), None);
+        assert_eq!(found(&line("a/b", "y", true)), None);
+        assert_eq!(found(&line("a/c", "x", true)), None);
+        assert_eq!(found("{\"reason\":\"build-finished\"}"), None);
     }
 
     #[test]
