@@ -169,7 +169,14 @@ impl Dispatcher {
     }
 
     fn start(&self, id: &str, method: &str, call: Call, payload: &[u8], protocol: i64) -> Response {
-        let can_cancel = matches!(call, Call::Drain(_) | Call::RunErrand { .. });
+        // Programs of jobs, which may take for ever. All else ends by itself, and is not left half done.
+        let can_cancel = matches!(
+            call,
+            Call::Drain(_)
+                | Call::RunErrand { .. }
+                | Call::RunScript { .. }
+                | Call::CompilePackage(_)
+        );
         let lane = match call {
             Call::FetchLogs(_) | Call::FetchLogsSigned(_) | Call::RunErrand { .. } => Lane::Beside,
             _ => Lane::Queue,

@@ -2,7 +2,7 @@
 //! demand.
 //!
 //! ```text
-//! running ── cancelled ──► SIGTERM to the group ── 10 s ──► SIGKILL
+//! running ── cancelled ──► SIGTERM to the group ── all have ended, or 10 s ──► SIGKILL ──► outcome
 //!    └────── ends ───────► outcome
 //! ```
 
@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
     Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, setpriority_process,
+    test_kill_process_group,
 };
 use warren_sys_process::busy;
 
@@ -123,7 +124,7 @@ impl Kept {
     }
 }
 
-/// Runs a program to its end.
+/// Runs a program to its end. If that is wished for, all processes of its group end with it.
 ///
 /// A background process that keeps the output open does not hold it up: what it writes after the
 /// program's end is not waited for.
@@ -183,6 +184,9 @@ fn wait(child: &mut Child, pid: Pid, cancel: &Cancel) -> io::Result<std::process
     let mut deadline = None;
     loop {
         if let Some(status) = child.try_wait()? {
+            if let Some(time) = deadline {
+                end_group(pid, time);
+            }
             return Ok(status);
         }
         match deadline {
@@ -203,6 +207,18 @@ fn wait(child: &mut Child, pid: Pid, cancel: &Cancel) -> io::Result<std::process
             tv_nsec: 50_000_000,
         };
         let _ = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&limit));
+    }
+}
+
+/// Waits for what is left of a group that was told to end, and kills what is there at `deadline` still.
+fn end_group(group: Pid, deadline: Instant) {
+    // While one of them is there, nobody else can have the group's number.
+    while test_kill_process_group(group).is_ok() {
+        if Instant::now() >= deadline {
+            let _ = kill_process_group(group, Signal::KILL);
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Cut off at any point, the next try begins from the start: the work directory and the directory
-//! it installs to are made anew.
+//! it installs to are made anew. Cancelled, it ends with all processes that the script has left in its group.
 
 use std::process::Command;
 
@@ -29,10 +29,10 @@ const KEPT: usize = 10 * 1024;
 /// Packages that are fetched at once.
 const WORKERS: usize = 5;
 
-pub(super) fn run(agent: &Agent, compile: &Compile) -> Outcome {
+pub(super) fn run(agent: &Agent, compile: &Compile, cancel: &Cancel) -> Outcome {
     let target = compiled(&agent.paths, &compile.name, &compile.version)?;
     let work = agent.paths.compile().join(&target.name);
-    let outcome = compile_in(agent, compile, &target, &work);
+    let outcome = compile_in(agent, compile, &target, &work, cancel);
     // Also after a failure: the next package finds nothing of this one.
     let cleaned = files::remove(&work)
         .and_then(|()| files::remove(&target.link))
@@ -47,7 +47,9 @@ fn compile_in(
     compile: &Compile,
     target: &Item,
     work: &std::path::Path,
+    cancel: &Cancel,
 ) -> Result<Uploaded, super::Error> {
+    check(cancel)?;
     let (paths, blobs, owner) = (&agent.paths, agent.blobs(), agent.vcap());
     let dependencies = dependencies(agent, compile)?;
     let items: Vec<&Item> = dependencies
@@ -58,6 +60,7 @@ fn compile_in(
     packages::prepare(&blobs, &dependencies, owner, WORKERS)?;
     packages::enable(paths, &dependencies)?;
 
+    check(cancel)?;
     let source = blobs.fetch(&compile.source, &compile.digest)?;
     let gzip = is_gzip(source.path())?;
     files::directory(&paths.compile(), 0o755, owner)?;
@@ -66,9 +69,11 @@ fn compile_in(
     files::remove(&target.directory)?;
     files::directory(&target.directory, 0o755, owner)?;
     files::link(&link_target(paths, &target.directory), &target.link)?;
+    check(cancel)?;
     if work.join("packaging").is_file() {
-        package_it(agent, compile, target, work)?;
+        package_it(agent, compile, target, work, cancel)?;
     }
+    check(cancel)?;
     let archive = blobs.temporary()?;
     pack::directory(&target.directory, archive.path(), gzip)?;
     let stored = match &compile.upload {
@@ -79,6 +84,14 @@ fn compile_in(
         blobstore_id: stored.id,
         sha1: stored.digest,
     })
+}
+
+/// Ends here if somebody wished so.
+fn check(cancel: &Cancel) -> Result<(), super::Error> {
+    match cancel.is_cancelled() {
+        true => Err("the compilation was cancelled".into()),
+        false => Ok(()),
+    }
 }
 
 fn dependencies(agent: &Agent, compile: &Compile) -> Result<Vec<PackageItem>, NotAName> {
@@ -107,6 +120,7 @@ fn package_it(
     compile: &Compile,
     target: &Item,
     work: &std::path::Path,
+    cancel: &Cancel,
 ) -> Result<(), super::Error> {
     let logs = agent.paths.logs().join("compilation");
     files::directory(&logs, 0o770, agent.vcap())?;
@@ -127,7 +141,8 @@ fn package_it(
         .env("BOSH_PACKAGE_NAME", &compile.name)
         .env("BOSH_PACKAGE_VERSION", &compile.version);
     let (stdout, stderr) = (sink("stdout")?, sink("stderr")?);
-    let outcome = run_program(&mut command, stdout, stderr, 0, &Cancel::default())?;
+    let outcome = run_program(&mut command, stdout, stderr, 0, cancel)?;
+    check(cancel)?;
     if outcome.code == 0 {
         return Ok(());
     }

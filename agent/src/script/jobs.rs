@@ -1,8 +1,8 @@
 //! Scripts of the life cycle: `pre-start`, `post-start`, `pre-stop`, `post-stop`, `post-deploy` and
 //! whatever else a director asks for.
 //!
-//! All jobs' scripts run at once, as root, with nice 5 and no limit in time. Their output is
-//! appended to `sys/log/JOB/SCRIPT.{stdout,stderr}.log`.
+//! All jobs' scripts run at once, as root, with nice 5 and no limit in time, until they end or are told to.
+//! Their output is appended to `sys/log/JOB/SCRIPT.{stdout,stderr}.log`.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -35,6 +35,9 @@ pub enum ScriptError {
         /// Of which it succeeded.
         succeeded: Vec<String>,
     },
+    /// Somebody wished so.
+    #[error("the {0} scripts were cancelled")]
+    Cancelled(String),
 }
 
 fn successful(jobs: &[String]) -> String {
@@ -55,7 +58,7 @@ enum Failure {
     Status(i32),
 }
 
-/// Runs one script of all jobs that have it.
+/// Runs one script of all jobs that have it. `cancel` ends all of them.
 ///
 /// # Errors
 /// [`ScriptError`], after all have ended.
@@ -63,8 +66,13 @@ pub fn run_all(
     agent: &Agent,
     script: &str,
     environment: &BTreeMap<String, String>,
+    cancel: &Cancel,
 ) -> Result<(), ScriptError> {
     files::checked_name("script", script)?;
+    // It may have waited for its turn until then.
+    if cancel.is_cancelled() {
+        return Err(ScriptError::Cancelled(script.to_owned()));
+    }
     let spec = agent.spec.get();
     let mut programs = Vec::new();
     for job in &spec.job.templates {
@@ -73,7 +81,7 @@ pub fn run_all(
             programs.push((name, program));
         }
     }
-    let one = |job: &str, program: &Path| one(agent, job, script, program, environment);
+    let one = |job: &str, program: &Path| one(agent, job, script, program, environment, cancel);
     let outcomes: Vec<(&str, Result<(), Failure>)> = std::thread::scope(|scope| {
         let one = &one;
         let running: Vec<_> = programs
@@ -96,6 +104,9 @@ pub fn run_all(
             }
         }
     }
+    if cancel.is_cancelled() {
+        return Err(ScriptError::Cancelled(script.to_owned()));
+    }
     if failed.is_empty() {
         return Ok(());
     }
@@ -112,6 +123,7 @@ fn one(
     script: &str,
     program: &Path,
     environment: &BTreeMap<String, String>,
+    cancel: &Cancel,
 ) -> Result<(), Failure> {
     let logs = agent.paths.logs().join(job);
     if !logs.is_dir() {
@@ -127,7 +139,7 @@ fn one(
     let mut command = Command::new(program);
     command.env("PATH", PATH).envs(environment);
     let (stdout, stderr) = (sink("stdout")?, sink("stderr")?);
-    match run(&mut command, stdout, stderr, NICE, &Cancel::default())?.code {
+    match run(&mut command, stdout, stderr, NICE, cancel)?.code {
         0 => Ok(()),
         code => Err(Failure::Status(code)),
     }

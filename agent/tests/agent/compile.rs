@@ -1,9 +1,12 @@
 //! Compiling packages, with and without signed URLs.
 
 use serde_json::json;
+use warren_wire_agent::envelope::Response;
 
+use crate::scripts::assert_ended;
 use crate::support::http::Store;
 use crate::support::tar::{listing, tgz};
+use crate::support::until;
 use crate::support::vm::Vm;
 
 const PACKAGING: &str = "set -e\necho compiling $BOSH_PACKAGE_NAME $BOSH_PACKAGE_VERSION\n\
@@ -77,6 +80,30 @@ fn failures_tell_the_end_of_the_output() {
         .director
         .fail("compile_package", json!(["bad", source, "a/b", "1", {}]));
     assert!(error.contains("no name of a file"), "{error}");
+
+    // One that takes for ever ends on demand, with all that it has begun.
+    let pids = vm.path("pids");
+    let packaging = format!(
+        "sleep 600 & echo $! >{0}.new; echo $$ >>{0}.new; mv {0}.new {0}; wait",
+        pids.display()
+    );
+    let source = vm.blob("long", &tgz(&[("packaging", &packaging)]));
+    let arguments = json!(["long", source, "app", "1", {}]);
+    let task = vm.director.start("compile_package", arguments.clone());
+    until("the script", || pids.exists());
+    // So does one that has not begun yet.
+    let next = vm.director.start("compile_package", arguments);
+    for task in [&next, &task] {
+        assert_eq!(vm.director.value("cancel_task", json!([task])), "canceled");
+    }
+    for task in [&task, &next] {
+        let Response::Exception(error) = vm.director.finish(task) else {
+            panic!("no exception")
+        };
+        assert!(error.contains("the compilation was cancelled"), "{error}");
+    }
+    assert_ended(&pids);
+    assert!(!vm.path("var/vcap/data/compile/app").exists());
     running.stop();
 }
 

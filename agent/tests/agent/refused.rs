@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::vm::{Vm, executable};
+use crate::support::vm::Vm;
 
 /// The text of a request's failure, whether the action has a task or not.
 #[track_caller]
@@ -191,9 +191,8 @@ fn a_task_that_failed_says_so_as_often_as_it_is_asked() {
         )
     );
     assert_eq!(vm.director.exception("get_task", json!([task])), said);
-    // Only drains and errands can be cancelled.
-    executable(&vm, "var/vcap/jobs/slow/bin/pre-start", "sleep 5");
-    let task = vm.director.start("run_script", json!(["pre-start", {}]));
+    // Only programs of jobs can be cancelled.
+    let task = vm.director.start("list_disk", json!([]));
     assert_eq!(
         vm.director.exception("cancel_task", json!([task])),
         "Action Failed cancel_task: not supported"

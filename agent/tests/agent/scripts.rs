@@ -176,10 +176,52 @@ fn errands_end_with_their_output_or_on_demand() {
         (&value["stdout"], &value["exit_code"]),
         (&json!("term\n"), &json!(9))
     );
-    let pid = std::fs::read_to_string(pid).unwrap();
     until("the child's end", || {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-        stat.map_or(true, |stat| stat.contains(") Z"))
+        has_ended(&std::fs::read_to_string(&pid).unwrap())
     });
+    running.stop();
+}
+
+fn has_ended(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+    stat.map_or(true, |stat| stat.contains(") Z"))
+}
+
+/// None of the processes whose ids a file has is there any more.
+#[track_caller]
+pub fn assert_ended(pids: &std::path::Path) {
+    let pids = std::fs::read_to_string(pids).unwrap();
+    let left: Vec<&str> = pids.lines().filter(|pid| !has_ended(pid)).collect();
+    assert_eq!(left, Vec::<&str>::new());
+}
+
+#[test]
+fn scripts_end_on_demand_with_all_that_they_have_begun() {
+    let (vm, running) = Vm::started();
+    with_jobs(&vm, &["a", "b"]);
+    let pids = |job: &str| vm.path(&format!("pids-{job}"));
+    // It ends at once; its child only does when it has done what it has to.
+    let script = format!(
+        "(trap 'sleep 0.2; touch {0}.tidy; exit' TERM; while :; do sleep 0.05; done) &\n\
+         echo $! >{0}.new; echo $$ >>{0}.new; mv {0}.new {0}; wait",
+        pids("a").display()
+    );
+    executable(&vm, "var/vcap/data/jobs/a/v/bin/pre-start", &script);
+    executable(&vm, "var/vcap/data/jobs/b/v/bin/pre-start", "exit 0");
+    let task = vm.director.start("run_script", json!(["pre-start", {}]));
+    until("the script", || pids("a").exists());
+    assert_eq!(vm.director.value("cancel_task", json!([task])), "canceled");
+    let Response::Exception(error) = vm.director.finish(&task) else {
+        panic!("no exception")
+    };
+    assert!(
+        error.contains("the pre-start scripts were cancelled"),
+        "{error}"
+    );
+    assert_ended(&pids("a"));
+    assert!(vm.path("pids-a.tidy").exists());
+    // The next one is another one.
+    executable(&vm, "var/vcap/data/jobs/a/v/bin/pre-start", "exit 0");
+    vm.director.run("run_script", json!(["pre-start", {}]));
     running.stop();
 }
