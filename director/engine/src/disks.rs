@@ -26,6 +26,15 @@ use warren_director_plan::{DiskWanted, Group};
 pub use attach::{attach, attach_all, attach_one, begin, detach_all};
 use attach::{detach, mount};
 
+/// Whose disks they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    /// The instance.
+    pub row: &'a instances::Instance,
+    /// What its disks are tagged with.
+    pub tags: &'a Map<String, Value>,
+}
+
 /// How disks are updated.
 #[derive(Debug, Clone, Copy)]
 pub struct How {
@@ -54,15 +63,22 @@ pub async fn update(
     how: How,
 ) -> Result<(), Error> {
     let pool = engine.store.pool();
+    let tags = &group.tags;
+    let owner = Owner { row, tags };
     heal(engine, task, row).await?;
+    let mounted = mounted(engine, task, row, vm).await?;
     for left in disks::of_instance(pool, row.id).await? {
         if !*left.active {
             task.log(&format!("disk {} was left half made", left.disk_cid));
             let_go(engine, task, row, Some(vm), &left).await?;
         }
     }
-    check(engine, task, row, vm).await?;
     let there = disks::of_instance(pool, row.id).await?;
+    for disk in &there {
+        if disk.name.is_empty() && !mounted.contains(&disk.disk_cid) {
+            attach_one(engine, task, owner, vm, disk).await?;
+        }
+    }
     for wanted in &group.disks {
         let properties = variables.resolve_map(&wanted.cloud_properties).await?;
         let old = there.iter().find(|disk| disk.name == wanted.name);
@@ -73,12 +89,12 @@ pub async fn update(
             if same {
                 if !how.attached && !old.name.is_empty() {
                     detach(engine, task, vm, old).await?;
-                    attach(engine, task, row, vm, old).await?;
+                    attach(engine, task, owner, vm, old).await?;
                 }
                 continue;
             }
         }
-        replace(engine, task, row, vm, wanted, properties, old).await?;
+        replace(engine, task, owner, vm, wanted, properties, old).await?;
     }
     for gone in there
         .iter()
@@ -110,45 +126,53 @@ fn is_same(old: &str, new: &Map<String, Value>) -> bool {
         == warren_director_plan::json::sorted(&Value::Object(new.clone()))
 }
 
-/// What the agent has mounted must be what the rows say.
-async fn check(
+/// What the agent has mounted, which must be disks of the instance's: jobs would be started on another one,
+/// or its content would come over theirs. One of theirs that is missing is mounted again by the caller.
+async fn mounted(
     engine: &Engine,
     task: &Task,
     row: &instances::Instance,
     vm: &Vm,
-) -> Result<(), Error> {
+) -> Result<Vec<String>, Error> {
     let agent = engine.bus.agent(&vm.agent_id);
-    let mounted: Vec<String> = agent
-        .run("list_disk", vec![], task)
-        .await?
-        .as_array()
-        .map(|list| {
-            list.iter()
-                .filter_map(|cid| cid.as_str().map(ToOwned::to_owned))
-                .collect()
-        })
-        .unwrap_or_default();
-    for disk in disks::of_instance(engine.store.pool(), row.id).await? {
-        if *disk.active && disk.name.is_empty() && !mounted.contains(&disk.disk_cid) {
-            attach(engine, task, row, vm, &disk).await?;
-            mount(engine, task, vm, &disk).await?;
-        }
-    }
-    Ok(())
+    let listed = agent.run("list_disk", vec![], task).await?;
+    let listed = listed.as_array().into_iter().flatten();
+    let mounted: Vec<String> = listed
+        .filter_map(|cid| cid.as_str().map(ToOwned::to_owned))
+        .collect();
+    let known = disks::of_instance(engine.store.pool(), row.id).await?;
+    let is_known = |cid: &&String| known.iter().any(|disk| disk.disk_cid == **cid);
+    let Some(strange) = mounted.iter().find(|cid| !is_known(cid)) else {
+        return Ok(mounted);
+    };
+    let ours = known
+        .iter()
+        .find(|disk| *disk.active && disk.name.is_empty());
+    Err(Error::refused(
+        400_010,
+        format!(
+            "'{} ({})' has invalid disks: agent reports '{strange}' while director record shows '{}'. \
+             Recreate the instance to have its own mounted, or give it this one with attach-disk",
+            row.name(),
+            row.index_number,
+            ours.map_or("", |disk| disk.disk_cid.as_str()),
+        ),
+    ))
 }
 
 async fn replace(
     engine: &Engine,
     task: &Task,
-    row: &instances::Instance,
+    owner: Owner<'_>,
     vm: &Vm,
     wanted: &DiskWanted,
     properties: Map<String, Value>,
     old: Option<&Disk>,
 ) -> Result<(), Error> {
+    let row = owner.row;
     let text = Value::Object(properties.clone()).to_string();
     if let Some(old) = old
-        && grow(engine, task, row, vm, wanted, old, &properties).await?
+        && grow(engine, task, owner, vm, wanted, old, &properties).await?
     {
         return Ok(());
     }
@@ -191,7 +215,7 @@ async fn replace(
     };
     commit(tx).await?;
     let ready = async {
-        attach(engine, task, row, vm, &disk).await?;
+        attach(engine, task, owner, vm, &disk).await?;
         if disk.name.is_empty() {
             mount(engine, task, vm, &disk).await?;
             if let Some(old) = old {
@@ -223,7 +247,7 @@ async fn replace(
 async fn grow(
     engine: &Engine,
     task: &Task,
-    row: &instances::Instance,
+    owner: Owner<'_>,
     vm: &Vm,
     wanted: &DiskWanted,
     old: &Disk,
@@ -255,10 +279,7 @@ async fn grow(
         Err(error) if error.is_unsupported() => false,
         Err(error) => return Err(error.into()),
     };
-    attach(engine, task, row, vm, old).await?;
-    if old.name.is_empty() {
-        mount(engine, task, vm, old).await?;
-    }
+    attach_one(engine, task, owner, vm, old).await?;
     Ok(done)
 }
 

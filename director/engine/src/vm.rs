@@ -260,6 +260,17 @@ async fn settle(
     Ok(())
 }
 
+/// Tags as CPIs take them, which know texts only.
+pub fn as_metadata(tags: &Map<String, Value>) -> Map<String, Value> {
+    let text = |value: &Value| match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    };
+    tags.iter()
+        .map(|(key, value)| (key.clone(), json!(text(value))))
+        .collect()
+}
+
 /// What people see of a machine in its infrastructure.
 pub async fn set_metadata(
     engine: &Engine,
@@ -268,13 +279,7 @@ pub async fn set_metadata(
     vm: &Vm,
 ) -> Result<(), Error> {
     let Some(cid) = &vm.cid else { return Ok(()) };
-    let mut metadata = Map::new();
-    for (key, value) in &wanted.group.tags {
-        let text = value
-            .as_str()
-            .map_or_else(|| value.to_string(), ToOwned::to_owned);
-        metadata.insert(key.clone(), json!(text));
-    }
+    let mut metadata = as_metadata(&wanted.group.tags);
     let group = &wanted.group.name;
     for (key, value) in [
         ("director", engine.config.name.clone()),

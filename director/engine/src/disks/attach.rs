@@ -3,14 +3,15 @@
 //! Whether a disk with a name is on its machine nobody can tell, so nothing detaches one before its instance
 //! is marked as one whose update broke off ([`begin`]).
 
-use serde_json::{Map, json};
+use serde_json::json;
 use warren_director_bus::Agent;
 use warren_director_store::disks::{self, Disk};
 use warren_director_store::vms::Vm;
 use warren_director_store::{Flag, instances};
 
-use super::heal;
+use super::{Owner, heal};
 use crate::task::rfc3339;
+use crate::vm::as_metadata;
 use crate::{Engine, Error, Task, lock};
 
 /// Marks an instance as one whose update broke off, until one does not.
@@ -30,13 +31,13 @@ pub async fn begin(engine: &Engine, instance: i64) -> Result<(), Error> {
 pub async fn attach_all(
     engine: &Engine,
     task: &Task,
-    row: &instances::Instance,
+    owner: Owner<'_>,
     vm: &Vm,
 ) -> Result<(), Error> {
-    heal(engine, task, row).await?;
-    for disk in disks::of_instance(engine.store.pool(), row.id).await? {
+    heal(engine, task, owner.row).await?;
+    for disk in disks::of_instance(engine.store.pool(), owner.row.id).await? {
         if *disk.active {
-            attach_one(engine, task, row, vm, &disk).await?;
+            attach_one(engine, task, owner, vm, &disk).await?;
         }
     }
     Ok(())
@@ -46,11 +47,11 @@ pub async fn attach_all(
 pub async fn attach_one(
     engine: &Engine,
     task: &Task,
-    row: &instances::Instance,
+    owner: Owner<'_>,
     vm: &Vm,
     disk: &Disk,
 ) -> Result<(), Error> {
-    attach(engine, task, row, vm, disk).await?;
+    attach(engine, task, owner, vm, disk).await?;
     if disk.name.is_empty() {
         mount(engine, task, vm, disk).await?;
     }
@@ -83,10 +84,11 @@ pub async fn detach_all(
 pub async fn attach(
     engine: &Engine,
     task: &Task,
-    row: &instances::Instance,
+    owner: Owner<'_>,
     vm: &Vm,
     disk: &Disk,
 ) -> Result<(), Error> {
+    let row = owner.row;
     let cid = vm.cid.clone().unwrap_or_default();
     let cpi = engine.cpi_named(task, &disk.cpi).await?;
     let hint = lock::with(task, &format!("lock:vm:{cid}"), lock::PATIENCE, async {
@@ -108,7 +110,8 @@ pub async fn attach(
             done?;
         }
     }
-    let mut metadata = Map::new();
+    // Who it is counts for more than tags of the same names.
+    let mut metadata = as_metadata(owner.tags);
     let deployment = task.deployment.clone().unwrap_or_default();
     for (key, value) in [
         ("director", engine.config.name.clone()),

@@ -217,7 +217,14 @@ async fn give(engine: &Engine, task: &Task, wanted: &Attach<'_>) -> Result<(), E
     disks::delete_orphan(&mut *tx, wanted.cid).await?;
     steps::commit(tx).await?;
     match &machine {
-        Some(vm) => steps::attach_one(engine, task, &row, vm, &disk).await,
+        Some(vm) => {
+            let tags = targets::tags(engine, task, &deployment, &row.job).await;
+            let owner = steps::Owner {
+                row: &row,
+                tags: &tags,
+            };
+            steps::attach_one(engine, task, owner, vm, &disk).await
+        }
         None => Ok(()),
     }
 }

@@ -21,6 +21,7 @@ use warren_director_store::work::InstanceAction;
 use warren_director_store::{disks, instances, ips, vms};
 use warren_wire_manifest::deployment::Count;
 
+use super::targets;
 use super::update_instance::{self, How};
 use crate::event_log::Stage;
 use crate::reach::{self, Reached};
@@ -301,11 +302,16 @@ impl Resolver<'_> {
                         format!("Can't find corresponding vm-cid for disk '{cid}'"),
                     )
                 })?;
+                let tags = targets::tags(engine, task, self.deployment, &row.job).await;
+                let owner = steps::Owner {
+                    row: &row,
+                    tags: &tags,
+                };
                 if choice == "reattach_disk" {
-                    return steps::attach_one(engine, task, &row, &machine, &disk).await;
+                    return steps::attach_one(engine, task, owner, &machine, &disk).await;
                 }
                 // The agent mounts it when it starts.
-                steps::attach(engine, task, &row, &machine, &disk).await?;
+                steps::attach(engine, task, owner, &machine, &disk).await?;
                 self.reboot(&machine).await
             }
             _ => Err(unknown(problem, choice)),

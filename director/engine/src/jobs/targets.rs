@@ -1,16 +1,50 @@
 //! Which instances a request means, with their machines.
 
+use serde_json::{Map, Value};
+use warren_director_plan::json::from_mapping;
 use warren_director_store::instances::Instance;
 use warren_director_store::vms::Vm;
 use warren_director_store::{deployments, instances, vms};
 
-use crate::{Engine, Error};
+use super::update_instance;
+use crate::{Engine, Error, Task, documents};
 
 /// A deployment that must be there.
 pub async fn deployment(engine: &Engine, name: &str) -> Result<deployments::Deployment, Error> {
     deployments::find(engine.store.pool(), name)
         .await?
         .ok_or_else(|| Error::refused(70_000, format!("Deployment '{name}' doesn't exist")))
+}
+
+/// What machines and disks of a group are tagged with, as the deployment was last deployed. Who repairs them
+/// is not kept from it by documents that cannot be read any more.
+pub async fn tags(
+    engine: &Engine,
+    task: &Task,
+    deployment: &deployments::Deployment,
+    group: &str,
+) -> Map<String, Value> {
+    let read = async {
+        let variables = update_instance::variables(engine, deployment).await?;
+        documents::last(engine, deployment, &variables).await
+    };
+    let documents = match read.await {
+        Ok(documents) => documents,
+        Err(error) => {
+            task.log(&format!("no tags are known: {}", error.story()));
+            return Map::new();
+        }
+    };
+    let mut tags = Map::new();
+    for config in &documents.runtime {
+        tags.extend(from_mapping(&config.tags));
+    }
+    tags.extend(from_mapping(&documents.deployment.tags));
+    let mut groups = documents.deployment.instance_groups.iter();
+    if let Some(group) = groups.find(|one| one.name == group) {
+        tags.extend(from_mapping(&group.tags));
+    }
+    tags
 }
 
 /// Whether an instance is meant by an index or an id.

@@ -22,7 +22,8 @@ impl Update<'_> {
             true => swap::take_place(engine, task, row, old, spare).await?,
             false => swap::take_place_of_silent(engine, task, row, old, spare).await?,
         };
-        disks::attach_all(engine, task, row, &new).await?;
+        let tags = &self.group.tags;
+        disks::attach_all(engine, task, disks::Owner { row, tags }, &new).await?;
         Ok(new)
     }
 
@@ -77,6 +78,7 @@ pub async fn create(
         active: wanted.active,
     };
     let vm = vm::create(engine, task, &wanted).await?;
-    disks::attach_all(engine, task, row, &vm).await?;
+    let tags = &wanted.group.tags;
+    disks::attach_all(engine, task, disks::Owner { row, tags }, &vm).await?;
     Ok(vm)
 }

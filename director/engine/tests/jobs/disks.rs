@@ -204,6 +204,45 @@ async fn of_two_disks_that_count_the_newer_one_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_agents_have_mounted_is_what_they_shall_have() {
+    let it = deployed(&manifest(1, "  persistent_disk: 100\n  tags: {size: 1}\n")).await;
+    let (row, disk) = the_instance(&it).await;
+    let told = &it.calls("set_disk_metadata")[0]["arguments"][1];
+    let of_us = ["team", "size", "instance_id"].map(|key| told[key].clone());
+    assert_eq!(of_us, [json!("blue"), json!("1"), json!(row.uuid)]);
+
+    // One that nobody knows: jobs are not started on it, and nothing is done to any disk.
+    let restart = async || {
+        it.update(|deploy| {
+            deploy.change = Some(warren_director_store::work::StateChange {
+                state: "restart".to_owned(),
+                job: Some("web".to_owned()),
+                id: None,
+            });
+        })
+        .await
+    };
+    let counts = || ["attach_disk", "detach_disk", "create_disk"].map(|call| it.calls(call).len());
+    let (before, starts) = (counts(), it.asked("start").len());
+    it.answer("list_disk", &[json!({"value": ["strange"]})]);
+    let ended = restart().await;
+    assert_eq!((ended.state.as_str(), ended.code()), ("error", 400_010));
+    let said = format!(
+        "'web/{} (0)' has invalid disks: agent reports 'strange' while director record shows '{}'",
+        row.uuid, disk[0].disk_cid
+    );
+    let message = &ended.events.last().unwrap()["error"]["message"];
+    assert!(message.as_str().unwrap().starts_with(&said), "{message}");
+    assert_eq!((counts(), it.asked("start").len()), (before, starts));
+
+    // One that is not there any more is brought back.
+    it.answer("list_disk", &[json!({"value": []})]);
+    restart().await.done();
+    assert_eq!(counts(), [before[0] + 1, before[1], before[2]]);
+    assert_eq!(the_instance(&it).await.1, disk);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_gone_is_replaced_by_one_that_is_there() {
     let it = deployed(&manifest(1, "  persistent_disk: 100\n")).await;
     let pool = it.scene.engine.store.pool();
@@ -222,6 +261,9 @@ async fn a_disk_that_is_gone_is_replaced_by_one_that_is_there() {
     it.scene.work(attach).await.done();
     let (_, now) = the_instance(&it).await;
     assert_eq!((now.len(), now[0].disk_cid.as_str()), (1, "found"));
+    let told = it.calls("set_disk_metadata").pop().unwrap();
+    assert_eq!(told["arguments"][0], "found");
+    assert_eq!(told["arguments"][1]["team"], "blue");
     let orphans = disks::orphans(pool).await.unwrap();
     assert_eq!(orphans[0].disk_cid, old[0].disk_cid);
 }
