@@ -294,7 +294,8 @@ pub fn stemcell(
     alias: &str,
     fits: impl Fn(&stemcells::Stemcell) -> bool,
 ) -> Option<warren_director_plan::Stemcell> {
-    let rows: Vec<&stemcells::Stemcell> = all.iter().filter(|one| fits(one)).collect();
+    let is_there = |one: &&stemcells::Stemcell| !*one.going && fits(one);
+    let rows: Vec<&stemcells::Stemcell> = all.iter().filter(is_there).collect();
     let first = rows.first()?;
     let same = || rows.iter().filter(|one| one.name == first.name);
     Some(warren_director_plan::Stemcell {

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
-use warren_director_store::locks;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use warren_director_store::{Error as StoreError, locks};
 
 use crate::task::Event;
 use crate::{Error, Task};
@@ -15,20 +15,23 @@ use crate::{Error, Task};
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// How long another task with a release is waited for: it may be an upload.
 pub const RELEASE_PATIENCE: Duration = Duration::from_secs(300);
+/// Between two tries to take a lock.
+const AGAIN: Duration = Duration::from_millis(100);
 /// How often a lock is renewed.
 const RENEWAL: Duration = Duration::from_secs(15);
 
 /// Does `work` while the task holds the lock called `name`.
 ///
 /// # Errors
-/// [`Error::Store`] if somebody else has it, or what the work said. A lock that is lost ends the work.
+/// [`Error::Store`] if somebody else has it, [`Error::Cancelled`] while it is waited for, or what the work said.
+/// A lock that is lost ends the work.
 pub async fn with<T>(
     task: &Task,
     name: &str,
     patience: Duration,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    let uid = locks::acquire(task.store(), name, Some(task.id), patience).await?;
+    let uid = acquire(task, name, patience).await?;
     record(task, "acquire", name).await?;
     let mut ticks = interval(RENEWAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -61,6 +64,23 @@ pub async fn with<T>(
     locks::release(task.store().pool(), name, &uid).await?;
     record(task, "release", name).await?;
     done
+}
+
+/// Takes a lock, or waits for it until `patience` is over or the task shall end.
+async fn acquire(task: &Task, name: &str, patience: Duration) -> Result<String, Error> {
+    // A machine's is held for one call of the CPI, and who waits for it may be clearing away what was begun.
+    if name.starts_with("lock:vm:") {
+        return Ok(locks::acquire(task.store(), name, Some(task.id), patience).await?);
+    }
+    let end = Instant::now() + patience;
+    loop {
+        // One that is free is taken in any case: who works on does what needs it, or looks by itself.
+        match locks::acquire(task.store(), name, Some(task.id), Duration::ZERO).await {
+            Err(StoreError::Locked { .. }) if Instant::now() < end => {}
+            done => return Ok(done?),
+        }
+        task.sleep(AGAIN).await?;
+    }
 }
 
 /// Does `work` while the task holds all these locks, which are taken in the order of their names, so that no

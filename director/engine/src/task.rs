@@ -51,9 +51,15 @@ impl Task {
         }
     }
 
-    /// Asks the task to end at its next check.
+    /// Asks the task to end at its next check. Whoever watches it is told, as that may take a while: a call of
+    /// a CPI is not cut off.
     pub(crate) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
+        if !self.cancelled.swap(true, Ordering::Relaxed) {
+            let id = self.id;
+            self.warn(&format!(
+                "Task {id} is cancelled: it ends when what it has begun is done"
+            ));
+        }
     }
 
     /// Ends here if somebody asked for it.

@@ -93,6 +93,34 @@ pub async fn set_manifest<'c>(
     Ok(())
 }
 
+/// Remembers whether scripts for after a deploy are still to be run.
+///
+/// # Errors
+/// What the database said.
+pub async fn set_post_deploy_due<'c>(db: impl Db<'c>, id: i64, due: bool) -> Result<(), Error> {
+    sqlx::query("UPDATE deployments SET post_deploy_due = $2 WHERE id = $1")
+        .bind(id)
+        .bind(i64::from(due))
+        .execute(db)
+        .await
+        .during("remember that scripts are to be run")?;
+    Ok(())
+}
+
+/// Whether scripts for after a deploy are still to be run, since an earlier one ended before they did.
+///
+/// # Errors
+/// What the database said.
+pub async fn is_post_deploy_due<'c>(db: impl Db<'c>, id: i64) -> Result<bool, Error> {
+    let due: Option<i64> =
+        sqlx::query_scalar("SELECT post_deploy_due FROM deployments WHERE id = $1")
+            .bind(id)
+            .fetch_optional(db)
+            .await
+            .during("look whether scripts are to be run")?;
+    Ok(due == Some(1))
+}
+
 /// Makes all rows about links old; the answer is the new serial.
 ///
 /// # Errors

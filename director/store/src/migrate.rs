@@ -18,6 +18,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (5, include_str!("migrations/0005_aliases.sql")),
     (6, include_str!("migrations/0006_spares.sql")),
     (7, include_str!("migrations/0007_disk_intents.sql")),
+    (8, include_str!("migrations/0008_unfinished.sql")),
 ];
 
 /// An arbitrary number that only this program locks.

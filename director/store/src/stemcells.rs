@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use crate::error::During;
-use crate::{Db, Error};
+use crate::{Connection, Db, Error, Flag};
 
 /// A stemcell on one CPI.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -24,6 +24,9 @@ pub struct Stemcell {
     pub cpi: String,
     /// What its agent understands.
     pub api_version: Option<i64>,
+    /// Whether somebody is about to delete it, or was: nothing gets to use it any more.
+    #[sqlx(try_from = "i64")]
+    pub going: Flag,
 }
 
 /// All stemcells by name.
@@ -32,7 +35,7 @@ pub struct Stemcell {
 /// What the database said.
 pub async fn list<'c>(db: impl Db<'c>) -> Result<Vec<Stemcell>, Error> {
     sqlx::query_as(
-        "SELECT id, name, version, operating_system, cid, sha1, cpi, api_version \
+        "SELECT id, name, version, operating_system, cid, sha1, cpi, api_version, going \
          FROM stemcells ORDER BY name, id",
     )
     .fetch_all(db)
@@ -51,7 +54,7 @@ pub async fn find<'c>(
     cpi: &str,
 ) -> Result<Option<Stemcell>, Error> {
     sqlx::query_as(
-        "SELECT id, name, version, operating_system, cid, sha1, cpi, api_version \
+        "SELECT id, name, version, operating_system, cid, sha1, cpi, api_version, going \
          FROM stemcells WHERE name = $1 AND version = $2 AND cpi = $3",
     )
     .bind(name)
@@ -90,7 +93,7 @@ pub async fn put<'c>(db: impl Db<'c>, new: &New<'_>) -> Result<i64, Error> {
         "INSERT INTO stemcells (name, version, operating_system, cid, sha1, cpi, api_version) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name, version, cpi) DO UPDATE SET \
          operating_system = excluded.operating_system, cid = excluded.cid, sha1 = excluded.sha1, \
-         api_version = excluded.api_version RETURNING id",
+         api_version = excluded.api_version, going = 0 RETURNING id",
     )
     .bind(new.name)
     .bind(new.version)
@@ -102,6 +105,34 @@ pub async fn put<'c>(db: impl Db<'c>, new: &New<'_>) -> Result<i64, Error> {
     .fetch_one(db)
     .await
     .during("add a stemcell")
+}
+
+/// Keeps a stemcell from being deleted until the end of a transaction; the answer is whether it is there, and
+/// nobody is about to delete it.
+///
+/// # Errors
+/// What the database said.
+pub async fn hold(connection: &mut Connection, id: i64) -> Result<bool, Error> {
+    // Nothing changes, but the row is locked.
+    let done = sqlx::query("UPDATE stemcells SET going = 0 WHERE id = $1 AND going = 0")
+        .bind(id)
+        .execute(connection)
+        .await
+        .during("keep a stemcell")?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Says that a stemcell is about to be deleted.
+///
+/// # Errors
+/// What the database said.
+pub async fn set_going<'c>(db: impl Db<'c>, id: i64) -> Result<(), Error> {
+    sqlx::query("UPDATE stemcells SET going = 1 WHERE id = $1")
+        .bind(id)
+        .execute(db)
+        .await
+        .during("mark a stemcell")?;
+    Ok(())
 }
 
 /// Forgets a stemcell.

@@ -99,7 +99,8 @@ pub(super) async fn choose_versions(
             };
             let (name, os) = (text(stemcell, "name"), text(stemcell, "os"));
             let fits = |one: &&stemcells::Stemcell| {
-                name.as_ref().is_none_or(|name| *name == one.name)
+                !*one.going
+                    && name.as_ref().is_none_or(|name| *name == one.name)
                     && os.as_ref().is_none_or(|os| *os == one.operating_system)
             };
             let chosen = versions::choose(

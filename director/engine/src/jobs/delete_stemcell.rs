@@ -1,4 +1,11 @@
 //! `delete stemcell: NAME/VERSION`: from every CPI that has it, unless a deployment uses it.
+//!
+//! ```text
+//! there ─── one transaction: nobody uses it ──► going ─── CPI, row ──► gone
+//!                                                 └─ failed, cancelled ─► uploaded or deleted again
+//! ```
+//!
+//! One that is going is used by no deployment, and the next upload brings it anew.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +13,7 @@ use warren_director_store::deployments::{self, Reference};
 use warren_director_store::{Db, stemcells};
 
 use crate::cpis::Cpis;
+use crate::disks::commit;
 use crate::event_log::Stage;
 use crate::{Engine, Error, Task, lock};
 
@@ -54,14 +62,22 @@ async fn delete(
             format!("Stemcell '{name}/{version}' doesn't exist"),
         ));
     }
-    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let users = users(pool, Reference::Stemcell, &ids).await?;
+    let mut ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    ids.sort_unstable();
+    // Before any CPI is asked, and so that no deployment gets to use it between the two.
+    let mut tx = engine.store.begin().await?;
+    for id in &ids {
+        stemcells::set_going(&mut *tx, *id).await?;
+    }
+    let users = users(&mut *tx, Reference::Stemcell, &ids).await?;
     if !users.is_empty() {
         return Err(Error::refused(
             50_004,
             format!("Stemcell '{name}/{version}' is still in use by: {users}"),
         ));
     }
+    stemcells::forget_uploads(&mut *tx, name, version).await?;
+    commit(tx).await?;
     let cpis = Cpis::read(engine, task).await?;
     for row in rows {
         task.check()?;
@@ -77,6 +93,5 @@ async fn delete(
         }
         stemcells::delete(pool, row.id).await?;
     }
-    stemcells::forget_uploads(pool, name, version).await?;
     Ok(())
 }

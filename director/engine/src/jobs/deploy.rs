@@ -94,6 +94,10 @@ impl DeployTask<'_> {
             text,
         } = &ready;
         after.get_or_init(|| wanted(known));
+        if decided.changes.values().any(|changes| !changes.is_empty()) {
+            // Should this break off after the last update, the next deploy finds nothing to change.
+            deployments::set_post_deploy_due(self.engine.store.pool(), self.row.id, true).await?;
+        }
         self.let_go_of_unfit(known, draft).await?;
         self.delete_obsolete(known, draft).await?;
         self.rename_cpis(known, draft).await?;

@@ -60,15 +60,7 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Export) -> Result<String
     let mut stemcell = documents::stemcell(&all, "", |one| {
         one.operating_system == wanted.stemcell_os && one.version == wanted.stemcell_version
     })
-    .ok_or_else(|| {
-        Error::refused(
-            50_003,
-            format!(
-                "Stemcell version '{}' for OS '{}' doesn't exist",
-                wanted.stemcell_version, wanted.stemcell_os
-            ),
-        )
-    })?;
+    .ok_or_else(|| no_stemcell(wanted))?;
     Cpis::read(engine, task).await?.inherit(&mut stemcell);
     let lock = format!("lock:deployment:{}", wanted.deployment);
     let export = Exporting {
@@ -79,7 +71,19 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Export) -> Result<String
         row,
         stemcell,
     };
-    lock::with(task, &lock, PATIENCE, export.carry_out(&deployment)).await?;
+    let of_stemcell = format!(
+        "lock:stemcells:{}:{}",
+        export.stemcell.name, export.stemcell.version
+    );
+    lock::with(task, &lock, PATIENCE, async {
+        // No deployment need use it, so that somebody may be deleting it.
+        lock::with(task, &of_stemcell, PATIENCE, async {
+            export.check_stemcell().await?;
+            export.carry_out(&deployment).await
+        })
+        .await
+    })
+    .await?;
     Ok(format!(
         "Exported release: {name} for {}/{}",
         wanted.stemcell_os, wanted.stemcell_version
@@ -94,7 +98,8 @@ fn is_deployed(deployment: &deployments::Deployment, wanted: &Export) -> bool {
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default();
     let releases = manifest.get("releases").and_then(Value::as_array);
-    releases.into_iter().flatten().any(|one| {
+    let single = manifest.get("release");
+    releases.into_iter().flatten().chain(single).any(|one| {
         let version = match one.get("version") {
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
@@ -103,6 +108,16 @@ fn is_deployed(deployment: &deployments::Deployment, wanted: &Export) -> bool {
         one.get("name").and_then(Value::as_str) == Some(&wanted.release_name)
             && version == wanted.release_version
     })
+}
+
+fn no_stemcell(wanted: &Export) -> Error {
+    Error::refused(
+        50_003,
+        format!(
+            "Stemcell version '{}' for OS '{}' doesn't exist",
+            wanted.stemcell_version, wanted.stemcell_os
+        ),
+    )
 }
 
 struct Exporting<'a> {
@@ -115,6 +130,16 @@ struct Exporting<'a> {
 }
 
 impl Exporting<'_> {
+    /// Somebody may have deleted it since it was found.
+    async fn check_stemcell(&self) -> Result<(), Error> {
+        let all = stemcells::list(self.engine.store.pool()).await?;
+        let is_there = |id: &i64| all.iter().any(|one| one.id == *id && !*one.going);
+        match self.stemcell.ids.values().all(is_there) {
+            true => Ok(()),
+            false => Err(no_stemcell(self.wanted)),
+        }
+    }
+
     async fn carry_out(&self, deployment: &deployments::Deployment) -> Result<(), Error> {
         let (engine, task) = (self.engine, self.task);
         let jobs = self.jobs()?;

@@ -243,8 +243,9 @@ async fn known(
     let StemcellManifest { name, version, .. } = &about.manifest;
     for alias in all.aliases(cpi) {
         let found = stemcells::find(engine.store.pool(), name, version, &alias).await?;
-        if found.is_some() {
-            return Ok(found);
+        // One whose deletion broke off may be gone from the CPI.
+        if let Some(found) = found.filter(|one| !*one.going) {
+            return Ok(Some(found));
         }
     }
     Ok(None)

@@ -190,6 +190,11 @@ impl Director {
             assert!(Instant::now() < end, "{method} is not asked for");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        self.cancel().await;
+    }
+
+    /// Cancels the newest task.
+    pub async fn cancel(&self) {
         let pool = self.scene.engine.store.pool();
         let all = tasks::list(pool, &tasks::Filter::default()).await.unwrap();
         let newest = all.iter().map(|task| task.id).max().unwrap();

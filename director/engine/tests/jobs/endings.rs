@@ -99,6 +99,30 @@ async fn an_instance_that_refuses_to_end_keeps_its_machine() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scripts_for_after_a_deploy_that_failed_run_with_the_next() {
+    let it = Director::start().await;
+    it.release(&[a_job("web", "bbbb", "")]).await;
+    let ran = || {
+        let mut scripts = it.asked("run_script");
+        scripts.retain(|arguments| arguments[0] == "post-deploy");
+        scripts.len()
+    };
+    // After pre-start and post-start.
+    let (good, bad) = (
+        json!({"value": {}}),
+        json!({"exception": {"message": "run_script is refused"}}),
+    );
+    it.answer("run_script", &[good.clone(), good, bad]);
+    let ended = it.deploy(&manifest(1, "")).await;
+    assert_eq!((ended.code(), ran()), (450_001, 1), "{ended:?}");
+    let again = it.deploy(&manifest(1, "")).await.done();
+    // Nothing else is left to do.
+    assert_eq!((again.finished().len(), ran()), (3, 2));
+    it.deploy(&manifest(1, "")).await.done();
+    assert_eq!(ran(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn jobs_that_are_watched_for_an_hour_can_be_left() {
     let it = deployed(1).await;
     let text = manifest(1, "  env: {a: 1}\n").replace("1-30000", "3600000-3600000");

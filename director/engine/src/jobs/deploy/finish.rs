@@ -19,11 +19,11 @@ impl DeployTask<'_> {
         text: &str,
     ) -> Result<(), Error> {
         let pool = self.engine.store.pool();
-        let any = decided.changes.values().any(|changes| !changes.is_empty());
-        if any {
+        if deployments::is_post_deploy_due(pool, self.row.id).await? {
             self.post_deploy(draft, decided).await?;
         }
         let mut tx = self.engine.store.begin().await?;
+        deployments::set_post_deploy_due(&mut *tx, self.row.id, false).await?;
         for (at, group) in draft.groups.iter().enumerate() {
             let links: Vec<i64> = (0..group.jobs.len())
                 .flat_map(|job| decided.links.get(&(at, job)).cloned().unwrap_or_default())

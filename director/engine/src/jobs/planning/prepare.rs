@@ -194,10 +194,18 @@ impl DeployTask<'_> {
         let ids: Vec<i64> = sorted.iter().map(|release| release.id).collect();
         let what = deployments::Reference::ReleaseVersion;
         deployments::refer(&mut tx, self.row.id, what, &ids).await?;
-        let ids: Vec<i64> = stemcells
+        let ids: BTreeMap<i64, &Stemcell> = stemcells
             .iter()
-            .flat_map(|one| one.ids.values().copied())
+            .flat_map(|one| one.ids.values().map(move |id| (*id, one)))
             .collect();
+        for (id, stemcell) in &ids {
+            if !warren_director_store::stemcells::hold(&mut tx, *id).await? {
+                let (name, version) = (&stemcell.name, &stemcell.version);
+                let text = format!("Stemcell '{name}/{version}' doesn't exist");
+                return Err(Error::refused(50_003, text));
+            }
+        }
+        let ids: Vec<i64> = ids.into_keys().collect();
         let what = deployments::Reference::Stemcell;
         deployments::refer(&mut tx, self.row.id, what, &ids).await?;
         disks::commit(tx).await
