@@ -10,19 +10,20 @@
 //! What boots is built by `scripts/vm-image` on first use and kept under the
 //! target directory. The kernel is Debian's, under software emulation, so no
 //! `/dev/kvm` is needed; a boot takes about half a minute of one core. Tests of
-//! one executable therefore share one machine: [`Vm::shared`].
+//! one executable therefore share two machines: [`Turn`].
 //!
 //! Whatever way the test ends, the pipe and the socket close, and the machine
 //! goes with them.
 
 mod director;
 mod machine;
+mod turn;
 
-use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use warren_tests_harness::{Actor, Output};
+
+pub use turn::Turn;
 
 /// Where the `warren` executable is in a machine.
 pub const WARREN: &str = "/warren";
@@ -42,22 +43,11 @@ pub fn warren<S: AsRef<str>>(actor: &Actor, arguments: &[S]) -> Output {
 pub struct Vm {
     actor: Actor,
     console: PathBuf,
+    /// Network links that the boot made.
+    links: String,
 }
 
 impl Vm {
-    /// The machine that all tests of this executable share, booted on first use.
-    ///
-    /// # Panics
-    /// As [`Vm::boot`]; every later caller fails at once.
-    #[track_caller]
-    pub fn shared() -> &'static Vm {
-        static SHARED: OnceLock<Option<Vm>> = OnceLock::new();
-        match SHARED.get_or_init(|| catch_unwind(Vm::boot).ok()) {
-            Some(vm) => vm,
-            None => panic!("the shared machine did not come up"),
-        }
-    }
-
     /// A machine of the caller's own, off when dropped.
     ///
     /// # Panics
@@ -65,11 +55,19 @@ impl Vm {
     #[track_caller]
     pub fn boot() -> Vm {
         let files = machine::Files::new();
-        let actor = machine::boot(&files);
-        Vm {
-            actor,
+        let mut vm = Vm {
+            actor: machine::boot(&files),
             console: files.console,
-        }
+            links: String::new(),
+        };
+        vm.links = vm.links();
+        vm
+    }
+
+    /// The names of all network links.
+    #[track_caller]
+    fn links(&self) -> String {
+        self.shell("ip -o link | cut -d: -f2").success().stdout
     }
 
     /// The actor that runs as root in it; actors in namespaces and cgroups of the

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -36,8 +37,8 @@ const EMULATOR: &str = "qemu-system-x86_64";
 /// What one machine has on disk.
 #[derive(Debug)]
 pub(crate) struct Files {
-    /// Socket and second disk; in the system's place for such, since the path of
-    /// a socket may have 107 bytes at most. Not needed any more once all are open.
+    /// The socket; in the system's place for such, since the path of a socket may
+    /// have 107 bytes at most. Not needed any more once it is open.
     folder: TempDir,
     /// Stays for reading afterwards.
     pub console: PathBuf,
@@ -47,10 +48,7 @@ impl Files {
     #[track_caller]
     pub(crate) fn new() -> Files {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let folder = match tempfile::Builder::new().prefix("warren-test-vm-").tempdir() {
-            Ok(folder) => folder,
-            Err(error) => panic!("cannot make a folder for the machine: {error}"),
-        };
+        let folder = folder();
         let consoles = programs::target().join("vm/console");
         if let Err(error) = fs::create_dir_all(&consoles) {
             panic!("cannot make {}: {error}", consoles.display());
@@ -69,10 +67,6 @@ impl Files {
         self.folder.path().join("agent.sock")
     }
 
-    fn disk(&self) -> PathBuf {
-        self.folder.path().join("host.ext4")
-    }
-
     fn tail(&self) -> String {
         let text = fs::read(&self.console).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
@@ -81,12 +75,20 @@ impl Files {
     }
 }
 
+#[track_caller]
+fn folder() -> TempDir {
+    match tempfile::Builder::new().prefix("warren-test-vm-").tempdir() {
+        Ok(folder) => folder,
+        Err(error) => panic!("cannot make a folder for the machine: {error}"),
+    }
+}
+
 /// Builds what is missing, starts the machine and waits for its agent.
 #[track_caller]
 pub(crate) fn boot(files: &Files) -> Actor {
     let image = image();
-    host_disk(files);
-    let mut process = start(files, &image);
+    let disk = HostDisk::shared();
+    let mut process = start(files, &image, &disk);
     let socket = connect(files, &mut process);
     let actor = AssertUnwindSafe(|| Actor::elsewhere(process, socket.into(), BOOT));
     match catch_unwind(actor) {
@@ -118,38 +120,65 @@ fn image() -> PathBuf {
     }
 }
 
-/// A disk with the executables under test, and a root file system for directors.
-#[track_caller]
-fn host_disk(files: &Files) {
-    let folder = files.folder.path().join("host");
-    let mut executables = vec![
-        (programs::actor().to_owned(), "warren-test-actor".to_owned()),
-        (programs::warren().to_owned(), "warren".to_owned()),
-    ];
-    for (package, name) in GUEST_TESTS {
-        executables.push((programs::test(package, name), format!("{package}-{name}")));
+/// A disk with the executables under test, and a root file system for directors. It is not needed any
+/// more once it is open.
+#[derive(Debug)]
+struct HostDisk {
+    folder: TempDir,
+}
+
+impl HostDisk {
+    /// One for all machines that boot at the same time.
+    #[track_caller]
+    fn shared() -> Arc<HostDisk> {
+        static LAST: Mutex<Weak<HostDisk>> = Mutex::new(Weak::new());
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(disk) = last.upgrade() {
+            return disk;
+        }
+        let disk = Arc::new(HostDisk::make());
+        *last = Arc::downgrade(&disk);
+        disk
     }
-    let copied = fs::create_dir(&folder).and_then(|()| {
-        let copy = |(from, to): &(PathBuf, String)| strip(from, &folder.join(to));
-        executables.iter().try_for_each(copy)?;
-        director::root(&folder.join("director"))
-    });
-    if let Err(error) = copied {
-        panic!("cannot gather what machines need: {error}");
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("host.ext4")
     }
-    let output = Command::new("mkfs.ext4")
-        .args(["-q", "-O", "^has_journal", "-d"])
-        .args([&folder, &files.disk()])
-        .arg("768M")
-        .env("PATH", path_with_sbin())
-        .output();
-    match output {
-        Ok(output) if output.status.success() => {}
-        Ok(output) => panic!("mkfs.ext4: {}", String::from_utf8_lossy(&output.stderr)),
-        Err(error) => panic!("cannot run mkfs.ext4 (Debian package e2fsprogs): {error}"),
+
+    #[track_caller]
+    fn make() -> HostDisk {
+        let disk = HostDisk { folder: folder() };
+        let content = disk.folder.path().join("host");
+        let mut executables = vec![
+            (programs::actor().to_owned(), "warren-test-actor".to_owned()),
+            (programs::warren().to_owned(), "warren".to_owned()),
+        ];
+        for (package, name) in GUEST_TESTS {
+            executables.push((programs::test(package, name), format!("{package}-{name}")));
+        }
+        let copied = fs::create_dir(&content).and_then(|()| {
+            let copy = |(from, to): &(PathBuf, String)| strip(from, &content.join(to));
+            executables.iter().try_for_each(copy)?;
+            director::root(&content.join("director"))
+        });
+        if let Err(error) = copied {
+            panic!("cannot gather what machines need: {error}");
+        }
+        let output = Command::new("mkfs.ext4")
+            .args(["-q", "-O", "^has_journal", "-d"])
+            .args([&content, &disk.path()])
+            .arg("768M")
+            .env("PATH", path_with_sbin())
+            .output();
+        match output {
+            Ok(output) if output.status.success() => {}
+            Ok(output) => panic!("mkfs.ext4: {}", String::from_utf8_lossy(&output.stderr)),
+            Err(error) => panic!("cannot run mkfs.ext4 (Debian package e2fsprogs): {error}"),
+        }
+        // The disk has its own copy.
+        let _ = fs::remove_dir_all(content);
+        disk
     }
-    // The disk has its own copy.
-    let _ = fs::remove_dir_all(folder);
 }
 
 /// Copies an executable without what only a debugger reads: nine parts of ten, which the machine
@@ -176,7 +205,7 @@ fn path_with_sbin() -> String {
 }
 
 #[track_caller]
-fn start(files: &Files, image: &Path) -> Child {
+fn start(files: &Files, image: &Path, disk: &HostDisk) -> Child {
     let output = match File::create(&files.console).and_then(|file| Ok((file.try_clone()?, file))) {
         Ok(output) => output,
         Err(error) => panic!("cannot make {}: {error}", files.console.display()),
@@ -212,7 +241,7 @@ fn start(files: &Files, image: &Path) -> Child {
         .arg("-drive")
         .arg(drive(&image.join("root.ext4")))
         .arg("-drive")
-        .arg(drive(&files.disk()))
+        .arg(drive(&disk.path()))
         .arg("-chardev")
         .arg(format!(
             "socket,id=agent,path={},server=on,wait=off",

@@ -1,9 +1,8 @@
 //! AppArmor, which the machine's kernel has in force: the profile of the server's containers.
 
-use warren_tests_vm::Vm;
+use warren_tests_vm::Turn;
 
 use crate::scene::Scene;
-use crate::turn;
 
 /// Allows all that a busybox needs, and keeps one file from it.
 const PROFILE: &str = "profile warren-test-confined flags=(attach_disconnected,mediate_deleted) {
@@ -18,8 +17,8 @@ const PROFILE: &str = "profile warren-test-confined flags=(attach_disconnected,m
 
 #[test]
 fn unprivileged_containers_run_under_the_servers_profile() {
-    let vm = Vm::shared();
-    let _turn = turn::take();
+    let turn = Turn::take();
+    let vm = turn.vm();
     let scene = Scene::new(vm, "apparmor");
     scene.shell(&format!(
         "printf '%s' '{PROFILE}' >$F/profile && apparmor_parser --replace --skip-cache $F/profile"

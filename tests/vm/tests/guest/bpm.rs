@@ -2,9 +2,7 @@
 //! and that the unit goes with the process, however bpm ends.
 
 use warren_tests_harness::protocol::Program;
-use warren_tests_vm::Vm;
-
-use crate::turn;
+use warren_tests_vm::Turn;
 
 /// Programs here take a while: all of it is emulated.
 const LIMIT_MS: u64 = 600_000;
@@ -79,8 +77,8 @@ web - stopped
 
 #[test]
 fn a_process_is_in_a_unit_that_goes_with_it() {
-    let vm = Vm::shared();
-    let _turn = turn::take();
+    let turn = Turn::take();
+    let vm = turn.vm();
     let output = vm.actor().run_program(Program {
         argv: ["unshare", "--mount", "sh", "-c", LIFE]
             .map(str::to_owned)

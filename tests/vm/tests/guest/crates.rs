@@ -1,9 +1,7 @@
 //! Tests of the kernel crates that want a machine with nothing but cgroup v2.
 
 use warren_tests_harness::protocol::Program;
-use warren_tests_vm::Vm;
-
-use crate::turn;
+use warren_tests_vm::Turn;
 
 /// Far less than what the harness waits for an answer.
 const LIMIT_MS: u64 = 900_000;
@@ -11,8 +9,8 @@ const LIMIT_MS: u64 = 900_000;
 /// Runs a test executable there, one test at a time, and wants all this many to pass.
 #[track_caller]
 pub(crate) fn pass(name: &str, arguments: &[&str], least: usize) {
-    let vm = Vm::shared();
-    let _turn = turn::take();
+    let turn = Turn::take();
+    let vm = turn.vm();
     let executable = format!("/host/{name}");
     // No cargo is there to build what a test needs.
     let programs = format!("{}=/host", warren_tests_harness::programs::DIRECTORY);

@@ -4,11 +4,10 @@
 //! what a server's clients see of it.
 
 use serde_json::Value;
-use warren_tests_vm::Vm;
+use warren_tests_vm::Turn;
 
 use crate::crates::pass;
 use crate::scene::{RETRY, Scene};
-use crate::turn;
 
 const QUOTA: &str = "warren-container-rootfs-quota";
 
@@ -98,8 +97,8 @@ fn find(value: &Value, name: &str) -> Option<u64> {
 
 /// A server whose store is on a new file system of that kind.
 fn containers_on(kind: &str, make: &str, refusal: &str) {
-    let vm = Vm::shared();
-    let _turn = turn::take();
+    let turn = Turn::take();
+    let vm = turn.vm();
     let scene = Scene::new(vm, &format!("quota-{kind}"));
     scene.shell(&format!(
         "echo user:x:1000:1000::/:/bin/sh >>$F/r/etc/passwd && chmod 1777 $F/r/tmp

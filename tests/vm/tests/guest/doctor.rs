@@ -1,13 +1,13 @@
 //! `warren doctor` on a whole machine: pure cgroup v2, systemd, all capabilities.
 
 use serde_json::Value;
-use warren_tests_vm::Vm;
+use warren_tests_vm::Turn;
 
 #[test]
 fn nothing_that_warren_needs_is_missing_on_a_plain_machine() {
-    let vm = Vm::shared();
     // Alone: a check looks at device programs and tables, which other tests make.
-    let _turn = crate::turn::take();
+    let turn = Turn::take();
+    let vm = turn.vm();
     let output = vm.warren(&["doctor", "--json"]);
     let report: Value =
         serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:#?}"));

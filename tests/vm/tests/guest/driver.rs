@@ -1,10 +1,9 @@
 //! Containers in the group of a unit that systemd has been asked for.
 
 use serde_json::Value;
-use warren_tests_vm::Vm;
+use warren_tests_vm::Turn;
 
 use crate::scene::Scene;
-use crate::turn;
 
 const UNIT: &str = "garden-containers.scope";
 const GROUP: &str = "/sys/fs/cgroup/system.slice/garden-containers.scope";
@@ -27,8 +26,8 @@ fn show(scene: &Scene, property: &str) -> String {
 
 #[test]
 fn containers_are_below_a_unit_and_outlive_the_server() {
-    let vm = Vm::shared();
-    let _turn = turn::take();
+    let turn = Turn::take();
+    let vm = turn.vm();
     let scene = Scene::new(vm, "driver");
     // No delegation: the server makes nothing below its own group.
     scene.serve(
@@ -128,8 +127,8 @@ fn containers_are_below_a_unit_and_outlive_the_server() {
 
 #[test]
 fn without_systemd_it_says_so() {
-    let vm = Vm::shared();
-    let _turn = turn::take();
+    let turn = Turn::take();
+    let vm = turn.vm();
     let scene = Scene::new(vm, "no-systemd");
     let refused = scene.try_shell(
         "unshare --mount sh -c 'mount -t tmpfs none /run/systemd &&

@@ -8,9 +8,7 @@ use serde_json::Value;
 use warren_tests_conformance::release;
 use warren_tests_harness::programs;
 use warren_tests_harness::protocol::Program;
-use warren_tests_vm::Vm;
-
-use crate::turn;
+use warren_tests_vm::{Turn, Vm};
 
 /// All of it is emulated.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -27,8 +25,8 @@ const STOCK: &str = "ip -o link | cut -d: -f2; ip route; nft list tables
 /// Checks that call a program inside which the small root file system does not have.
 const NOT_THERE: [(&str, &str); 2] = [("BPM process start", "pgrep"), ("Blobstore", "curl")];
 
-fn try_shell(script: &str, stdin: &str) -> warren_tests_harness::Output {
-    Vm::shared().actor().run_program(Program {
+fn try_shell(vm: &Vm, script: &str, stdin: &str) -> warren_tests_harness::Output {
+    vm.actor().run_program(Program {
         argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
         env: [
             ("WARREN_HOME", HOME),
@@ -43,32 +41,33 @@ fn try_shell(script: &str, stdin: &str) -> warren_tests_harness::Output {
 }
 
 #[track_caller]
-fn shell(script: &str) -> String {
-    shell_with(script, "")
+fn shell(vm: &Vm, script: &str) -> String {
+    shell_with(vm, script, "")
 }
 
 #[track_caller]
-fn shell_with(script: &str, stdin: &str) -> String {
-    let output = try_shell(&format!("set -e\n{script}"), stdin);
-    assert_eq!(output.code, 0, "{script}: {output:?}\n{}", logs());
+fn shell_with(vm: &Vm, script: &str, stdin: &str) -> String {
+    let output = try_shell(vm, &format!("set -e\n{script}"), stdin);
+    assert_eq!(output.code, 0, "{script}: {output:?}\n{}", logs(vm));
     output.stdout
 }
 
 /// What everything has said last.
-fn logs() -> String {
+fn logs(vm: &Vm) -> String {
     let script = format!(
         "journalctl -u environment --no-pager | tail -n 40
         find {HOME} -name '*.log' -path '*log*' -not -path '*/garden/*/*' -size +0 \
             -exec tail -n 12 -v {{}} +"
     );
-    try_shell(&script, "").stdout
+    try_shell(vm, &script, "").stdout
 }
 
 #[track_caller]
-fn bosh(arguments: &str) -> String {
-    shell(&format!(
-        "eval \"$(/warren env)\"; export BOSH_DEPLOYMENT=small; /warren {arguments}"
-    ))
+fn bosh(vm: &Vm, arguments: &str) -> String {
+    shell(
+        vm,
+        &format!("eval \"$(/warren env)\"; export BOSH_DEPLOYMENT=small; /warren {arguments}"),
+    )
 }
 
 /// The small release as an archive, in base64.
@@ -90,12 +89,13 @@ fn archive() -> String {
 
 #[test]
 fn a_director_in_a_container() {
-    let vm = Vm::shared();
-    let _turn = turn::take();
+    let turn = Turn::take();
+    let vm = turn.vm();
     let began = Instant::now();
     let took = |what: &str| println!("{:6.1} s {what}", began.elapsed().as_secs_f64());
     let before = vm.shell(STOCK).stdout;
     shell(
+        vm,
         "systemd-run --quiet --no-block --unit=environment.service -p Type=oneshot \
          -p RemainAfterExit=yes -p Delegate=yes -p TimeoutStartSec=infinity -E WARREN_HOME \
          /warren up --directory /host/director",
@@ -105,31 +105,34 @@ fn a_director_in_a_container() {
         vm.shell(show).stdout.trim().to_owned()
     };
     while state() == "activating" {
-        assert!(began.elapsed() < PATIENCE, "{}", logs());
+        assert!(began.elapsed() < PATIENCE, "{}", logs(vm));
         std::thread::sleep(Duration::from_millis(200));
     }
-    assert_eq!(state(), "active", "{}", logs());
+    assert_eq!(state(), "active", "{}", logs(vm));
     took("up");
-    println!("{}", shell("journalctl -u environment -o cat --no-pager"));
-    let again = shell("/warren up --directory /host/director");
+    println!(
+        "{}",
+        shell(vm, "journalctl -u environment -o cat --no-pager")
+    );
+    let again = shell(vm, "/warren up --directory /host/director");
     assert!(
         !again.contains("made") && !again.contains("started"),
         "{again}"
     );
     took("again");
 
-    shell_with(&format!("base64 -d >{FOLDER}/small.tgz"), &archive());
-    bosh(&format!("upload-release {FOLDER}/small.tgz"));
+    shell_with(vm, &format!("base64 -d >{FOLDER}/small.tgz"), &archive());
+    bosh(vm, &format!("upload-release {FOLDER}/small.tgz"));
     took("release");
-    let system = shell(&format!("cat {HOME}/images/*.json"));
+    let system = shell(vm, &format!("cat {HOME}/images/*.json"));
     let system: Value = serde_json::from_str(&system).unwrap();
     let system = system["operating_system"].as_str().unwrap();
     let manifest =
         release::manifest(1, "hello", false).replace("os: tiny", &format!("os: {system}"));
-    shell_with(&format!("cat >{FOLDER}/small.yml"), &manifest);
-    bosh(&format!("deploy {FOLDER}/small.yml"));
+    shell_with(vm, &format!("cat >{FOLDER}/small.yml"), &manifest);
+    bosh(vm, &format!("deploy {FOLDER}/small.yml"));
     took("deploy");
-    let rows = try_shell("/warren status --json", "").stdout;
+    let rows = try_shell(vm, "/warren status --json", "").stdout;
     let rows: Value = serde_json::from_str(&rows).unwrap();
     let failing = rows.as_array().unwrap().iter().filter(|row| {
         let is_without = NOT_THERE.iter().any(|(component, program)| {
@@ -139,13 +142,14 @@ fn a_director_in_a_container() {
         row["state"] == "failing" && !is_without
     });
     let failing: Vec<&Value> = failing.collect();
-    assert!(failing.is_empty(), "{failing:?}\n{}", logs());
+    assert!(failing.is_empty(), "{failing:?}\n{}", logs(vm));
     took("status");
 
-    shell("/warren down --all");
-    shell(&format!(
-        "systemctl stop environment.service; rm -r {FOLDER}"
-    ));
+    shell(vm, "/warren down --all");
+    shell(
+        vm,
+        &format!("systemctl stop environment.service; rm -r {FOLDER}"),
+    );
     took("down");
     let end = Instant::now() + PATIENCE;
     loop {

@@ -4,15 +4,14 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use warren_tests_harness::{ActorBuilder, Connected};
-use warren_tests_vm::Vm;
+use warren_tests_vm::Turn;
 
 use crate::scene::RETRY;
-use crate::turn;
 
 #[test]
 fn systemd_came_up() {
-    let vm = Vm::shared();
-    let _turn = turn::take();
+    let turn = Turn::take();
+    let vm = turn.vm();
     let state = vm.run(&["systemctl", "is-system-running", "--wait"]);
     let failed = vm.run(&["systemctl", "--failed", "--no-legend"]).stdout;
     assert_eq!(state.stdout, "running\n", "failed units:\n{failed}");
@@ -22,7 +21,8 @@ fn systemd_came_up() {
 
 #[test]
 fn there_is_nothing_but_cgroup_v2() {
-    let vm = Vm::shared();
+    let turn = Turn::take();
+    let vm = turn.vm();
     let kind = vm
         .run(&["stat", "-fc", "%T", "/sys/fs/cgroup"])
         .success()
@@ -45,13 +45,14 @@ fn there_is_nothing_but_cgroup_v2() {
 
 #[test]
 fn the_warren_executable_runs_there() {
-    let output = Vm::shared().run(&["/warren", "--help"]).success();
+    let output = Turn::take().run(&["/warren", "--help"]).success();
     assert!(output.stdout.contains("warren"), "{output:?}");
 }
 
 #[test]
 fn containers_can_be_made_there() {
-    let vm = Vm::shared();
+    let turn = Turn::take();
+    let vm = turn.vm();
     let outer = "/sys/fs/cgroup/warren-test-outer";
     vm.actor().make_directory(outer);
     let first = ActorBuilder::contained()
@@ -80,7 +81,8 @@ fn containers_can_be_made_there() {
 
 #[test]
 fn the_console_is_kept() {
-    let vm = Vm::shared();
+    let turn = Turn::take();
+    let vm = turn.vm();
     let console = std::fs::read_to_string(vm.console()).unwrap();
     assert!(console.contains("Linux version 6."), "{console}");
 }

@@ -14,4 +14,3 @@ mod machine;
 mod rungs;
 mod scene;
 mod systemd;
-mod turn;

@@ -7,10 +7,9 @@
 use std::time::{Duration, Instant};
 
 use warren_tests_harness::protocol::Program;
-use warren_tests_vm::Vm;
+use warren_tests_vm::Turn;
 
 use crate::scene::RETRY;
-use crate::turn;
 
 const FOLDER: &str = "/var/tmp/warren-test-systemd";
 const BOOT_MS: u64 = 600_000;
@@ -108,8 +107,8 @@ done 2>/dev/null
 /// Boots such a container and wants systemd to come up in it; then `further` is asked inside.
 #[track_caller]
 fn boot(serve: (&str, &str), flags: &str, group: &str, further: &[(&str, &str)]) {
-    let vm = Vm::shared();
-    let _turn = turn::take();
+    let turn = Turn::take();
+    let vm = turn.vm();
     let shell = |script: &str| {
         let argv = ["sh", "-c", script].map(str::to_owned).to_vec();
         vm.actor().run_program(Program {

@@ -1,14 +1,11 @@
 //! The agent's service, the servers it talks to, and everyone who is not the agent.
 
 use std::net::SocketAddr;
-use std::sync::MutexGuard;
 use std::time::Duration;
 
 use warren_tests_harness::protocol::Program;
 use warren_tests_harness::{Actor, ActorBuilder, Connected, Ns, Output};
-use warren_tests_vm::Vm;
-
-use crate::turn;
+use warren_tests_vm::{Turn, Vm};
 
 pub(super) const MONIT: &str = "127.0.0.1:2822";
 pub(super) const NATS: &str = "10.99.0.1:4222";
@@ -26,14 +23,15 @@ pub(super) struct Scene {
     pub vm: &'static Vm,
     _monit: Actor,
     _nats: Actor,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 impl Scene {
     /// With an agent whose main process runs this command.
     #[track_caller]
     pub fn with_agent(command: &str) -> Scene {
-        let (vm, turn) = (Vm::shared(), turn::take());
+        let turn = Turn::take();
+        let vm = turn.vm();
         clean(vm);
         let commands = [
             &format!("mkdir -p {FOLDER}"),

@@ -1,6 +1,6 @@
 //! An agent that is a systemd service.
 
-use warren_tests_vm::{Vm, warren};
+use warren_tests_vm::warren;
 
 use super::scene::{AGENT, MONIT, Scene, address, assert_passes, assert_refused, firewall, json};
 
@@ -158,7 +158,7 @@ fn nothing_is_protected_in_other_network_namespaces() {
         .vm
         .warren(&firewall("setup", &["--agent-cgroup", AGENT]))
         .success();
-    let other = warren_tests_harness::ActorBuilder::contained().spawn_in(Vm::shared().actor());
+    let other = warren_tests_harness::ActorBuilder::contained().spawn_in(scene.vm.actor());
     other.listen(address(MONIT));
     assert_eq!(
         other.connect(address(MONIT), std::time::Duration::from_secs(5)),
