@@ -20,4 +20,4 @@ mod signature;
 pub use error::Error;
 pub use local::{Local, Stored, WRITING};
 pub use server::{Access, User, router};
-pub use signature::{Method, Signer};
+pub use signature::{LIFE, Method, Signer};

@@ -14,7 +14,7 @@ use sha2::Sha256;
 
 use crate::id;
 
-/// How long a URL is good, in seconds.
+/// How long a URL is good at most, in seconds.
 pub const LIFE: i64 = 86_400;
 
 /// How far ahead the clock of whoever signed may be, in seconds.
@@ -59,16 +59,18 @@ impl Signer {
         }
     }
 
-    /// A URL below `endpoint` (`https://HOST:PORT`), good from `now` (Unix time) on.
+    /// A URL below `endpoint` (`https://HOST:PORT`), good from `now` (Unix time) on for so many seconds,
+    /// [`LIFE`] at most.
     #[must_use]
-    pub fn url(&self, endpoint: &str, method: Method, id: &str, now: i64) -> String {
+    pub fn url(&self, endpoint: &str, method: Method, id: &str, now: i64, seconds: i64) -> String {
+        let seconds = seconds.clamp(1, LIFE);
         let path = format!("{}/{id}", id::prefix(id));
         let signature = self
-            .mac(method.name(), &path, now, LIFE)
+            .mac(method.name(), &path, now, seconds)
             .map(|mac| URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
             .unwrap_or_default();
         let endpoint = endpoint.trim_end_matches('/');
-        format!("{endpoint}/signed/{path}?st={signature}&ts={now}&e={LIFE}")
+        format!("{endpoint}/signed/{path}?st={signature}&ts={now}&e={seconds}")
     }
 
     /// Whether a request has a good signature.
@@ -112,7 +114,7 @@ mod tests {
     #[test]
     fn are_good_for_what_was_signed_only() {
         let signer = Signer::new("secret");
-        let url = signer.url("https://h:1/", Method::Get, "abc", 1000);
+        let url = signer.url("https://h:1/", Method::Get, "abc", 1000, LIFE);
         let (path, query) = url.split_once('?').unwrap();
         let path = path.strip_prefix("https://h:1/signed/").unwrap();
         assert_eq!(path, "a9/abc");
@@ -135,11 +137,40 @@ mod tests {
         }
     }
 
+    /// As nginx checks it: `secure_link_hmac $arg_st,$arg_ts,$arg_e` over
+    /// `$request_method$object_id$arg_ts$arg_e`. The values were computed by something else.
+    #[test]
+    fn are_what_other_servers_check() {
+        let signer = Signer::new("secret");
+        let (now, base) = (1_700_000_000, "https://h:1");
+        for (method, seconds, rest) in [
+            (
+                Method::Get,
+                3600,
+                "uqj6MEUNxumg-Swf6S3TcSZ9jbqsIeqwQmqdSnqzjko&ts=1700000000&e=3600",
+            ),
+            (
+                Method::Put,
+                LIFE,
+                "hQ0myBwESlbExIz8MCRAZh5Whpw41stluKrHHa-Amx4&ts=1700000000&e=86400",
+            ),
+        ] {
+            let url = signer.url(base, method, "abc", now, seconds);
+            assert_eq!(url, format!("{base}/signed/a9/abc?st={rest}"));
+            let (_, query) = url.split_once('?').unwrap();
+            assert!(signer.accepts(method.name(), "a9/abc", query, now + seconds - 1));
+            assert!(!signer.accepts(method.name(), "a9/abc", query, now + seconds));
+        }
+        // Never longer than what the server takes.
+        let longest = signer.url(base, Method::Put, "abc", now, LIFE);
+        assert_eq!(signer.url(base, Method::Put, "abc", now, i64::MAX), longest);
+    }
+
     #[test]
     fn digits_cannot_be_moved_between_beginning_and_seconds() {
         let signer = Signer::new("secret");
         let begun = 1_700_000_005;
-        let url = signer.url("https://h:1/", Method::Get, "abc", begun);
+        let url = signer.url("https://h:1/", Method::Get, "abc", begun, LIFE);
         let (path, query) = url.split_once('?').unwrap();
         let path = path.strip_prefix("https://h:1/signed/").unwrap();
         let (signature, _) = query.split_once('&').unwrap();

@@ -5,7 +5,7 @@
 use std::process::Command;
 
 use tokio::net::TcpListener;
-use warren_director_blobstore::{Access, Local, Method, Signer, User, router};
+use warren_director_blobstore::{Access, LIFE, Local, Method, Signer, User, router};
 
 struct Scene {
     directory: tempfile::TempDir,
@@ -130,11 +130,15 @@ async fn signed_urls_need_no_password() {
         .as_secs();
     let now = i64::try_from(now).unwrap();
     let id = "23822964-061f-4e4f-400c-23f478f23c6d";
-    let put = scene.signer.url(&scene.endpoint, Method::Put, id, now);
-    let get = scene.signer.url(&scene.endpoint, Method::Get, id, now);
+    let put = scene
+        .signer
+        .url(&scene.endpoint, Method::Put, id, now, LIFE);
+    let get = scene
+        .signer
+        .url(&scene.endpoint, Method::Get, id, now, LIFE);
     let old = scene
         .signer
-        .url(&scene.endpoint, Method::Get, id, now - 90_000);
+        .url(&scene.endpoint, Method::Get, id, now - 61, 60);
     for (arguments, expected) in [
         (
             words(&[
@@ -153,6 +157,12 @@ async fn signed_urls_need_no_password() {
         (words(&["-X", "PUT", "-d", "x", &get]), " 403"),
         (words(&["-X", "DELETE", &get]), " 405"),
         (words(&[&old]), " 403"),
+        // Neither without a signature.
+        (words(&[get.split('?').next().unwrap()]), " 403"),
+        (
+            words(&[&get.split('?').next().unwrap().replace("signed/", "")]),
+            " 401",
+        ),
     ] {
         assert_eq!(curl(arguments.clone()).await, expected, "{arguments:?}");
     }

@@ -13,6 +13,7 @@ use warren_lib_telemetry::context;
 use warren_wire_agent::envelope::{PROTOCOL, Request, Response};
 use warren_wire_agent::subject;
 
+use crate::redact::without_signatures;
 use crate::{Agent, Error, calls};
 
 /// Where the bus is, and as whom to connect.
@@ -209,7 +210,7 @@ impl Bus {
             Ok(Ok(Response::Exception(message))) => Err(Error::Exception {
                 agent: agent.to_owned(),
                 method: method.to_owned(),
-                message,
+                message: without_signatures(&message),
             }),
             // The sender is only dropped with the answer, or when nobody waits.
             Ok(Err(_)) | Err(_) => Err(Error::Timeout {

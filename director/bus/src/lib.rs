@@ -12,6 +12,7 @@ mod bus;
 mod calls;
 mod error;
 mod process;
+mod redact;
 mod users;
 
 pub use agent::{Agent, Cancelled, Waiting};
