@@ -59,12 +59,12 @@ impl Store {
             .clone()
     }
 
-    /// Keeps a spec, and what other jobs read of it.
+    /// Keeps a spec, and what other jobs read of it. URLs that blobs came from are of no more use.
     ///
     /// # Errors
     /// [`FileError`].
     pub fn keep(&self, spec: ApplySpec) -> Result<(), FileError> {
-        // The packages' signed URLs are in it.
+        let spec = spec.without_urls();
         files::write_json(&self.paths.spec(), &spec, 0o600)?;
         let facts = [
             ("id", &spec.id),

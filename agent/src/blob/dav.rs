@@ -20,6 +20,13 @@ struct Remote {
     authorization: Option<String>,
 }
 
+/// The certificate of the authority that a blobstore's options name.
+pub(super) fn authority(blobstore: &Blobstore) -> Option<&str> {
+    let tls = blobstore.options.get("tls")?;
+    let ca = tls.pointer("/cert/ca")?.as_str()?;
+    (!ca.trim().is_empty()).then_some(ca)
+}
+
 fn remote(blobstore: &Blobstore, id: &str) -> Result<Remote, BlobError> {
     let text = |option: &str| {
         blobstore
@@ -35,14 +42,7 @@ fn remote(blobstore: &Blobstore, id: &str) -> Result<Remote, BlobError> {
             option: "endpoint",
         });
     }
-    let ca = blobstore
-        .options
-        .get("tls")
-        .and_then(|tls| tls.pointer("/cert/ca"));
-    let client = match ca
-        .and_then(Value::as_str)
-        .filter(|ca| !ca.trim().is_empty())
-    {
+    let client = match authority(blobstore) {
         Some(ca) => Client::trusting(ca),
         None => Client::system(),
     }?;

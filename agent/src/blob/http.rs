@@ -91,9 +91,21 @@ impl Client {
     /// # Errors
     /// None now; a bundle that cannot be read is as an empty one, and TLS says so.
     pub fn system() -> Result<Self, HttpError> {
+        Self::also_trusting(None)
+    }
+
+    /// Trusts whom the system trusts, and one authority more, given in PEM.
+    ///
+    /// # Errors
+    /// [`HttpError::Certificate`].
+    pub fn also_trusting(ca: Option<&str>) -> Result<Self, HttpError> {
         let bundle = BUNDLES.iter().find_map(|path| std::fs::read(path).ok());
-        let certificates = bundle.map(|pem| certificates(&pem).unwrap_or_default());
-        Ok(Self::with(certificates.unwrap_or_default()))
+        let system = bundle.map(|pem| certificates(&pem).unwrap_or_default());
+        let mut all = system.unwrap_or_default();
+        if let Some(ca) = ca {
+            all.extend(certificates(ca.as_bytes())?);
+        }
+        Ok(Self::with(all))
     }
 
     /// Trusts one authority, given in PEM.

@@ -1,7 +1,7 @@
 //! Blobs: fetched to files, checked, and stored.
 //!
 //! A blob with an id is looked for in `data/sensitive_blobs` and `data/blobs` before the blobstore
-//! is asked. A signed URL is fetched as it is. What was fetched is in a temporary file that is gone
+//! is asked. A signed URL is fetched as it is, with the blobstore's authority. What was fetched is in a temporary file that is gone
 //! when its handle is dropped.
 
 pub mod dav;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 use warren_wire_agent::digest::{Algorithm, DigestError, MultiDigest};
-use warren_wire_agent::method::arguments::{BlobSource, Headers, SignedUrl};
+use warren_wire_agent::method::arguments::{BlobSource, SignedUrl};
 use warren_wire_agent::settings::Blobstore;
 
 use crate::digest::{self, MismatchError};
@@ -135,7 +135,7 @@ impl Blobs<'_> {
         let file = self.temporary()?;
         match source {
             BlobSource::Signed(SignedUrl { url, headers }) => {
-                http::Client::system()?.get(&url.0, headers, None, file.path())?;
+                self.for_signed()?.get(&url.0, headers, None, file.path())?;
             }
             BlobSource::Blobstore(id) => {
                 files::checked_name("blob", id)?;
@@ -189,11 +189,17 @@ impl Blobs<'_> {
     /// # Errors
     /// [`BlobError`].
     pub fn store_signed(&self, to: &SignedUrl, file: &Path) -> Result<Stored, BlobError> {
-        put_signed(&to.url.0, &to.headers, file)?;
+        self.for_signed()?.put(&to.url.0, &to.headers, None, file)?;
         Ok(Stored {
             id: None,
             digest: digest::multi(file)?,
         })
+    }
+
+    /// A client for signed URLs: they lead to the blobstore of the settings, whose authority may be known
+    /// from there alone.
+    fn for_signed(&self) -> Result<http::Client, http::HttpError> {
+        http::Client::also_trusting(dav::authority(&self.blobstore))
     }
 
     /// A file for what is on its way.
@@ -206,11 +212,6 @@ impl Blobs<'_> {
         let made = tempfile::Builder::new().prefix("blob-").tempfile_in(&place);
         made.map_err(failed("make a file in", &place))
     }
-}
-
-fn put_signed(url: &str, headers: &Headers, file: &Path) -> Result<(), BlobError> {
-    http::Client::system()?.put(url, headers, None, file)?;
-    Ok(())
 }
 
 /// Whether it may go better the next time.

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use warren_wire_agent::method::arguments::BlobSource;
-
 use super::InstallError;
 use super::plan::{Item, Plan, job_mode};
 use crate::blob::Blobs;
@@ -22,7 +20,7 @@ pub fn prepare(
     plan: &Plan,
     owner: Owner,
 ) -> Result<(), InstallError> {
-    let Some((id, digest)) = &plan.archive else {
+    let Some((source, digest)) = &plan.archive else {
         return Ok(());
     };
     let missing: Vec<_> = plan
@@ -33,7 +31,7 @@ pub fn prepare(
     if missing.is_empty() {
         return Ok(());
     }
-    let archive = blobs.fetch(&BlobSource::Blobstore(id.clone()), digest);
+    let archive = blobs.fetch(source, digest);
     let archive = archive.map_err(InstallError::Templates)?;
     let place = paths.data_jobs();
     files::directory(&place, 0o750, owner)?;

@@ -47,8 +47,8 @@ pub struct PackageItem {
 pub struct Plan {
     /// Jobs, in the spec's order.
     pub jobs: Vec<Item>,
-    /// The archive of all jobs: id and digest.
-    pub archive: Option<(String, String)>,
+    /// The archive of all jobs: where it is, and its digest.
+    pub archive: Option<(BlobSource, String)>,
     /// Packages.
     pub packages: Vec<PackageItem>,
 }
@@ -60,7 +60,15 @@ pub struct Plan {
 pub fn plan(paths: &Paths, spec: &ApplySpec) -> Result<Plan, NotAName> {
     let mut plan = Plan::default();
     if let Some(archive) = spec.archive() {
-        plan.archive = Some((archive.blobstore_id.clone(), archive.sha1.clone()));
+        let source = if archive.signed_url.is_empty() {
+            BlobSource::Blobstore(archive.blobstore_id.clone())
+        } else {
+            BlobSource::Signed(SignedUrl {
+                url: archive.signed_url.clone(),
+                ..SignedUrl::default()
+            })
+        };
+        plan.archive = Some((source, archive.sha1.clone()));
         for job in spec.jobs() {
             let name = checked_name("job", &job.name)?;
             let version = sha1_hex(&format!("{}-{}", job.version, archive.sha1));

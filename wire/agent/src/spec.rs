@@ -111,6 +111,9 @@ pub struct Archive {
     pub sha1: String,
     /// Where the blobstore has it.
     pub blobstore_id: String,
+    /// Where it can be fetched without the blobstore's password. Stock directors never say it.
+    #[serde(skip_serializing_if = "Secret::is_empty")]
+    pub signed_url: Secret,
 }
 
 impl ApplySpec {
@@ -121,6 +124,19 @@ impl ApplySpec {
     /// [`JsonError::Shape`].
     pub fn from_value(value: Value) -> Result<Self, JsonError> {
         from_value(value)
+    }
+
+    /// Without the URLs that blobs were fetched from, which are passwords.
+    #[must_use]
+    pub fn without_urls(mut self) -> Self {
+        for package in self.packages.values_mut() {
+            package.signed_url = Secret::default();
+            package.blobstore_headers = None;
+        }
+        if let Some(archive) = &mut self.rendered_templates_archive {
+            archive.signed_url = Secret::default();
+        }
+        self
     }
 
     /// The archive with the jobs' rendered templates, if there are jobs.
