@@ -7,6 +7,8 @@ use warren_director_store::Store;
 use warren_director_store::output::Outputs;
 use warren_wire_manifest::cloud_config::CloudOptions;
 
+use crate::Counted;
+
 /// Everything that requests are answered out of.
 #[derive(Debug, Clone)]
 pub struct Api {
@@ -26,6 +28,8 @@ pub struct Api {
     pub cloud: CloudOptions,
     /// The director's own certificates; empty means that nobody looks after them.
     pub certificates: Vec<Certificate>,
+    /// What all processes of the director have counted.
+    pub counted: Counted,
 }
 
 /// What `GET /info` says.

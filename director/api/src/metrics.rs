@@ -2,21 +2,21 @@
 //!
 //! ```text
 //! GET /healthz       at the API's port: 200 if the database answers
-//! GET /metrics       at a port of its own, without a password: gauges out of the rows, and what all
-//!                    processes of the director have counted
-//! GET /api_metrics   there as well: requests by method and path
+//! GET /metrics       gauges out of the rows, and what all processes of the director have counted
+//! GET /api_metrics   requests by method and path
 //! ```
 //!
-//! Names of gauges and the two paths are stock's, and so is the port (9091), but there it is a process
-//! of its own behind mutual TLS.
+//! The last two are at the API's port for whoever may look, and at a port of their own without a
+//! password, which only the director's own machine reaches. Names of gauges and the two paths are
+//! stock's, and so is that port (9091), but there it is a process of its own behind mutual TLS.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get as at;
@@ -27,6 +27,7 @@ use warren_wire_manifest::check::read_manifest;
 use warren_wire_manifest::cloud_config::{self, CloudConfig, CloudOptions, NetworkKind};
 use warren_wire_manifest::yaml::Value;
 
+use crate::Api;
 use crate::answer::empty;
 use crate::call::Call;
 use crate::failure::Failure;
@@ -62,42 +63,58 @@ async fn healthz(call: Call) -> Result<Response, Failure> {
     Ok(empty(StatusCode::OK))
 }
 
+type Snapshots = Pin<Box<dyn Future<Output = Snapshot> + Send>>;
+
 /// What the processes of a director have counted, asked for at each scrape.
-pub type Counted = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Snapshot> + Send>> + Send + Sync>;
-
 #[derive(Clone)]
-struct Metrics {
-    store: Store,
-    cloud: CloudOptions,
-    counted: Counted,
-}
+pub struct Counted(Arc<dyn Fn() -> Snapshots + Send + Sync>);
 
-/// Serves `/metrics` and `/api_metrics`.
-pub fn metrics_router(store: Store, cloud: CloudOptions, counted: Counted) -> Router {
-    Router::new()
-        .route("/metrics", at(director))
-        .route("/api_metrics", at(requests))
-        .with_state(Metrics {
-            store,
-            cloud,
-            counted,
-        })
-}
-
-async fn director(State(metrics): State<Metrics>) -> Response {
-    match gauges(&metrics.store, &metrics.cloud).await {
-        Ok(mut all) => {
-            let mut counted = (metrics.counted)().await;
-            counted.retain(|name| !name.starts_with(HTTP));
-            all.merge(counted);
-            text(&all)
-        }
-        Err(failure) => failure.into_response(),
+impl Counted {
+    /// Asked for by calling this.
+    pub fn new(ask: impl Fn() -> Snapshots + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
     }
 }
 
-async fn requests(State(metrics): State<Metrics>) -> Response {
-    let mut all = (metrics.counted)().await;
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Counted").finish_non_exhaustive()
+    }
+}
+
+/// Both at the API's port, for whoever may look.
+pub(crate) fn routes() -> [Route; 2] {
+    [
+        get("/metrics", Need::Read, |call| async move {
+            director(&call.api).await
+        }),
+        get("/api_metrics", Need::Read, |call| async move {
+            Ok(requests(&call.api).await)
+        }),
+    ]
+}
+
+/// Serves both to anybody.
+pub fn metrics_router(api: Api) -> Router {
+    let api = Arc::new(api);
+    let same = Arc::clone(&api);
+    let all = move || async move { director(&same).await.into_response() };
+    Router::new().route("/metrics", at(all)).route(
+        "/api_metrics",
+        at(move || async move { requests(&api).await }),
+    )
+}
+
+async fn director(api: &Api) -> Result<Response, Failure> {
+    let mut all = gauges(&api.store, &api.cloud).await?;
+    let mut counted = (api.counted.0)().await;
+    counted.retain(|name| !name.starts_with(HTTP));
+    all.merge(counted);
+    Ok(text(&all))
+}
+
+async fn requests(api: &Api) -> Response {
+    let mut all = (api.counted.0)().await;
     all.retain(|name| name.starts_with(HTTP));
     text(&all)
 }

@@ -38,6 +38,7 @@ struct Server {
 pub fn router(api: Api) -> Router {
     let mut routes = endpoints::all();
     routes.push(crate::metrics::health());
+    routes.extend(crate::metrics::routes());
     let server = Server {
         api: Arc::new(api),
         routes,

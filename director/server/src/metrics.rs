@@ -107,7 +107,7 @@ impl Shared {
     /// As the API wants it.
     pub fn counted(self: &Arc<Self>) -> Counted {
         let this = Arc::clone(self);
-        Arc::new(move || {
+        Counted::new(move || {
             let this = Arc::clone(&this);
             Box::pin(async move { this.all().await })
         })

@@ -14,6 +14,8 @@ use crate::{Database, files};
 
 /// What is put into the blobstore.
 const BLOB: &[u8] = b"warren";
+/// Where the API has metrics.
+const METRICS: &str = "/metrics";
 /// How long a task may wait for a worker.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -144,6 +146,26 @@ pub(super) fn front(scene: &Scene) -> Result<Found, String> {
         "{}, certificate of the environment's authority",
         access.url
     )))
+}
+
+/// What Prometheus gets, and where.
+pub(super) fn metrics(scene: &Scene) -> Result<Found, String> {
+    let access = scene.access.as_ref().map_err(Clone::clone)?;
+    let answer = scene
+        .director()?
+        .raw(Method::Get, METRICS, &[], Vec::new())
+        .map_err(|error| said(&error))?;
+    let text = String::from_utf8_lossy(&answer.body);
+    if answer.status != 200 {
+        let status = answer.status;
+        return Err(format!(
+            "{METRICS} answers with status {status}: {}",
+            text.trim()
+        ));
+    }
+    let samples = text.lines().filter(|line| !line.starts_with('#')).count();
+    let url = &access.url;
+    Ok(Found::Good(format!("{samples} samples at {url}{METRICS}")))
 }
 
 /// A blob put, got and removed.

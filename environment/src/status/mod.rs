@@ -189,6 +189,7 @@ const CHECKS: &[Check] = &[
     ("Director", Log::Of("director"), PATIENCE, director::api),
     ("Workers", Log::Of("worker"), PATIENCE, director::workers),
     ("TLS front", Log::Of("director"), PATIENCE, director::front),
+    ("Metrics", Log::Of("director"), PATIENCE, director::metrics),
     (
         "Blobstore",
         Log::Of("blobstore"),

@@ -29,8 +29,12 @@ async fn nobody_gets_past_the_door() {
     assert_eq!(scene.get("/info").await.json()["user"], "admin");
     assert_eq!(scene.get("/info?").await.status, 200);
     assert_eq!(scene.curl("/healthz", &[]).await.status, 200);
-    // Metrics are elsewhere, where nobody has a password.
-    assert_eq!(scene.curl("/metrics", &[]).await.status, 401);
+    // Metrics have a port without passwords, but this is not it.
+    for path in ["/metrics", "/api_metrics"] {
+        assert_eq!(scene.curl(path, &[]).await.status, 401);
+        let refused = scene.curl(path, &["-u", "dev:dev-password"]).await;
+        assert_eq!(refused.status, 401);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,11 +7,12 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use warren_director_api::{Api, Features, Info, User, router};
+use warren_director_api::{Api, Counted, Features, Info, User, router};
 use warren_director_blobstore::Local;
 use warren_director_store::output::Outputs;
 use warren_director_store::work::Work;
 use warren_director_store::{Store, configs, deployments, releases, stemcells, tasks};
+use warren_lib_telemetry::metrics::snapshot;
 use warren_wire_manifest::cloud_config::CloudOptions;
 
 pub struct Scene {
@@ -20,6 +21,7 @@ pub struct Scene {
     pub store: Store,
     pub outputs: Outputs,
     pub blobs: Local,
+    pub api: Api,
 }
 
 /// What came back.
@@ -108,6 +110,7 @@ impl Scene {
             upload_dir: at("uploads"),
             cloud: CloudOptions::default(),
             certificates: Vec::new(),
+            counted: Counted::new(|| Box::pin(async { snapshot().labelled("process", "api") })),
         };
         let mut params = CertificateParams::new(vec![]).unwrap();
         let name = &mut params.distinguished_name;
@@ -125,7 +128,7 @@ impl Scene {
         tokio::spawn(warren_lib_https::serve(
             listener,
             Some(tls),
-            router(api),
+            router(api.clone()),
             std::future::pending(),
         ));
         Self {
@@ -134,6 +137,7 @@ impl Scene {
             store,
             outputs,
             blobs,
+            api,
         }
     }
 

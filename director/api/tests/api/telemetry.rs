@@ -1,10 +1,7 @@
 //! What a director tells of itself: metrics, and the id of each request.
 
-use std::sync::Arc;
-
 use tokio::net::TcpListener;
 use warren_director_store::{attributes, tasks};
-use warren_lib_telemetry::metrics::snapshot;
 
 use crate::scene::{ADMIN, Scene};
 
@@ -13,10 +10,7 @@ impl Scene {
     async fn scrape(&self, path: &str) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let counted: warren_director_api::Counted =
-            Arc::new(|| Box::pin(async { snapshot().labelled("process", "api") }));
-        let cloud = warren_wire_manifest::cloud_config::CloudOptions::default();
-        let router = warren_director_api::metrics_router(self.store.clone(), cloud, counted);
+        let router = warren_director_api::metrics_router(self.api.clone());
         let server = tokio::spawn(warren_lib_https::serve(
             listener,
             None,
@@ -35,6 +29,16 @@ impl Scene {
             text.contains("content-type: text/plain; version=0.0.4"),
             "{text}"
         );
+        // The API has the same; this is only the first line of it.
+        let first = |text: &str| {
+            let mut lines = text.lines();
+            let found = lines.find(|line| line.starts_with("# HELP"));
+            found.unwrap_or_else(|| panic!("{text}")).to_owned()
+        };
+        let asked = self.curl(path, &["-u", "reader:reader-password"]).await;
+        let kind = Some("text/plain; version=0.0.4");
+        assert_eq!((asked.status, asked.header("content-type")), (200, kind));
+        assert_eq!(first(asked.text()), first(&text));
         text
     }
 }

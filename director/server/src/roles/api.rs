@@ -42,13 +42,10 @@ pub(super) async fn start(scene: &Scene<'_>, running: &mut Running) -> Result<()
             director_ips: vec![scene.options.address],
         },
         certificates: crate::expiry::certificates(scene.home),
+        counted: scene.metrics.counted(),
     };
     if let Some(address) = scene.options.metrics_listen {
-        let router = warren_director_api::metrics_router(
-            scene.store.clone(),
-            api.cloud.clone(),
-            scene.metrics.counted(),
-        );
+        let router = warren_director_api::metrics_router(api.clone());
         let listener = listen(address).await?;
         let ended = scene.ended.clone();
         running.spawn(async move {
