@@ -10,6 +10,7 @@
 //! - [`NetNs`]: a network namespace; veth pairs and bridges between them.
 //! - [`Leaks`]: what the machine holds before and after.
 //! - [`debian`]: root file systems of Debian packages.
+//! - [`page`]: blocks of the documentation, to be used as they stand there.
 //! - [`Port`]: a port that nobody else gets by chance.
 //! - [`Postgres`]: a PostgreSQL server of the test's own.
 //! - [`programs`]: the `warren` executable and the actor's own, built when needed.
@@ -31,6 +32,7 @@ mod leaks;
 mod line;
 mod mountinfo;
 mod net;
+pub mod page;
 mod port;
 mod postgres;
 mod processes;

@@ -1,32 +1,18 @@
 //! The commands of `docs/how-to/nest.md`, in its order.
 
 use warren_tests_conformance::garden::Server;
-use warren_tests_harness::programs;
+use warren_tests_harness::page;
 
 use crate::tower::Tower;
 
-/// The blocks marked `sh L<level>`.
-fn blocks(text: &str) -> Vec<(usize, String)> {
-    let mut found: Vec<(usize, String)> = Vec::new();
-    let mut is_in = false;
-    for line in text.lines() {
-        if let Some(level) = line.strip_prefix("```sh L") {
-            found.push((level.parse().unwrap(), "set -e\n".to_owned()));
-            is_in = true;
-        } else if line == "```" {
-            is_in = false;
-        } else if let Some((_, block)) = found.last_mut().filter(|_| is_in) {
-            *block += line;
-            *block += "\n";
-        }
-    }
-    found
-}
-
 #[test]
 fn the_page_is_true() {
-    let page = programs::workspace().join("docs/how-to/nest.md");
-    let blocks = blocks(&std::fs::read_to_string(page).unwrap());
+    let all = page::blocks("docs/how-to/nest.md");
+    let marked = all.iter().filter_map(|block| {
+        let level = block.kind.strip_prefix("sh L")?;
+        Some((level.parse().unwrap(), format!("set -e\n{}", block.text)))
+    });
+    let blocks: Vec<(usize, String)> = marked.collect();
     assert!(blocks.len() >= 6, "{blocks:?}");
     let mut tower = Tower::on(Server::new());
     let image = tower.files().join("rootfs.tar");
