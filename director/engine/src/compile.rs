@@ -27,7 +27,7 @@ use warren_wire_manifest::deployment::Lifecycle;
 use crate::event_log::Stage;
 use crate::many::join_all;
 use crate::variables::Variables;
-use crate::{Engine, Error, Task, lock, swap, vm};
+use crate::{Engine, Error, Task, lock, signed, swap, vm};
 
 static COMPILATIONS: Counter = Counter::new(
     "bosh_director_compilations_total",
@@ -262,17 +262,43 @@ async fn ask(
         })
         .collect();
     let (blob, digest) = package.source.clone().unwrap_or_default();
-    let arguments = vec![
-        json!(blob),
-        json!(digest),
-        json!(package.name),
-        json!(format!("{}.{build}", package.version)),
-        Value::Object(dependencies),
-    ];
+    let version = format!("{}.{build}", package.version);
     let agent = engine.bus.agent(&machine.vm.agent_id);
-    let answer = agent.run("compile_package", arguments, task).await;
+    let answer = match signed::urls(engine, &machine.vm) {
+        Some(urls) => {
+            let argument = |upload: String| {
+                let mut dependencies = dependencies.clone();
+                for one in dependencies.values_mut() {
+                    let id = one["blobstore_id"].as_str().unwrap_or_default();
+                    one["package_get_signed_url"] = json!(urls.to_get(id));
+                }
+                json!({
+                    "package_get_signed_url": urls.to_get(&blob),
+                    "upload_signed_url": upload,
+                    "digest": digest,
+                    "name": package.name,
+                    "version": version,
+                    "deps": dependencies,
+                })
+            };
+            let method = "compile_package_with_signed_url";
+            let asked = signed::ask_for_blob(engine, task, &agent, method, urls, argument).await;
+            asked.map(|(answer, result)| (answer, Some(result)))
+        }
+        None => {
+            let arguments = vec![
+                json!(blob),
+                json!(digest),
+                json!(package.name),
+                json!(version),
+                Value::Object(dependencies),
+            ];
+            let answer = agent.run("compile_package", arguments, task).await;
+            answer.map(|answer| (answer, None)).map_err(Error::from)
+        }
+    };
     COMPILATIONS.count(&[("outcome", if answer.is_ok() { "ok" } else { "error" })]);
-    let answer = answer?;
+    let (answer, result) = answer?;
     let text = |key: &str| {
         answer
             .get("result")
@@ -280,7 +306,8 @@ async fn ask(
             .and_then(Value::as_str)
             .map(ToOwned::to_owned)
     };
-    let (Some(blob), Some(sha1)) = (text("blobstore_id"), text("sha1")) else {
+    let blob = result.or_else(|| text("blobstore_id"));
+    let (Some(blob), Some(sha1)) = (blob, text("sha1")) else {
         return Err(Error::refused(
             430_004,
             format!(

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::signed::SignedUrls;
+
 /// Certificates of the bus.
 #[derive(Clone)]
 pub struct Nats {
@@ -42,6 +44,8 @@ pub struct Config {
     pub nats: Option<Nats>,
     /// `env.bosh` of every machine: blobstores, ntp and so on.
     pub agent_env: Map<String, Value>,
+    /// How agents get blobs without a password; `None` if nobody could check that.
+    pub signed_urls: Option<SignedUrls>,
     /// Certificates that every machine trusts, PEM.
     pub trusted_certs: String,
     /// Where files are unpacked.

@@ -20,7 +20,25 @@ use crate::{Engine, Error, Task};
 /// The largest archive that goes by the bus, which carries 1 MiB with all that is around it, bytes.
 const LIMIT: usize = 700 << 10;
 
-/// Puts an instance's rendered jobs where its agent will fetch them. The answer is the blob's id and digest.
+/// An instance's rendered jobs, packed.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    /// The blob's id.
+    pub id: String,
+    /// Its SHA-1.
+    pub sha1: String,
+    /// Whether the blobstore has it; else the agent does.
+    pub is_stored: bool,
+}
+
+impl Archive {
+    /// As apply specs name it.
+    pub fn named(&self) -> (String, String) {
+        (self.id.clone(), self.sha1.clone())
+    }
+}
+
+/// Puts an instance's rendered jobs where its agent will fetch them.
 ///
 /// # Errors
 /// What agent, blobstore or database say.
@@ -30,7 +48,7 @@ pub async fn deliver(
     agent: &Agent,
     instance: i64,
     files: &Files,
-) -> Result<(String, String), Error> {
+) -> Result<Archive, Error> {
     let pool = engine.store.pool();
     let content = &files.hashes.configuration_hash;
     if let Some(newest) = instances::archives(pool, instance)
@@ -40,7 +58,11 @@ pub async fn deliver(
         && newest.content_sha1 == *content
         && engine.blobs.exists(&newest.blobstore_id).await?
     {
-        return Ok((newest.blobstore_id, newest.sha1));
+        return Ok(Archive {
+            id: newest.blobstore_id,
+            sha1: newest.sha1,
+            is_stored: true,
+        });
     }
     let packed = pack(&files.jobs)?;
     let id = warren_director_store::uuid::new();
@@ -49,11 +71,19 @@ pub async fn deliver(
             .upload_blob(&id, &packed.sha1, &packed.archive, task)
             .await?
     {
-        return Ok((id, packed.sha1));
+        return Ok(Archive {
+            id,
+            sha1: packed.sha1,
+            is_stored: false,
+        });
     }
     instances::add_archive(pool, instance, &id, &packed.sha1, content).await?;
     let stored = engine.blobs.put(&id, packed.archive.as_slice()).await?;
-    Ok((stored.id, packed.sha1))
+    Ok(Archive {
+        id: stored.id,
+        sha1: packed.sha1,
+        is_stored: true,
+    })
 }
 
 /// Deletes what an instance was sent through the blobstore, but for the blob `keep`.

@@ -17,7 +17,7 @@ use warren_director_store::{aliases as rows, deployments, instances, vms};
 use warren_lib_telemetry::{Level, log};
 
 use crate::many::join_all;
-use crate::{Engine, Error, Task};
+use crate::{Engine, Error, Task, signed};
 
 pub(crate) use aliases::{add_aliases, drop_aliases};
 
@@ -296,11 +296,18 @@ async fn sync(
     };
     let mut stale = dns::stale_agents(engine.store.pool(), latest.id).await?;
     stale.retain(|agent| is_meant(agent));
+    if stale.is_empty() {
+        return Ok(Vec::new());
+    }
+    let machines = vms::list(engine.store.pool()).await?.into_iter();
+    let machines: BTreeMap<String, vms::Vm> = machines
+        .map(|machine| (machine.agent_id.clone(), machine))
+        .collect();
     let turns = tokio::sync::Semaphore::new(engine.config.max_threads.max(1));
-    let (turns, latest) = (&turns, &latest);
+    let (turns, latest, machines) = (&turns, &latest, &machines);
     let all = stale.iter().map(|agent| async move {
         let _turn = turns.acquire().await;
-        tell(engine, agent, latest).await
+        tell(engine, agent, machines.get(agent), latest).await
     });
     let told = join_all(all.collect()).await;
     Ok(stale
@@ -310,16 +317,25 @@ async fn sync(
         .collect())
 }
 
-async fn tell(engine: &Engine, agent: &str, latest: &dns::Published) -> Result<(), Error> {
-    let arguments = vec![
-        json!(latest.blobstore_id),
-        json!(latest.sha1),
-        json!(latest.id),
-    ];
+async fn tell(
+    engine: &Engine,
+    agent: &str,
+    machine: Option<&vms::Vm>,
+    latest: &dns::Published,
+) -> Result<(), Error> {
+    let (blob, digest, version) = (&latest.blobstore_id, &latest.sha1, latest.id);
+    let (method, arguments) = match machine.and_then(|machine| signed::urls(engine, machine)) {
+        Some(urls) => {
+            let url = urls.to_get(blob);
+            let argument = json!({"signed_url": url, "multi_digest": digest, "version": version});
+            ("sync_dns_with_signed_url", vec![argument])
+        }
+        None => ("sync_dns", vec![json!(blob), json!(digest), json!(version)]),
+    };
     let answer = engine
         .bus
         .agent(agent)
-        .ask("sync_dns", arguments, PATIENCE)
+        .ask(method, arguments, PATIENCE)
         .await;
     match &answer {
         Err(error) if error.is_timeout() => engine.silent().add(agent),

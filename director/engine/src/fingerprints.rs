@@ -3,10 +3,12 @@
 //! (`update_settings`); one whose row has none was made before rows had them, and is taken as it is until it
 //! is updated for another reason. Source: reference of the deploy engine, section 14.
 
+use serde_json::Value;
 use sha1::{Digest, Sha1};
 use warren_director_store::vms::Vm;
 
 use crate::config::Config;
+use crate::signed;
 
 /// SHA-1 in hex of each; `None` for what the director does not configure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,13 +22,12 @@ pub struct Fingerprints {
 }
 
 impl Fingerprints {
-    /// Those of a configuration.
-    pub fn of(config: &Config) -> Self {
-        let blobstores = config.agent_env.get("blobstores");
+    /// Those of a configuration, for a machine of a stemcell of this API version.
+    pub fn of(config: &Config, api_version: Option<i64>) -> Self {
+        let blobstores = signed::blobstores(config, api_version);
         Self {
             certs: hex(&config.trusted_certs),
-            blobstores: blobstores
-                .map(|list| hex(&warren_director_plan::json::sorted(list).to_string())),
+            blobstores: blobstores.as_ref().map(of_blobstores),
             nats: config
                 .nats
                 .as_ref()
@@ -47,6 +48,11 @@ impl Fingerprints {
         self.set_made(vm);
         *vm != before
     }
+}
+
+/// SHA-1 in hex of a list of blobstores.
+pub fn of_blobstores(list: &Value) -> String {
+    hex(&warren_director_plan::json::sorted(list).to_string())
 }
 
 /// Whether what a row says is another.

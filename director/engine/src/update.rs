@@ -24,6 +24,7 @@ use warren_wire_manifest::deployment::{Lifecycle, WatchTime};
 use crate::deliver::{clean, deliver};
 use crate::event_log::Step;
 use crate::render::Files;
+use crate::signed::give_spec;
 use crate::task::Event;
 use crate::variables::Variables;
 use crate::{Engine, Error, Task, disks, dns, vm};
@@ -213,7 +214,7 @@ impl Update<'_> {
         let agent = self.engine.bus.agent(&vm.agent_id);
         let again = self.rendered_again(row, &networks).await?;
         let files = again.as_ref().unwrap_or(self.files);
-        let apply = self.apply(row, &agent, &networks, files).await?;
+        let apply = self.apply(row, &vm, &networks, files).await?;
         self.start(step, row, &agent, watch).await?;
         self.save(row, &apply).await
     }
@@ -270,7 +271,7 @@ impl Update<'_> {
     ) -> Result<(String, String), Error> {
         let archive = deliver(self.engine, self.task, agent, row.id, self.files).await?;
         let mut hashes = self.files.hashes.clone();
-        hashes.archive = Some(archive.clone());
+        hashes.archive = Some(archive.named());
         let networks: Map<String, Value> = vm
             .network_spec
             .as_deref()
@@ -285,8 +286,9 @@ impl Update<'_> {
             self.packages,
             &hashes,
         );
-        agent.run("prepare", vec![document], self.task).await?;
-        Ok(archive)
+        let (engine, task) = (self.engine, self.task);
+        give_spec(engine, task, vm, "prepare", &document, Some(&archive)).await?;
+        Ok(archive.named())
     }
 
     async fn stopped(&self, row: &mut instances::Instance) -> Result<(), Error> {
@@ -330,14 +332,15 @@ impl Update<'_> {
     async fn apply(
         &self,
         row: &instances::Instance,
-        agent: &Agent,
+        vm: &Vm,
         networks: &Map<String, Value>,
         files: &Files,
     ) -> Result<Value, Error> {
-        let archive = deliver(self.engine, self.task, agent, row.id, files).await?;
-        let blob = archive.0.clone();
+        let (engine, task) = (self.engine, self.task);
+        let agent = engine.bus.agent(&vm.agent_id);
+        let archive = deliver(engine, task, &agent, row.id, files).await?;
         let mut hashes = files.hashes.clone();
-        hashes.archive = Some(archive);
+        hashes.archive = Some(archive.named());
         let document = spec::apply(
             self.input,
             self.group,
@@ -346,10 +349,9 @@ impl Update<'_> {
             self.packages,
             &hashes,
         );
-        agent
-            .run("apply", vec![document.clone()], self.task)
-            .await?;
-        if let Err(error) = clean(self.engine, row.id, Some(&blob)).await {
+        // What is saved of it has no URLs.
+        give_spec(engine, task, vm, "apply", &document, Some(&archive)).await?;
+        if let Err(error) = clean(engine, row.id, Some(&archive.id)).await {
             // The next one does it.
             let story = error.story();
             self.task

@@ -12,7 +12,7 @@ use warren_director_store::{Flag, instances, ips, uuid};
 use crate::fingerprints::{Fingerprints, differs};
 use crate::task::{Event, rfc3339};
 use crate::variables::Variables;
-use crate::{Engine, Error, Task, certificates, lock, lost};
+use crate::{Engine, Error, Task, certificates, lock, lost, signed};
 
 /// How often a machine is tried if the CPI says that it may help.
 const TRIES: u32 = 5;
@@ -103,7 +103,7 @@ async fn row(engine: &Engine, wanted: &Wanted<'_>) -> Result<Vm, Error> {
     vm.stemcell_api_version = stemcell.api_version;
     vm.env = Some(Value::Object(wanted.group.env.clone()).to_string());
     vm.network_spec = Some(Value::Object(spec::networks(wanted.plan)).to_string());
-    Fingerprints::of(&engine.config).set_made(&mut vm);
+    Fingerprints::of(&engine.config, vm.stemcell_api_version).set_made(&mut vm);
     Ok(vm)
 }
 
@@ -179,6 +179,10 @@ fn environment(
 ) -> Result<Map<String, Value>, Error> {
     let mut env = manifest;
     let mut bosh = engine.config.agent_env.clone();
+    let api_version = wanted.input.stemcells[wanted.group.stemcell].api_version;
+    if let Some(blobstores) = signed::blobstores(&engine.config, api_version) {
+        bosh.insert("blobstores".into(), blobstores);
+    }
     if let Some(Value::Object(own)) = env.remove("bosh") {
         bosh.extend(own);
     }
@@ -377,7 +381,7 @@ pub async fn update_settings(
         "trusted_certs": engine.config.trusted_certs,
         "disk_associations": associations,
     });
-    let now = Fingerprints::of(&engine.config);
+    let now = Fingerprints::of(&engine.config, vm.stemcell_api_version);
     let changes_name = engine.config.nats.is_some() && !*vm.permanent_nats_credentials;
     let changes_bus = differs(vm.nats_config_sha1.as_ref(), now.nats.as_ref());
     if let (Some(nats), true) = (&engine.config.nats, changes_name || changes_bus) {
@@ -387,9 +391,9 @@ pub async fn update_settings(
     // Stock tells a machine that is new once more what its environment said.
     let is_new = vm.trusted_certs_sha1.is_none();
     if (is_new || differs(vm.blobstore_config_sha1.as_ref(), now.blobstores.as_ref()))
-        && let Some(blobstores) = engine.config.agent_env.get("blobstores")
+        && let Some(blobstores) = signed::blobstores(&engine.config, vm.stemcell_api_version)
     {
-        settings["blobstores"] = blobstores.clone();
+        settings["blobstores"] = blobstores;
     }
     match agent.run("update_settings", vec![settings], task).await {
         Err(error) if error.is_unknown_method() => {}

@@ -76,6 +76,8 @@ pub struct Options {
     pub workers: usize,
     /// Which roles.
     pub roles: Vec<Role>,
+    /// Whether machines are made without the blobstore's password, if their agents know signed URLs.
+    pub signed_urls: bool,
     /// Whether snapshots of disks are taken.
     pub snapshots: bool,
     /// What is done from time to time.

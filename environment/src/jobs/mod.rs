@@ -116,7 +116,7 @@ pub(crate) fn director(record: &Record, address: Ipv4Addr) -> Vec<Job> {
             "--name",
             &record.name,
         ]));
-        command.extend(words(&["--roles", role, "--cpi", CPI]));
+        command.extend(words(&["--roles", role, "--cpi", CPI, "--signed-urls"]));
         jobs.push(Job {
             name,
             command,

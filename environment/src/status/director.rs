@@ -210,12 +210,23 @@ pub(super) fn blobstore(scene: &Scene) -> Result<Found, String> {
     };
     ask(Method::Put, BLOB)?;
     let back = ask(Method::Get, b"");
+    // As a machine would ask that has no URL for it.
+    let stranger = Director::anonymous(&settings)
+        .map_err(|error| said(&error))?
+        .raw(Method::Get, &path, &[], Vec::new())
+        .map_err(|error| said(&error));
     let removed = ask(Method::Delete, b"");
     let back = back?;
     removed?;
+    let refused = stranger?.status;
+    if refused != 401 {
+        return Err(format!(
+            "a blob without password or signature: status {refused}"
+        ));
+    }
     match back == BLOB {
         true => Ok(Found::Good(format!(
-            "a blob put and got; {}",
+            "a blob put and got, refused without a password; {}",
             scene.service("blobstore")?
         ))),
         false => Err(format!(

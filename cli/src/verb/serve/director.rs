@@ -87,6 +87,12 @@ pub struct Arguments {
     #[command(flatten)]
     templates: Templates,
 
+    /// Make machines without the blobstore's password, and give their agents signed URLs
+    ///
+    /// Only machines of stemcells of API version 3 or later, whose agents know them: others have the password
+    #[arg(long)]
+    signed_urls: bool,
+
     /// Take snapshots of persistent disks: when jobs were stopped, and with `take-snapshot`
     #[arg(long)]
     snapshots: bool,
@@ -190,6 +196,7 @@ impl Arguments {
             nats_port: self.nats_port,
             cpi: self.cpi,
             ruby: self.templates.command(),
+            signed_urls: self.signed_urls,
             snapshots: self.snapshots,
             workers: self.workers,
             roles: self

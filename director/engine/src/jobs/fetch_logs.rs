@@ -19,7 +19,7 @@ use super::update_stemcell::directory;
 use super::upload::blocking;
 use crate::event_log::Stage;
 use crate::many::join_all;
-use crate::{Engine, Error, Task};
+use crate::{Engine, Error, Task, signed};
 
 /// How long logs are kept, in seconds.
 const KEPT: i64 = 10 * 24 * 3600;
@@ -80,15 +80,28 @@ pub async fn fetch(
     stage
         .run("Finding and packing log files", |_| async {
             let agent = engine.bus.agent(&vm.agent_id);
-            let arguments = vec![json!(kind), json!(filters)];
-            let answer = agent.run("fetch_logs", arguments, task).await?;
+            let (answer, blob) = match signed::urls(engine, vm) {
+                Some(urls) => {
+                    let argument = |url: String| {
+                        json!({"signed_url": url, "log_type": kind, "filters": filters})
+                    };
+                    let method = "fetch_logs_with_signed_url";
+                    let asked =
+                        signed::ask_for_blob(engine, task, &agent, method, urls, argument).await?;
+                    (asked.0, Some(asked.1))
+                }
+                None => {
+                    let arguments = vec![json!(kind), json!(filters)];
+                    (agent.run("fetch_logs", arguments, task).await?, None)
+                }
+            };
             let text = |key: &str| {
                 answer
                     .get(key)
                     .and_then(Value::as_str)
                     .map(ToOwned::to_owned)
             };
-            let blob = text("blobstore_id").ok_or_else(|| {
+            let blob = blob.or_else(|| text("blobstore_id")).ok_or_else(|| {
                 Error::refused(
                     400_000,
                     format!(

@@ -31,6 +31,7 @@ mod runtime;
 mod scene;
 mod scheduled;
 mod server;
+mod signed;
 mod snapshots;
 mod stemcells;
 mod swaps;

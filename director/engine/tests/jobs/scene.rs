@@ -15,6 +15,17 @@ use warren_director_store::work::{Source, Upload, Work};
 use warren_director_store::{Store, tasks};
 use warren_director_templates::Pool;
 
+/// In a pid namespace, as directors have it: there one Ruby process serves many requests.
+const RUBY: [&str; 6] = [
+    "unshare",
+    "--map-root-user",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "ruby",
+];
+
+
 pub struct Scene {
     pub engine: Engine,
     pub directory: TempDir,
@@ -99,6 +110,7 @@ impl Scene {
             own_ips: Vec::new(),
             nats: None,
             agent_env: Map::new(),
+            signed_urls: None,
             trusted_certs: String::new(),
             work: at("work"),
             max_threads: 4,
@@ -133,6 +145,7 @@ impl Scene {
             ),
             blobs: Local::open(&at("blobs"), "test").await.unwrap(),
             templates: Pool::new(warren_director_templates::Options {
+                command: RUBY.map(str::to_owned).to_vec(),
                 patience: Duration::from_secs(30),
                 ..warren_director_templates::Options::default()
             }),

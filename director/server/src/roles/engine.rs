@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, json};
+use warren_director_blobstore::Signer;
 use warren_director_bus::{Bus, ServerUrl, Tls};
 use warren_director_cpi::{Cpi, Settings};
-use warren_director_engine::{Config, Engine, Nats, Parts};
+use warren_director_engine::{Config, Engine, Nats, Parts, SignedUrls};
 use warren_director_store::uuid;
 use warren_director_templates::Pool;
 
@@ -100,6 +101,11 @@ fn config(scene: &Scene<'_>) -> Config {
             client_ca_key: home.nats_ca.key.clone(),
         }),
         agent_env,
+        signed_urls: Some(SignedUrls::new(
+            Signer::new(&home.secrets.blobstore_secret),
+            endpoint,
+            options.signed_urls,
+        )),
         trusted_certs: String::new(),
         work: work(scene),
         max_threads: 32,

@@ -7,6 +7,7 @@ use warren_director_plan::{Draft, Group, InstancePlan};
 
 use crate::event_log::Stage;
 use crate::jobs::planning::{Decided, DeployTask, Known};
+use crate::signed::give_spec;
 use crate::{Error, many, swap};
 
 /// Instances that are swapped.
@@ -70,8 +71,6 @@ impl DeployTask<'_> {
         let mut document = spec::apply(&known.input(), group, plan, &networks, packages, &rendered);
         // Jobs come when the old ones have ended.
         document["job"] = json!({});
-        let agent = self.engine.bus.agent(&spare.agent_id);
-        agent.run("prepare", vec![document], self.task).await?;
-        Ok(())
+        give_spec(self.engine, self.task, &spare, "prepare", &document, None).await
     }
 }

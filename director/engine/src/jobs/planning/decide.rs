@@ -91,7 +91,8 @@ impl DeployTask<'_> {
         }
         let is_young = changes::is_young(&known.options, existing);
         let stemcell = &known.stemcells[group.stemcell];
-        let now = Fingerprints::of(&self.engine.config);
+        let api_version = machine.and_then(|vm| vm.stemcell_api_version);
+        let now = Fingerprints::of(&self.engine.config, api_version);
         let knows = |of: fn(&vms::Vm) -> &Option<String>, now: Option<&String>| {
             machine.is_some_and(|vm| fingerprints::differs(of(vm).as_ref(), now))
         };
