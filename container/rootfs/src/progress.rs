@@ -81,7 +81,12 @@ impl Source for Watched<'_> {
     fn open(&self, index: usize) -> Result<Box<dyn Read + Send + '_>, SourceError> {
         let inner = self.source.open(index)?;
         Ok(match self.layers.get(index) {
-            Some(Some(count)) => Box::new(Counted { inner, count }),
+            Some(Some(count)) => {
+                // It may be read anew, once there is room.
+                count.bytes.store(0, Ordering::Relaxed);
+                count.is_done.store(false, Ordering::Relaxed);
+                Box::new(Counted { inner, count })
+            }
             // It has been removed meanwhile.
             _ => inner,
         })

@@ -10,11 +10,15 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Cursor, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
 
+use common::layers::Layers;
 use common::{Archive, in_private_mounts};
 use proptest::prelude::*;
 use warren_container_rootfs::layer::Digest;
@@ -234,6 +238,64 @@ fn a_changed_layer_is_refused() {
         "{error}"
     );
     assert!(store.lease(layer).unwrap().is_none());
+}
+
+/// A layer that never ends, a byte at a time; until it is no longer wanted, or for a minute.
+struct Endless {
+    header: Cursor<Vec<u8>>,
+    begun: Option<mpsc::Sender<()>>,
+    deadline: Instant,
+}
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if let Some(begun) = self.begun.take() {
+            begun.send(()).unwrap();
+        }
+        if Instant::now() > self.deadline {
+            return Err(std::io::Error::other("nobody stopped it"));
+        }
+        if self.header.position() < 512 {
+            return self.header.read(buffer);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+        buffer[0] = 0;
+        Ok(1)
+    }
+}
+
+#[test]
+fn a_layer_that_fails_stops_the_others_and_nothing_is_left() {
+    let top = tempfile::tempdir().unwrap();
+    let store = Store::open(&top.path().join("store"), &Options::default()).unwrap();
+    let endless = Archive::new().raw(b"f", b'0', b"", 0o644, &[0; 1 << 20]);
+    let bad = Archive::new().file("g", b"g").end();
+    let named = [Digest::of(b"endless"), Digest::of(b"another")];
+    let (begun, waits) = mpsc::channel();
+    let waits = Mutex::new(waits);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let source = Layers::opened_by(&named, move |index| match index {
+        0 => Box::new(Endless {
+            header: Cursor::new(endless.0[..512].to_vec()),
+            begun: Some(begun.clone()),
+            deadline,
+        }),
+        _ => {
+            // The other one is being read by now.
+            let waits = waits.lock().unwrap();
+            waits.recv_timeout(Duration::from_secs(60)).unwrap();
+            Box::new(Cursor::new(bad.clone()))
+        }
+    });
+    let error = store.fetch(&source).unwrap_err();
+    assert!(
+        matches!(error, Error::Unpack { layer, .. } if layer == named[1]),
+        "{error}"
+    );
+    assert!(Instant::now() < deadline, "the other was not stopped");
+    assert!(store.layers().unwrap().is_empty());
+    let tmp = fs::read_dir(store.root().join("tmp")).unwrap();
+    assert_eq!(tmp.count(), 0);
 }
 
 #[test]

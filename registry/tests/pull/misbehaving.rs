@@ -1,7 +1,8 @@
 //! Servers that lie, stop, send away, and ask for tokens.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use warren_container_rootfs::layer::Digest;
 use warren_container_rootfs::store;
@@ -185,6 +186,49 @@ fn two_pulls_at_once_unpack_once() {
         }
     });
     assert_eq!(asked_for.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn layers_come_at_the_same_time_and_a_slow_one_does_not_hold_up_the_others() {
+    let mut images = Images::default();
+    let layers: Vec<_> = (0..12)
+        .map(|number| (archive(&format!("f{number}"), b"x"), Form::Gzip))
+        .collect();
+    let image = images.image(OCI_MANIFEST, &layers);
+    let (_, manifest) = &images.manifests[&image];
+    let manifest: serde_json::Value = serde_json::from_slice(manifest).unwrap();
+    let blob = |number: usize| {
+        let digest = manifest["layers"][number]["digest"].as_str();
+        digest.unwrap().to_owned()
+    };
+    let (first, last) = (blob(0), blob(layers.len() - 1));
+    let last_was_asked_for = (Mutex::new(false), Condvar::new());
+    let server = Small::start(move |asked| {
+        let (was_asked_for, told) = &last_was_asked_for;
+        if asked.path.ends_with(&last) {
+            *was_asked_for.lock().unwrap() = true;
+            told.notify_all();
+        }
+        if asked.path.ends_with(&first) {
+            // Answered only when all others have been begun.
+            let lock = was_asked_for.lock().unwrap();
+            let patience = Duration::from_secs(60);
+            let waited = told.wait_timeout_while(lock, patience, |asked| !*asked);
+            if waited.unwrap().1.timed_out() {
+                return answer("404 The others do not come", "", b"");
+            }
+        }
+        honest(&images, &image, asked)
+    });
+    let top = tempfile::tempdir().unwrap();
+    let store = open(&top.path().join("s"));
+    let uri = format!("docker://{}/a", server.address);
+    let source = source_for(&uri, None, &insecure(&server.address.to_string())).unwrap();
+    let leases = store.fetch(&*source).unwrap();
+    for (number, lease) in leases.iter().enumerate() {
+        assert!(lease.diff().join(format!("f{number}")).exists(), "{number}");
+    }
+    assert_eq!(leases.len(), layers.len());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use rustix::fs::{StatxFlags, statx};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::report::{Report, Rung};
+use super::report::{Outcome, Report, Rung};
 
 /// What a report holds for; any difference means to probe again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,10 @@ pub(crate) fn cached_probe(
                 circumstances: now,
                 report: report.clone(),
             };
-            if let Ok(bytes) = serde_json::to_vec_pretty(&kept) {
+            // What could not be tried for want of room may well work.
+            if !is_of_a_full_disk(&kept.report)
+                && let Ok(bytes) = serde_json::to_vec_pretty(&kept)
+            {
                 // Only costs the next one a probe.
                 let _ = crate::store::write_whole(&path, &bytes);
             }
@@ -60,6 +63,12 @@ pub(crate) fn cached_probe(
         report.chosen = rung.clone();
     }
     Ok(report)
+}
+
+fn is_of_a_full_disk(report: &Report) -> bool {
+    let full = [Errno::NOSPC, Errno::DQUOT].map(Errno::raw_os_error);
+    let mut outcomes = report.rungs.iter().map(|tried| &tried.outcome);
+    outcomes.any(|outcome| matches!(outcome, Outcome::Fails { errno, .. } if full.contains(errno)))
 }
 
 fn circumstances(root: &Path, alternatives: &[PathBuf]) -> Result<Circumstances, Errno> {

@@ -13,7 +13,7 @@ use super::{Ids, Image, Quota, checked_id};
 use crate::driver::{self, Overlay, Rung, Step, mount_fuse, mount_overlay, mount_tmpfs};
 use crate::store::lock::{Hold, Lock};
 use crate::store::work::Work;
-use crate::store::{Error, Lease, Store, io};
+use crate::store::{Error, Lease, Store, io, is_full};
 
 /// An image to be made.
 #[derive(Debug, Clone, Copy)]
@@ -42,12 +42,23 @@ pub struct Unmounted {
 }
 
 impl Store {
-    /// Makes a root file system and mounts it, in the caller's mount namespace.
+    /// Makes a root file system and mounts it, in the caller's mount namespace. If there is no room,
+    /// as there may be on rungs that copy, layers that nothing uses are removed, once.
     ///
     /// # Errors
     /// [`Error::AlreadyExists`], [`Error::InvalidId`], [`Error::NoLayers`], [`Error::Driver`],
     /// [`Error::Io`]; nothing is left then.
     pub fn create(&self, request: Request<'_>) -> Result<Image, Error> {
+        match self.create_mounted(request) {
+            Err(error) if is_full(&error) => {
+                self.clear();
+                self.create_mounted(request)
+            }
+            done => done,
+        }
+    }
+
+    fn create_mounted(&self, request: Request<'_>) -> Result<Image, Error> {
         let (image, ()) = self.create_as(request, |kept| {
             self.assemble(request.id, kept, request.layers, request.ids)
         })?;

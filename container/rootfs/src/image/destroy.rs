@@ -7,11 +7,11 @@ use rustix::io::Errno;
 use warren_sys_mount::MountTable;
 
 use super::state::Kept;
-use super::{Image, checked_id};
+use super::{Damaged, Image, checked_id};
 use crate::driver::{Rung, unmount_all};
 use crate::layer::Digest;
 use crate::store::lock::{Hold, Lock};
-use crate::store::{Error, Store, io, work};
+use crate::store::{Error, SourceError, Store, io, work};
 
 impl Store {
     /// Unmounts and removes an image; `false` if there is none, which is no error.
@@ -73,16 +73,22 @@ impl Store {
         if !self.images().join(id).join("ready").exists() {
             return Err(Error::NotFound { id: id.to_owned() });
         }
-        let path = self.images().join(id).join("image.json");
-        let bytes = std::fs::read(&path).map_err(io("read", &path))?;
-        let kept = serde_json::from_slice::<Kept>(&bytes).map_err(|source| Error::Damaged {
-            path,
-            source: source.into(),
-        })?;
+        let kept = self.read_kept(id)?;
         match kept.project {
             Some(project) if !self.has_project(project)? => Ok(kept.without_project()),
             _ => Ok(kept),
         }
+    }
+
+    fn read_kept(&self, id: &str) -> Result<Kept, Error> {
+        let path = self.images().join(id).join("image.json");
+        let read = std::fs::read(&path).map_err(SourceError::from);
+        let kept = read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
+        kept.map_err(|source| match self.images().join(id).exists() {
+            true => Error::Damaged { path, source },
+            // It has just been destroyed.
+            false => Error::NotFound { id: id.to_owned() },
+        })
     }
 
     pub(super) fn destroy_locked(&self, id: &str) -> Result<bool, Error> {
@@ -187,20 +193,22 @@ impl Store {
         Ok(swept)
     }
 
-    /// Layers of all images, ready or not. One whose file cannot be understood was never ready.
-    pub(crate) fn layers_of_images(&self) -> Result<HashSet<Digest>, Error> {
+    /// Layers of all images, ready or not, and the images of which that cannot be told. Even one
+    /// that is not ready may still be mounted.
+    pub(crate) fn layers_of_images(&self) -> Result<(HashSet<Digest>, Vec<Damaged>), Error> {
         let mut layers = HashSet::new();
+        let mut damaged = Vec::new();
         for id in self.image_names()? {
-            let path = self.images().join(&id).join("image.json");
-            let bytes = match std::fs::read(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                bytes => bytes.map_err(io("read", &path))?,
-            };
-            if let Ok(kept) = serde_json::from_slice::<Kept>(&bytes) {
-                layers.extend(kept.layers);
+            match self.read_kept(&id) {
+                Ok(kept) => layers.extend(kept.layers),
+                Err(Error::NotFound { .. }) => {}
+                Err(error) => damaged.push(Damaged {
+                    id,
+                    why: warren_lib_errchain::chain(&error),
+                }),
             }
         }
-        Ok(layers)
+        Ok((layers, damaged))
     }
 
     fn image_names(&self) -> Result<Vec<String>, Error> {

@@ -32,7 +32,7 @@ mod stats;
 
 pub use create::{Request, Unmounted};
 pub use ids::Ids;
-pub use state::{Image, Quota};
+pub use state::{Damaged, Image, Quota};
 pub use stats::Stats;
 
 use crate::store::Error;

@@ -71,6 +71,16 @@ impl Kept {
     }
 }
 
+/// An image of which it cannot be told what it is made of: the power failed soon after it was made,
+/// or the disk is damaged. It can be destroyed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Damaged {
+    /// Its id.
+    pub id: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
 /// A root file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {

@@ -2,13 +2,15 @@
 
 use super::{Error, Store, io};
 
-/// Room of the store's file system, in bytes.
+/// Room of the store's file system, in bytes and files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
     /// All of it.
     pub total: u64,
     /// What we may still write.
     pub available: u64,
+    /// How many files we may still make; `None` where there is no such number.
+    pub files: Option<u64>,
 }
 
 impl Store {
@@ -21,6 +23,7 @@ impl Store {
         Ok(Capacity {
             total: stat.f_blocks.saturating_mul(stat.f_frsize),
             available: stat.f_bavail.saturating_mul(stat.f_frsize),
+            files: (stat.f_files > 0).then_some(stat.f_favail),
         })
     }
 }

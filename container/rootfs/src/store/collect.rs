@@ -1,9 +1,11 @@
-//! Garbage collection: layers that nothing uses go.
+//! Garbage collection: layers that nothing uses go, and with them what is only known of them.
 
 use std::collections::HashSet;
+use std::time::SystemTime;
 
 use super::lock::Lock;
 use super::{Error, Store, io};
+use crate::image::Damaged;
 use crate::layer::Digest;
 
 /// What a collection did.
@@ -15,24 +17,36 @@ pub struct Collected {
     pub leased: Vec<Digest>,
     /// Layers in use.
     pub used: usize,
+    /// Layers that nothing is known to use, kept because of `damaged`.
+    pub kept: usize,
+    /// Images of which it cannot be told what layers they use. As long as there is one, any layer
+    /// may be its, so none is removed: destroying it is what helps.
+    pub damaged: Vec<Damaged>,
+}
+
+/// What keeps layers.
+struct Used {
+    layers: HashSet<Digest>,
+    damaged: Vec<Damaged>,
 }
 
 impl Store {
-    /// Removes the layers that no image, pin or lease holds. Never waits for anybody.
+    /// Removes the layers that no image, pin or lease holds, the oldest first, and what was left of
+    /// those that went. Never waits for anybody.
     ///
     /// # Errors
     /// [`Error::Io`]; what was found until then is removed.
     pub fn collect(&self) -> Result<Collected, Error> {
         let mut collected = Collected::default();
         let used = self.used()?;
-        // What is made of others' layers goes as these would.
-        let mut all = self.layers()?;
-        all.extend(self.listed("merged")?);
-        all.sort();
-        all.dedup();
-        for layer in all {
-            if used.contains(&layer) {
+        collected.damaged = used.damaged;
+        for layer in self.oldest_first()? {
+            if used.layers.contains(&layer) {
                 collected.used += 1;
+                continue;
+            }
+            if !collected.damaged.is_empty() {
+                collected.kept += 1;
                 continue;
             }
             let path = self.lock_path("layer", &layer.hex());
@@ -48,8 +62,14 @@ impl Store {
                 continue;
             };
             // Whoever had a lease has by now written its image, or given up.
-            if self.used()?.contains(&layer) {
+            let used = self.used()?;
+            if used.layers.contains(&layer) {
                 collected.used += 1;
+                continue;
+            }
+            if !used.damaged.is_empty() {
+                collected.damaged = used.damaged;
+                collected.kept += 1;
                 continue;
             }
             self.discard(&self.layer_path(&layer))?;
@@ -58,7 +78,24 @@ impl Store {
             making.retire().map_err(io("remove", &making_path))?;
             collected.removed.push(layer);
         }
+        self.forget_gone()?;
         Ok(collected)
+    }
+
+    /// All layers, and what is made of others' layers, which goes as these would.
+    fn oldest_first(&self) -> Result<Vec<Digest>, Error> {
+        let mut all = self.layers()?;
+        all.extend(self.listed("merged")?);
+        all.sort();
+        all.dedup();
+        // When it was made; copies for other owners are put into it later.
+        let changed = |layer: &Digest| {
+            let meta = std::fs::metadata(self.layer_path(layer));
+            let time = meta.and_then(|meta| meta.modified());
+            time.unwrap_or(SystemTime::UNIX_EPOCH)
+        };
+        all.sort_by_cached_key(changed);
+        Ok(all)
     }
 
     /// All layers of the store.
@@ -84,9 +121,9 @@ impl Store {
         Ok(layers)
     }
 
-    fn used(&self) -> Result<HashSet<Digest>, Error> {
-        let mut used = self.pinned()?;
-        used.extend(self.layers_of_images()?);
-        Ok(used)
+    fn used(&self) -> Result<Used, Error> {
+        let (mut layers, damaged) = self.layers_of_images()?;
+        layers.extend(self.pinned()?);
+        Ok(Used { layers, damaged })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::room::Room;
 use crate::layer::Digest;
 
 /// The store could not do what was asked.
@@ -65,6 +66,21 @@ pub enum Error {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The store's file system, or its quota, has no room for a layer.
+    #[error(
+        "no room for layer {layer}, which takes more than {written} bytes{}",
+        told(room)
+    )]
+    NoRoom {
+        /// Its id.
+        layer: Digest,
+        /// Bytes of it that there was room for.
+        written: u64,
+        /// What there is to tell, once room could not be made.
+        room: Option<Box<Room>>,
+        /// Where it ended.
+        source: Box<Error>,
+    },
     /// Unpacking.
     #[error("cannot unpack layer {layer}")]
     Unpack {
@@ -123,6 +139,10 @@ pub enum Error {
         /// Why.
         source: crate::driver::Error,
     },
+}
+
+fn told(room: &Option<Box<Room>>) -> String {
+    room.as_ref().map_or(String::new(), |room| room.to_string())
 }
 
 /// Adds step and path to an I/O error.

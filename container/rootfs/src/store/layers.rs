@@ -124,7 +124,7 @@ impl Store {
         let making = self.making(&layer)?;
         if !self.layer_path(&layer).exists() {
             let (work, _) = self.unpack_into_work(layer, expected, base, open)?;
-            self.commit(&work, &layer)?;
+            Self::in_room(layer, &work, || self.commit(&work, &layer))?;
         }
         let lease = self.lease(layer)?;
         drop(making);
@@ -175,9 +175,11 @@ impl Store {
         self.named_by_source(source, || {
             let tmp = self.tmp();
             let work = Work::new(&tmp).map_err(io("make a directory in", &tmp))?;
-            let made = make_layer_directory(&work)?;
-            let info = super::directory::copy_into(from, &made.join("diff"), source)?;
-            write_info(&made, &info, &Hidden::default())?;
+            Self::in_room(source, &work, || {
+                let made = make_layer_directory(&work)?;
+                let info = super::directory::copy_into(from, &made.join("diff"), source)?;
+                write_info(&made, &info, &Hidden::default())
+            })?;
             // What it is named by stands for its content: no archive was read.
             Ok((work, source))
         })
@@ -199,7 +201,7 @@ impl Store {
         let (work, layer) = make()?;
         let making = self.making(&layer)?;
         if !self.has(&layer) {
-            self.commit(&work, &layer)?;
+            Self::in_room(layer, &work, || self.commit(&work, &layer))?;
         }
         let lease = self.lease(layer)?;
         drop(making);
@@ -268,20 +270,23 @@ impl Store {
         let blob = open().map_err(|source| Error::Source { layer, source })?;
         let tmp = self.tmp();
         let work = Work::new(&tmp).map_err(io("make a directory in", &tmp))?;
-        let made = make_layer_directory(&work)?;
-        let mut target = made.join("diff");
-        if let Some(base) = base {
-            target = base.make_in(&target)?;
-        }
-        let directory = File::open(&target).map_err(io("open", &target))?;
-        let markers = self.report.markers;
-        let unpacked = unpack(blob, directory.into(), markers, expected, self.limits)
-            .map_err(|source| Error::Unpack { layer, source })?;
-        let hidden = match base {
-            Some(base) => base.hidden(&unpacked.hidden),
-            None => unpacked.hidden.clone(),
-        };
-        write_info(&made, &LayerInfo::from(&unpacked), &hidden)?;
+        let unpacked = Self::in_room(layer, &work, || {
+            let made = make_layer_directory(&work)?;
+            let mut target = made.join("diff");
+            if let Some(base) = base {
+                target = base.make_in(&target)?;
+            }
+            let directory = File::open(&target).map_err(io("open", &target))?;
+            let markers = self.report.markers;
+            let unpacked = unpack(blob, directory.into(), markers, expected, self.limits)
+                .map_err(|source| Error::Unpack { layer, source })?;
+            let hidden = match base {
+                Some(base) => base.hidden(&unpacked.hidden),
+                None => unpacked.hidden.clone(),
+            };
+            write_info(&made, &LayerInfo::from(&unpacked), &hidden)?;
+            Ok(unpacked)
+        })?;
         Ok((work, unpacked))
     }
 

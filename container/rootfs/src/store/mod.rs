@@ -16,7 +16,7 @@
 //!   preloaded/DIGITS         what the name of a registry's image stands for, see `preloaded`
 //!   images/ID/               see the module `image`
 //!   projects/START/N         a project id that is an image's, see `image`
-//!   locks/                   store-marks, layer-, making-, source-DIGITS, image-ID: flock(2)
+//!   locks/                   store-, layer-, making-, source-DIGITS, image-ID: flock(2)
 //!   tmp/                     in the making; each locked by its maker
 //!   trash/                   in the unmaking
 //! ```
@@ -34,11 +34,13 @@ mod capacity;
 mod collect;
 mod directory;
 mod error;
+mod forget;
 mod layers;
 pub(crate) mod lock;
 mod pins;
 mod preloaded;
 mod remark;
+mod room;
 mod shared;
 mod usage;
 pub(crate) mod work;
@@ -52,11 +54,12 @@ pub use collect::Collected;
 pub use error::Error;
 pub use layers::{LayerInfo, Lease, SourceError};
 pub use preloaded::{Preloaded, PreloadedLayer};
-
+pub use room::{Cleared, Room};
 pub use usage::Usage;
 
 pub(crate) use base::Base;
 pub(crate) use error::io;
+pub(crate) use room::is_full;
 
 use crate::driver::{self, Report};
 use crate::layer::{Digest, Limits};

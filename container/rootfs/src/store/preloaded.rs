@@ -4,11 +4,17 @@
 //! preloaded/DIGITS   SHA-256 of the name and the platform; JSON: see `Preloaded`
 //! ```
 //!
+//! What stands for an image whose layers have gone is forgotten with them: that they come back for
+//! somebody else does not make them anybody's who knows the name.
+//!
 //! A name with a digest always stands for the same image. One with a tag stands for what it did when
 //! the image was put here, and the registry may know better.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
+use super::lock::{Hold, Lock};
 use super::{Error, Store, io, write_whole};
 use crate::layer::Digest;
 use crate::source::{Config, Platform};
@@ -50,7 +56,21 @@ impl Store {
             path: path.clone(),
             source: source.into(),
         })?;
+        let lock = self.lock_path("store", "preloaded");
+        let _lock = Lock::wait(&lock, Hold::Exclusive).map_err(io("lock", &lock))?;
         write_whole(&path, &json)
+    }
+
+    /// Whether what is written down there has all its layers. What cannot be understood has none.
+    pub(super) fn is_all_here(&self, path: &Path) -> bool {
+        match std::fs::read(path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).is_ok_and(|image: Preloaded| {
+                let is_here = |layer: &PreloadedLayer| self.has(&layer.diff_id);
+                image.layers.iter().all(is_here)
+            }),
+            // Gone meanwhile, or not to be judged now.
+            Err(_) => true,
+        }
     }
 
     /// What a name stands for, if all layers of that are here.

@@ -25,7 +25,8 @@ impl Store {
         }
         for id in self.list_all()? {
             match self.image(&id) {
-                Err(Error::NotFound { .. }) => {}
+                // What is not known was not promised; collecting tells of it.
+                Err(Error::NotFound { .. } | Error::Damaged { .. }) => {}
                 image => {
                     let quota = image?.quota.bytes().unwrap_or(0);
                     usage.quotas = usage.quotas.saturating_add(quota);

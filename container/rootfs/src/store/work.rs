@@ -16,7 +16,7 @@ use rustix::io::Errno;
 pub(crate) struct Work {
     path: PathBuf,
     /// Holds the lock.
-    _directory: File,
+    directory: File,
 }
 
 impl Work {
@@ -30,14 +30,18 @@ impl Work {
             };
             if flock(&directory, FlockOperation::NonBlockingLockExclusive).is_ok() && path.exists()
             {
-                let _directory = directory;
-                return Ok(Self { path, _directory });
+                return Ok(Self { path, directory });
             }
         }
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Bytes that are in it by now.
+    pub(crate) fn usage(&self) -> Result<u64, Errno> {
+        crate::tree::usage(self.directory.as_fd())
     }
 }
 

@@ -104,6 +104,13 @@ pub fn nothing_left(root: &Path) {
         let left: Vec<_> = fs::read_dir(root.join(folder)).unwrap().collect();
         assert!(left.is_empty(), "{folder}: {left:?}");
     }
+    for folder in ["sources", "locks"] {
+        let names = fs::read_dir(root.join(folder)).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        // The store's own stay.
+        let left: Vec<_> = names.filter(|name| !name.starts_with("store")).collect();
+        assert!(left.is_empty(), "{folder}: {left:?}");
+    }
     let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
     let inside = |line: &&str| line.contains(&format!("{}/images", root.display()));
     assert_eq!(mounts.lines().find(inside), None);

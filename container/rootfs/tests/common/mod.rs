@@ -2,6 +2,7 @@
 #![expect(dead_code, reason = "each test program uses some of it")]
 
 pub mod disk;
+pub mod layers;
 pub mod life;
 
 use std::path::Path;

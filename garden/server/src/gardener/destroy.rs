@@ -98,6 +98,12 @@ impl Gardener {
                 let count = collected.removed.len().to_string();
                 self.log
                     .info("room is short; removed layers", &[("count", &count)]);
+                for image in &collected.damaged {
+                    self.log.error(
+                        "no layer is removed: an image does not tell which it has, destroy it",
+                        &[("image", &image.id), ("because", &image.why)],
+                    );
+                }
             }
             Err(error) => {
                 let text = chain(&error);

@@ -6,7 +6,12 @@
     reason = "a test has nobody to hand an error to"
 )]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod damaged;
+mod forgotten;
+mod opened;
+mod room;
 
 use std::fs;
 use std::io::Cursor;
@@ -19,7 +24,7 @@ use common::{Archive, in_private_mounts, mount};
 use warren_container_rootfs::driver::{Outcome, Report, Rung, probe};
 use warren_container_rootfs::image::{Ids, Quota, Request};
 use warren_container_rootfs::layer::Digest;
-use warren_container_rootfs::store::{Error, Lease, Options, Store};
+use warren_container_rootfs::store::{Error, Lease, Options, SourceError, Store};
 use warren_sys_process::user_namespace::{Map, scratch};
 
 #[test]
@@ -302,6 +307,7 @@ fn bad_requests_leave_nothing() {
             .layer(Digest::of(&good), None, || Ok(Cursor::new(cut)))
             .unwrap_err();
         assert!(matches!(error, Error::Unpack { .. }));
+        store.collect().unwrap();
         nothing_left(store.root());
         fs::write(store.root().join("version"), "other").unwrap();
         let error = Store::open(store.root(), &Options::default()).unwrap_err();
@@ -322,7 +328,7 @@ fn worker() {
     loop {
         let layers = [
             counted_layer(&store, &many()),
-            counted_layer(&store, &top()),
+            counted_source(&store, &top()),
         ];
         let image = store.create(request(&id, &layers)).unwrap();
         assert!(image.rootfs.join("f7").exists());
@@ -351,13 +357,23 @@ fn wait_for_the_others() {
 
 /// Notes every time that the archive is opened to be unpacked.
 fn counted_layer(store: &Store, bytes: &[u8]) -> Lease {
-    let open = || {
-        if let Ok(count) = std::env::var("WARREN_TEST_COUNT") {
-            note(&count, "unpacked");
-        }
-        Ok(Cursor::new(bytes.to_vec()))
-    };
-    store.layer(Digest::of(bytes), None, open).unwrap()
+    store
+        .layer(Digest::of(bytes), None, || counted(bytes))
+        .unwrap()
+}
+
+/// The same of a source whose content is not known before it is read.
+fn counted_source(store: &Store, bytes: &[u8]) -> Lease {
+    store
+        .layer_of_source(Digest::of(b"a source"), || counted(bytes))
+        .unwrap()
+}
+
+fn counted(bytes: &[u8]) -> Result<Cursor<Vec<u8>>, SourceError> {
+    if let Ok(count) = std::env::var("WARREN_TEST_COUNT") {
+        note(&count, "unpacked");
+    }
+    Ok(Cursor::new(bytes.to_vec()))
 }
 
 /// Adds a line to a file of several processes.
