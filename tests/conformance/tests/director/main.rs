@@ -8,6 +8,7 @@
 //! | a canary that fails stops a deploy | `failures` |
 //! | a director that is killed in the middle goes on with its work | `failures` |
 //! | Garden or the bus killed, a task cancelled in the middle: the next deploy makes it good | `killed` |
+//! | disks get another size with all that is on them, whoever is killed in between | `grow` |
 //! | stemcells, properties, states: changed where they must be, one after the other, disks stay | `update` |
 //! | processes and machines that end come back; only agents reach monit and the bus | `machines` |
 //! | each of several CPIs makes the machines of its zones | `cpis` |
@@ -22,6 +23,7 @@ mod dns;
 mod dynamic;
 mod export;
 mod failures;
+mod grow;
 mod killed;
 mod life;
 mod machines;
