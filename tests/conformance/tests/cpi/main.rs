@@ -9,6 +9,7 @@
 //! | disks: files and directories; seen at once in a running machine; grown, copied | `disks` |
 //! | errors have the kinds that directors know, and leave nothing | `failures` |
 //! | requests that are none and arguments that cannot be are told so | `refused` |
+//! | what is to be tried before a director is there | `page` |
 //! | calls that are killed, and calls at the same time | `crash` |
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -20,6 +21,7 @@ mod failures;
 mod layout;
 mod light;
 mod machines;
+mod page;
 mod recorded;
 mod refused;
 mod scene;
