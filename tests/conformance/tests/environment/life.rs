@@ -267,6 +267,7 @@ fn a_machine_two_containers_deep() {
     let connected = scene.machine.actor().connect(sshd, Duration::from_secs(10));
     assert_eq!(connected, Connected::Connected);
     names_of_all_kinds(&scene, 2);
+    let cid = what_is_planned_is_recovered(&scene, &cid);
     let inside = |script: &str| scene.inside(2, &cid, script);
     assert_only_agents_reach_monit_and_the_bus(inside, &scene.director());
     // The server's number was never written down: it ends all the same.
@@ -278,6 +279,30 @@ fn a_machine_two_containers_deep() {
     assert!(warren_tests_harness::has_ended(&server));
     drop(scene);
     leaks.assert_same();
+}
+
+/// A machine is lost; a plan is written of what to do about it, changed and followed. The new machine.
+#[track_caller]
+fn what_is_planned_is_recovered(scene: &Scene, lost: &str) -> String {
+    scene.garden(2, &["destroy", lost]);
+    let plan = scene.at("plan.yml");
+    let file = plan.to_str().unwrap();
+    scene.bosh(&["create-recovery-plan", file]);
+    // Nobody was asked, so nothing is planned.
+    let text = std::fs::read_to_string(&plan).unwrap();
+    assert!(text.contains("missing_vm: ignore"), "{text}");
+    std::fs::write(&plan, text.replace("ignore", "recreate_vm")).unwrap();
+    let said = scene.bosh(&["recover", file]);
+    assert!(said.contains("Recreate VM and wait"), "{said}");
+    let [cid] = scene.machines("vm_cid").try_into().unwrap();
+    assert_ne!(cid, lost);
+    let told = "cat /var/vcap/jobs/web/config/config; wc -l </var/vcap/store/started";
+    let told = scene.inside(2, &cid, told);
+    assert!(told.starts_with("deep from web/0"), "{told}");
+    assert!(told.ends_with("\n2\n"), "{told}");
+    let said = scene.bosh(&["recover", file]);
+    assert!(said.contains("1 OK, 0 unresponsive, 0 missing"), "{said}");
+    cid
 }
 
 #[test]
