@@ -1,6 +1,10 @@
 //! `warren rootfs`, run as root, mounts in namespaces of their own.
 #![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
+#[path = "rootfs/plugin.rs"]
+mod plugin;
+#[path = "support/registry.rs"]
+mod registry;
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -80,7 +84,9 @@ fn a_life() {
         $W create $S $TOP/base.tar web --quota 5000000
         cat $TOP/store/images/web/rootfs/etc/motd
         echo more >$TOP/store/images/web/rootfs/new
-        $W list $S; $W stats $S web; $W clean $S; $W delete $S web; $W delete $S web; $W clean $S",
+        $W list $S; $W stats $S web; $W clean $S; $W delete $S web; $W delete $S web; $W clean $S
+        $W create $S $TOP/base.tar cut; truncate -s 9 $TOP/store/images/cut/image.json
+        $W list $S; $W clean $S; $W delete $S cut",
     );
     assert_eq!(ran.code, 0, "{ran:?}");
     for text in [
@@ -91,6 +97,9 @@ fn a_life() {
         "Deleted web",
         "There was no web",
         "1 removed",
+        "cut is damaged and can only be deleted: ",
+        "1 that may be unused are kept: cut does not tell which it has, delete it (",
+        "Deleted cut",
     ] {
         assert!(ran.out.contains(text), "{text}: {ran:?}");
     }
@@ -106,10 +115,17 @@ fn a_preloaded_store_has_the_layers() {
     let scene = Scene::new();
     let ran = scene.run(
         "mkdir $TOP/root; $WARREN rootfs preload --into $TOP/root $TOP/base.tar >/dev/null
-        $WARREN rootfs clean --store $TOP/root/var/lib/warren/garden/store",
+        S=$TOP/root/var/lib/warren/garden/store; C=\"$WARREN rootfs clean --store $S\"
+        $C; for name in $(ls $S/pins); do $C --unpin $name; done; ! $C --unpin $name",
     );
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert_eq!(ran.out, "0 removed, 1 in use, 0 about to be used\n");
+    let (kept, gone) = ran.out.split_once('\n').unwrap();
+    assert_eq!(kept, "0 removed, 1 in use, 0 about to be used");
+    assert!(gone.contains("1 removed, 0 in use"), "{gone}");
+    assert!(
+        ran.err.contains("nothing is kept under the name"),
+        "{ran:?}"
+    );
 }
 
 /// The conversation of a stock guardian with its plugin.

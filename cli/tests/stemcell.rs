@@ -5,12 +5,11 @@
     reason = "a test reports failure by panicking"
 )]
 
+#[path = "support/registry.rs"]
+mod registry;
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::thread::JoinHandle;
-
+use registry::Registry;
 use support::{Ran, shell, warren};
 
 fn run(top: &tempfile::TempDir, line: &str) -> Ran {
@@ -151,58 +150,6 @@ fn what_is_refused() {
     assert_eq!(left, 2, "empty and x");
 }
 
-/// A registry on loopback; ends when dropped.
-struct Registry {
-    process: Child,
-    address: String,
-    log: Option<JoinHandle<()>>,
-}
-
-impl Registry {
-    fn start(top: &tempfile::TempDir) -> Self {
-        let config = top.path().join("registry.yml");
-        let text = format!(
-            "version: 0.1\nlog: {{accesslog: {{disabled: true}}, level: info}}\n\
-             storage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: 127.0.0.1:0, secret: x}}\n",
-            top.path().join("registry").display()
-        );
-        std::fs::write(&config, text).unwrap();
-        let mut command = Command::new("docker-registry");
-        command
-            .arg("serve")
-            .arg(config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
-        let spawned = command.stderr(Stdio::piped()).spawn();
-        let mut process = spawned.expect("this test needs apt-get install docker-registry");
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let address = loop {
-            let line = lines.next().expect("it ended").unwrap();
-            if let Some((_, rest)) = line.split_once("listening on ") {
-                let is_address = |c: char| c == '.' || c == ':' || c.is_ascii_digit();
-                break rest.chars().take_while(|c| is_address(*c)).collect();
-            }
-        };
-        // Or it would stop at a full pipe.
-        let log = Some(std::thread::spawn(move || for _ in lines {}));
-        Self {
-            process,
-            address,
-            log,
-        }
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        if let Some(log) = self.log.take() {
-            log.join().unwrap();
-        }
-    }
-}
-
 /// An image of two layers, the second of which hides a file and brings another, in a layout of OCI and in
 /// a registry: the same stemcell.
 #[test]
@@ -223,7 +170,7 @@ fn of_an_image_with_layers() {
     echo '{"schemaVersion": 2, "manifests": ['$(blob manifest manifest.v1+json)']}' >oci/index.json
     echo '{"imageLayoutVersion": "1.0.0"}' >oci/oci-layout; "#;
     let top = tempfile::tempdir().unwrap();
-    let registry = Registry::start(&top);
+    let registry = Registry::start(top.path(), "");
     let address = &registry.address;
     let line = format!(
         "skopeo copy --insecure-policy --quiet --dest-tls-verify=false oci:oci docker://{address}/base:1
@@ -243,7 +190,7 @@ fn of_an_image_with_layers() {
 #[test]
 fn a_light_one() {
     let top = tempfile::tempdir().unwrap();
-    let registry = Registry::start(&top);
+    let registry = Registry::start(top.path(), "");
     let address = &registry.address;
     let line = format!(
         "$S build --directory root --no-executable --light {address}/some/stemcell:1 \

@@ -5,6 +5,7 @@ mod send;
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(crate) struct Client {
     /// For the others, by `host[:port]`.
     special: Arc<Mutex<HashMap<String, Special>>>,
     settings: Arc<Settings>,
+    /// A host, and the directory of certificates that is for it, whatever its name.
+    given: Option<(String, PathBuf)>,
     /// Certificates that are trusted everywhere.
     trusted: Arc<[Certificate<'static>]>,
     is_insecure: bool,
@@ -66,14 +69,34 @@ impl Client {
             agent: agent(settings, &trusted, None, is_insecure),
             special: Arc::default(),
             settings: Arc::new(settings.clone()),
+            given: None,
             trusted: trusted.into(),
             is_insecure,
         })
     }
 
+    /// Certificates for the host of this address, and for no other that it redirects to.
+    pub(crate) fn with_certificates(mut self, url: &str, directory: &Path) -> Result<Self, Error> {
+        self.given = Some((authority(&parsed(url)?), directory.to_owned()));
+        Ok(self)
+    }
+
+    /// Where the certificates of a host belong.
+    fn place(&self, authority: &str) -> PathBuf {
+        match &self.given {
+            Some((host, directory)) if host == authority => directory.clone(),
+            _ => self.settings.certificates.join(authority),
+        }
+    }
+
     /// What is special about speaking to a host, if anything.
     fn special(&self, authority: &str) -> Result<Option<Special>, Error> {
-        let Some(directory) = directory(&self.settings.certificates, authority) else {
+        let given = self.given.as_ref().filter(|(host, _)| host == authority);
+        let directory = match given {
+            Some((_, given)) => given.is_dir().then(|| given.clone()),
+            None => directory(&self.settings.certificates, authority),
+        };
+        let Some(directory) = directory else {
             return Ok(None);
         };
         let mut known = self.special.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,10 +153,7 @@ impl Client {
     }
 
     fn once(&self, uri: &Uri, headers: Headers<'_>) -> Result<Answer, Error> {
-        let authority = match (uri.host(), uri.port()) {
-            (Some(host), Some(port)) => format!("{host}:{port}"),
-            (host, _) => host.unwrap_or_default().to_owned(),
-        };
+        let authority = authority(uri);
         let special = match uri.scheme_str() {
             Some("https") => self.special(&authority)?,
             _ => None,
@@ -157,7 +177,7 @@ impl Client {
                         true => "refuses the client certificate that is",
                         false => "wants a client certificate: put NAME.cert and NAME.key",
                     },
-                    directory: self.settings.certificates.join(&authority),
+                    directory: self.place(&authority),
                     registry: authority,
                     source,
                 },
@@ -200,6 +220,14 @@ fn agent(
         .timeout_per_read(Some(PATIENCE))
         .build();
     config.new_agent()
+}
+
+/// As `host[:port]`.
+fn authority(uri: &Uri) -> String {
+    match (uri.host(), uri.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (host, _) => host.unwrap_or_default().to_owned(),
+    }
 }
 
 fn parsed(url: &str) -> Result<Uri, Error> {

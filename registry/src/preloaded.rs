@@ -39,8 +39,12 @@ impl Remote {
             return Err(Error::LayerUrl { url: shown(url) });
         };
         let authority = rest.split('/').next().unwrap_or_default();
+        let mut client = Client::new(settings, settings.is_insecure(authority))?;
+        if !settings.layer_certificates.as_os_str().is_empty() {
+            client = client.with_certificates(url, &settings.layer_certificates)?;
+        }
         Ok(Remote::Url {
-            client: Client::new(settings, settings.is_insecure(authority))?,
+            client,
             url: url.to_owned(),
             tries: settings.tries,
         })

@@ -60,6 +60,9 @@ pub struct Settings {
     /// Has a directory `HOST[:PORT]` with the certificates of each registry that has its own:
     /// `*.crt` to trust, `NAME.cert` and `NAME.key` to show. An empty path is no directory.
     pub certificates: PathBuf,
+    /// The same for the layers that image layouts and preloaded images have elsewhere: these files
+    /// themselves, whatever the address. An empty path is none.
+    pub layer_certificates: PathBuf,
     /// How long connecting may take.
     pub connect: Duration,
     /// How often is tried what may well succeed in a moment; at least once.
@@ -80,6 +83,7 @@ impl Default for Settings {
             insecure: Vec::new(),
             trusted: Vec::new(),
             certificates: CERTIFICATES.into(),
+            layer_certificates: PathBuf::new(),
             connect: Duration::from_secs(15),
             tries: 3,
             skip_layer_validation: false,

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use warren_container_rootfs::driver::Rung;
-use warren_container_rootfs::image::{Quota, Request};
+use warren_container_rootfs::image::{Damaged, Quota, Request};
+use warren_container_rootfs::store::Error;
 
 use super::arguments::{RegistryArguments, StoreArguments};
 use super::probe::rung_name;
@@ -134,6 +135,7 @@ pub struct List {
 #[derive(Serialize)]
 struct Listed {
     images: Vec<One>,
+    damaged: Vec<Damaged>,
 }
 
 #[derive(Serialize)]
@@ -148,19 +150,24 @@ impl List {
     /// Runs the verb.
     pub fn run(self, format: Format) -> Result<u8, Failure> {
         let store = self.store.open()?;
-        let mut images = Vec::new();
+        let (mut images, mut damaged) = (Vec::new(), Vec::new());
         for id in store.list_all()? {
-            // It may go meanwhile.
-            if let Ok(image) = store.image(&id) {
-                images.push(One {
+            match store.image(&id) {
+                Ok(image) => images.push(One {
                     id,
                     rootfs: image.rootfs,
                     rung: image.rung,
                     layers: image.layers.len(),
-                });
+                }),
+                // It has gone meanwhile.
+                Err(Error::NotFound { .. }) => {}
+                Err(error) => damaged.push(Damaged {
+                    id,
+                    why: warren_lib_errchain::chain(&error),
+                }),
             }
         }
-        show(&Listed { images }, format)?;
+        show(&Listed { images, damaged }, format)?;
         Ok(exit::GOOD)
     }
 }
@@ -176,7 +183,11 @@ impl Report for Listed {
                 image.rootfs.display().to_string(),
             ]);
         }
-        table.write(to)
+        table.write(to)?;
+        for Damaged { id, why } in &self.damaged {
+            writeln!(to, "{id} is damaged and can only be deleted: {why}")?;
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,9 @@
 //! The commands: their flags, what they do, what they answer.
 
+use std::path::PathBuf;
+
 use serde_json::json;
-use warren_container_rootfs::image::{Request, Unmounted};
+use warren_container_rootfs::image::{Damaged, Request, Unmounted};
 use warren_container_rootfs::store::{self, Lease};
 use warren_registry::{Credentials, Settings, source_in};
 
@@ -99,9 +101,9 @@ pub struct Create {
     /// For the registry
     #[arg(long, value_name = "PASSWORD")]
     password: Option<Password>,
-    /// Not needed
-    #[arg(long, value_name = "FILE", hide = true)]
-    clean_log_file: Option<String>,
+    /// Where the cleaning writes its log lines
+    #[arg(long, value_name = "FILE")]
+    clean_log_file: Option<PathBuf>,
     /// docker://NAME, oci:///DIR or oci:///DIR:TAG, a tar file or a directory
     image: String,
     /// Its id
@@ -130,8 +132,16 @@ impl std::fmt::Debug for Password {
 #[derive(Debug, Default)]
 pub struct Answer {
     pub text: String,
-    /// Clean afterwards, with this threshold if it is not that of the settings.
-    pub clean_after: Option<Option<i64>>,
+    /// Clean afterwards.
+    pub clean_after: Option<CleanAfter>,
+}
+
+/// A cleaning that is not waited for.
+#[derive(Debug)]
+pub struct CleanAfter {
+    /// If it is not that of the settings.
+    pub threshold: Option<i64>,
+    pub log_file: Option<PathBuf>,
 }
 
 impl From<String> for Answer {
@@ -217,6 +227,9 @@ impl Create {
             ..Settings::default()
         };
         settings.insecure.extend(self.insecure_registry);
+        if let Some(path) = &defaults.remote_layer_client_certificates_path {
+            settings.layer_certificates.clone_from(path);
+        }
         let credentials = self.username.map(|username| {
             let password = self.password.unwrap_or_default();
             Credentials::new(username, password.0)
@@ -249,7 +262,10 @@ impl Create {
         let document = document(&image.rootfs, source.environment(), unmounted.as_ref());
         Ok(Answer {
             text: document.to_string(),
-            clean_after: cleans.then_some(self.threshold_bytes),
+            clean_after: cleans.then(|| CleanAfter {
+                threshold: self.threshold_bytes,
+                log_file: self.clean_log_file.or(defaults.clean_log_file.clone()),
+            }),
         })
     }
 }
@@ -362,7 +378,11 @@ fn clean(context: &Context, threshold: Option<i64>) -> Result<Answer, Failed> {
     if usage.layers.saturating_add(usage.quotas) < threshold {
         return Ok("threshold not reached: skipping clean".to_owned().into());
     }
-    store.collect()?;
+    if let Some(Damaged { id, why }) = store.collect()?.damaged.first() {
+        return failed(&format!(
+            "image `{id}` does not tell which layers it has, delete it: {why}"
+        ));
+    }
     Ok("clean completed".to_owned().into())
 }
 

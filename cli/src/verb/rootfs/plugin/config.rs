@@ -17,6 +17,8 @@ pub struct Config {
     pub log_level: Option<String>,
     #[serde(deserialize_with = "filled")]
     pub log_file: Option<PathBuf>,
+    #[serde(deserialize_with = "filled")]
+    pub metron_endpoint: Option<String>,
     #[serde(deserialize_with = "or_default")]
     pub create: Create,
     #[serde(deserialize_with = "or_default")]
@@ -41,6 +43,10 @@ pub struct Create {
     pub disk_limit_size_bytes: i64,
     #[serde(deserialize_with = "or_default")]
     pub insecure_registries: Vec<String>,
+    #[serde(deserialize_with = "filled")]
+    pub clean_log_file: Option<PathBuf>,
+    #[serde(deserialize_with = "filled")]
+    pub remote_layer_client_certificates_path: Option<PathBuf>,
 }
 
 /// Of `clean`.
@@ -57,6 +63,12 @@ pub struct Clean {
 pub struct Init {
     #[serde(deserialize_with = "or_default")]
     pub store_size_bytes: i64,
+    #[serde(deserialize_with = "or_default")]
+    pub with_direct_io: bool,
+    #[serde(deserialize_with = "filled")]
+    pub owneruser: Option<String>,
+    #[serde(deserialize_with = "filled")]
+    pub ownergroup: Option<String>,
 }
 
 fn or_default<'de, T: Default + Deserialize<'de>, D: serde::Deserializer<'de>>(
@@ -126,12 +138,18 @@ mod tests {
     fn known_unknown_and_empty_keys() {
         let config = read(
             "store: /s\nlog_level: ''\nlog_timestamp_format: rfc3339\ntardis_bin: /t\n\
+             metron_endpoint: ''\n\
              create:\n  insecure_registries: [\"a:1\"]\n  with_clean: true\n  clean_log_file: \n  \
-             disk_limit_size_bytes:\n  skip_layer_validation: true\n\
+             disk_limit_size_bytes:\n  skip_layer_validation: true\n  \
+             remote_layer_client_certificates_path: /certs\n\
              clean: {threshold_bytes: 5, ignore_images: []}\ninit:\n",
         );
         assert_eq!(config.store, Some("/s".into()));
         assert_eq!(config.log_level, None);
+        assert_eq!(config.metron_endpoint, None);
+        assert_eq!(config.create.clean_log_file, None);
+        let certificates = config.create.remote_layer_client_certificates_path;
+        assert_eq!(certificates, Some("/certs".into()));
         assert_eq!(config.create.insecure_registries, ["a:1"]);
         assert!(config.create.with_clean && config.create.skip_layer_validation);
         assert_eq!(config.clean.threshold_bytes, 5);

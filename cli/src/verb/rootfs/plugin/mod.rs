@@ -37,7 +37,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
 
-    /// debug, info, error or fatal: what is written to standard error
+    /// debug, info, error or fatal: what is written to standard error; fatal if nothing is said
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
 
@@ -57,9 +57,13 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", hide = true)]
     newgidmap_bin: Option<PathBuf>,
 
-    /// Not used: no metrics are sent
-    #[arg(long, value_name = "ADDRESS", hide = true)]
+    /// Not used, as the log tells: no metrics are sent
+    #[arg(long, value_name = "ADDRESS")]
     metron_endpoint: Option<String>,
+
+    /// Not needed
+    #[arg(long, value_name = "FORMAT", hide = true)]
+    log_timestamp_format: Option<String>,
 
     #[command(subcommand)]
     command: commands::Command,
@@ -68,13 +72,44 @@ pub struct Arguments {
 /// Writes log lines as GrootFS does, which guardian passes on.
 #[derive(Debug)]
 struct Log {
-    is_on: bool,
+    most: Level,
     file: Option<PathBuf>,
+}
+
+/// How much is written, in lager's words and numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Info = 1,
+    Error = 2,
+    Fatal = 3,
+}
+
+impl Level {
+    /// As GrootFS reads it: a file without a level is for information.
+    fn new(name: Option<&str>, has_file: bool) -> Self {
+        match name {
+            Some("debug" | "info") => Level::Info,
+            Some("error") => Level::Error,
+            None if has_file => Level::Info,
+            _ => Level::Fatal,
+        }
+    }
 }
 
 impl Log {
     fn error(&self, command: &str, message: &str) {
-        if !self.is_on {
+        let message = serde_json::json!({"error": message});
+        self.write(Level::Error, &format!("{command}.failed"), &message);
+    }
+
+    /// Tells of a setting that makes no difference, though somebody may count on it.
+    fn unused(&self, setting: &str, why: &str) {
+        let data = serde_json::json!({"setting": setting, "because": why});
+        self.write(Level::Info, "setting-not-used", &data);
+    }
+
+    fn write(&self, level: Level, what: &str, data: &serde_json::Value) {
+        if level < self.most {
             return;
         }
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -82,9 +117,9 @@ impl Log {
         let line = serde_json::json!({
             "timestamp": format!("{}.{:09}", seconds.as_secs(), seconds.subsec_nanos()),
             "source": "grootfs",
-            "message": format!("grootfs.{command}.failed"),
-            "log_level": 2,
-            "data": {"error": message},
+            "message": format!("grootfs.{what}"),
+            "log_level": level as u8,
+            "data": data,
         });
         // The failure itself is told on standard output; nobody is left to tell of a lost log line.
         let _ = match &self.file {
@@ -112,9 +147,32 @@ impl Arguments {
         let level = self.log_level.or(config.log_level.clone());
         let file = self.log_file.or(config.log_file.clone());
         let log = Log {
-            is_on: file.is_some() || level.is_some_and(|level| level != "fatal"),
+            most: Level::new(level.as_deref(), file.is_some()),
             file,
         };
+        let metron = self.metron_endpoint.or(config.metron_endpoint.clone());
+        for (setting, is_given, why) in [
+            ("metron_endpoint", metron.is_some(), "no metrics are sent"),
+            (
+                "init.owneruser",
+                config.init.owneruser.is_some(),
+                "the store is root's",
+            ),
+            (
+                "init.ownergroup",
+                config.init.ownergroup.is_some(),
+                "the store is root's",
+            ),
+            (
+                "init.with_direct_io",
+                config.init.with_direct_io,
+                "there is no file behind the store",
+            ),
+        ] {
+            if is_given {
+                log.unused(setting, why);
+            }
+        }
         let root = self.store.or(config.store.clone());
         let root = root.unwrap_or_else(|| PathBuf::from("/var/lib/grootfs"));
         let context = store::Context {
@@ -125,8 +183,8 @@ impl Arguments {
         match self.command.run(&context) {
             Ok(answer) => {
                 say(&answer.text);
-                if let Some(threshold) = answer.clean_after {
-                    context.clean_in_background(threshold);
+                if let Some(wanted) = answer.clean_after {
+                    context.clean_in_background(&wanted);
                 }
                 0
             }

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use warren_container_rootfs::layer::Limits;
 use warren_container_rootfs::store::{Options, Store};
 
+use super::commands::CleanAfter;
 use super::config::Config;
 use super::mappings::Mappings;
 use super::texts::Failed;
@@ -112,7 +113,7 @@ impl Context {
     }
 
     /// Starts `clean` and does not wait: whoever waits for an image does not wait for that.
-    pub fn clean_in_background(&self, threshold: Option<i64>) {
+    pub fn clean_in_background(&self, wanted: &CleanAfter) {
         let Ok(program) = std::env::current_exe() else {
             return;
         };
@@ -123,8 +124,11 @@ impl Context {
         if let Some(path) = &self.config_path {
             command.arg("--config").arg(path);
         }
+        if let Some(path) = &wanted.log_file {
+            command.arg("--log-file").arg(path);
+        }
         command.arg("clean").process_group(0);
-        if let Some(bytes) = threshold {
+        if let Some(bytes) = wanted.threshold {
             command.arg(format!("--threshold-bytes={bytes}"));
         }
         command
