@@ -44,6 +44,7 @@ fn from_nothing_and_back() {
     everything_has_a_shell_and_logs(&scene);
     logs_are_those_that_are_asked_for(&scene);
     a_request_is_followed_into_machines(&scene);
+    metrics_are_had_from_this_machine(&scene);
     a_firewall_that_does_not_hold(&scene, &machines[0]);
 
     // It rests, and comes back with what it had.
@@ -218,6 +219,23 @@ fn a_firewall_that_does_not_hold(scene: &Scene, cid: &str) {
     let line = lines.find(|line| line.ends_with(cid)).unwrap();
     let told = "firewall DOES NOT HOLD: an outsider reaches 127.0.0.1:2822";
     assert!(line.contains(told), "{line}");
+}
+
+/// As the page on metrics has Prometheus do it; not without a password.
+#[track_caller]
+fn metrics_are_had_from_this_machine(scene: &Scene) {
+    let get = |more: &str| {
+        scene.shell(&format!(
+            "eval \"$({})\"; echo \"$BOSH_CA_CERT\" >{ca}; \
+             curl -sS --cacert {ca} {more} $BOSH_ENVIRONMENT/metrics",
+            command(&["env"]),
+            ca = scene.at("ca.pem").display(),
+        ))
+    };
+    let said = get("-u $BOSH_CLIENT:$BOSH_CLIENT_SECRET");
+    assert!(said.contains("process=\"worker\""), "{said}");
+    let said = get("");
+    assert!(said.contains("Not authorized"), "{said}");
 }
 
 /// The id that the client gave its request is in the log of the worker and of each agent that it asked.

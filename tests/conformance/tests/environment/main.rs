@@ -6,7 +6,9 @@
 //! | one command makes a director in a container from nothing; again changes nothing; another leaves nothing | `life` |
 //! | it rests and comes back, with the disks of its machines | `life` |
 //! | a deploy tells what it does and how far it is, as stock directors do | `life`, by `events` |
-//! | a machine two containers deep is reached from this one | `life` |
+//! | a machine two containers deep is reached from this one, and keeps monit and the bus to its agent | `life` |
+//! | a lost machine is recovered as a plan says | `life` |
+//! | metrics are had from this machine, with a password | `life` |
 //! | rows in PostgreSQL, processes in bpm's containers | `life` |
 //! | the command may be broken off anywhere | `failures` |
 //! | whatever is killed comes back, by itself or by the same command | `failures` |
