@@ -297,6 +297,38 @@ fn stops_that_take_too_long_say_so_in_the_words_directors_know() {
     );
 }
 
+#[test]
+fn a_spec_whose_blobs_are_behind_urls() {
+    let (vm, running) = Vm::started();
+    let store = Store::start();
+    let mut spec = spec(&vm, "1");
+    let mut behind = |id: &str, place: &str| {
+        let path = vm.path(&format!("var/vcap/blobstore/{id}"));
+        let bytes = std::fs::read(&path).unwrap();
+        // It is nowhere else.
+        std::fs::remove_file(path).unwrap();
+        let mut shelf = store.shelf.lock().unwrap();
+        shelf.blobs.insert(format!("/signed/{id}"), bytes);
+        spec.pointer_mut(place).unwrap()["signed_url"] =
+            json!(format!("{}/signed/{id}?st=SECRET", store.url));
+    };
+    behind("ruby-1", "/packages/ruby");
+    behind("jobs-1", "/rendered_templates_archive");
+    assert_eq!(vm.director.run("prepare", json!([spec])), "prepared");
+    assert_eq!(vm.director.run("apply", json!([spec])), "applied");
+    assert_eq!(vm.read("var/vcap/jobs/web/config/web.yml"), "version: 1\n");
+    assert_eq!(vm.read("var/vcap/packages/ruby/bin/ruby"), "1");
+    let requests = store.shelf.lock().unwrap().requests.len();
+    assert_eq!(requests, 2);
+    // Nobody who reads what was applied could fetch them.
+    let state = vm.director.value("get_state", json!([])).to_string();
+    for kept in [state, vm.read("var/vcap/bosh/spec.json")] {
+        assert!(kept.contains("ruby-1"), "{kept}");
+        assert!(!kept.contains("SECRET"), "{kept}");
+    }
+    running.stop();
+}
+
 fn records(version: u64) -> String {
     json!({"version": version, "records": [["10.0.0.4", "a.web.default.dep.bosh"]],
         "record_keys": ["id"], "record_infos": [["a"]], "aliases": {}})

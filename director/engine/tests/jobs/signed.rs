@@ -172,6 +172,27 @@ async fn agents_get_urls_and_no_password() {
         spec[0]["rendered_templates_archive"].get("signed_url"),
         None
     );
+    // But for them it has the fields that a stock director was recorded to give.
+    let recorded: Value = serde_json::from_str(include_str!("recorded/agent.json")).unwrap();
+    let keys = |value: &Value| -> Vec<String> {
+        let mut keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        keys.sort_unstable();
+        keys
+    };
+    let (ours, then) = (unsigned(&spec[0]), &recorded["apply"][0]);
+    assert_eq!(keys(&ours), keys(then));
+    let package = |spec: &Value| {
+        spec["packages"]
+            .as_object()
+            .unwrap()
+            .values()
+            .next()
+            .cloned()
+    };
+    assert_eq!(
+        keys(&package(&ours).unwrap()),
+        keys(&package(then).unwrap())
+    );
     let row = it.instances().await.remove(0);
     let saved: Value = serde_json::from_str(row.spec.as_ref().unwrap()).unwrap();
     assert_eq!(saved["packages"], unsigned(&spec[0])["packages"]);
