@@ -3,7 +3,8 @@
 //! The order matters:
 //!
 //! ```text
-//! NAME made ─► v1 device list ─► v2 device program ─► limits ─► controllers for below ─► init made
+//! NAME made ─► v1 device list ─► v2 device program ─► limits ─► controllers for below ─► init made,
+//!                                                                                         limits shown
 //! ```
 //!
 //! The v1 device list can be reset only while there is no child, and nothing may ever run
@@ -186,6 +187,7 @@ fn fill(
         hand_down(v2).map_err(MakeError::Create)?;
     }
     let init = outer.create(INIT).map_err(MakeError::Create)?;
+    show(&init, resources, &mut remarks);
     if let (Some(v2), Some((uid, gid))) = (&init.v2, owner) {
         v2.delegate(uid, gid).map_err(MakeError::Delegate)?;
     }
@@ -274,6 +276,29 @@ pub fn limit(
     remarks.push(format!("swap is not limited: {failed}"));
     limits.memory.swap = None;
     outer.limit(&limits).map(drop).map_err(MakeError::Limits)
+}
+
+/// Puts the limits that programs read on `init` too. It is the root of what a container sees, and
+/// whoever sizes itself by its limits (Java, Go, a server of containers) looks at the root's files. What
+/// holds is the same limit above, so a failure is only told. Shares and weights count among siblings,
+/// which `init` has none of.
+pub fn show(init: &GroupSet, resources: &Resources, remarks: &mut Vec<String>) {
+    let shown = Resources {
+        memory: resources.memory,
+        pids: resources.pids,
+        cpu: resources.cpu.map(|cpu| crate::oci::Cpu {
+            shares: None,
+            ..cpu
+        }),
+        ..Resources::default()
+    };
+    // Swap that is not counted has been told of.
+    if let Err(error) = limit(init, &shown, &mut Vec::new()) {
+        let why = warren_lib_errchain::chain(&error);
+        remarks.push(format!(
+            "programs inside do not see the container's limits: {why}"
+        ));
+    }
 }
 
 /// The ceiling of CPU time, if there is one.

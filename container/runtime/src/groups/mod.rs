@@ -3,7 +3,8 @@
 //! ```text
 //! PARENT                    given as a Place, in every hierarchy
 //! └─ NAME/                  the limits, the device filter; belongs to the server
-//!    └─ init/               root of the container's cgroup namespace; delegated to its root user
+//!    └─ init/               root of the container's cgroup namespace; delegated to its root user;
+//!                           shows the limits
 //! ```
 //!
 //! | question | module |

@@ -74,6 +74,15 @@ fn limits_are_in_force_and_read_back() {
         (None, None) => panic!("no group has the controller cpu"),
     };
     assert_eq!(quota.split_whitespace().next(), Some("20000"));
+    // And programs inside find them where they look.
+    let files = match is_v1 {
+        true => "memory/memory.limit_in_bytes pids/pids.max cpu/cpu.cfs_quota_us",
+        false => "memory.max pids.max cpu.max",
+    };
+    let seen = container.says(&format!("cd /sys/fs/cgroup && cat {files}"));
+    let first = |line: &str| line.split(' ').next().unwrap().to_owned();
+    let seen: Vec<String> = seen.lines().map(first).collect();
+    assert_eq!(seen, ["67108864", "50", "20000"]);
 }
 
 fn too_much_memory_kills_and_is_told() {

@@ -78,6 +78,8 @@ fn everything_holds(world: &World, container: &Running) {
         container.says("grep :memory: /proc/self/cgroup | cut -d : -f 3"),
         "/"
     );
+    let limit = container.says(&format!("cat {memory}/memory.limit_in_bytes"));
+    assert_eq!(limit, "67108864");
     assert_ne!(container.sh(&format!("mkdir {memory}/x")).status, 0);
     let v2 = container.sh("ls -d /sys/fs/cgroup/unified");
     assert_eq!(v2.status == 0, world.place.v2.is_some(), "{v2:?}");

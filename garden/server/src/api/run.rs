@@ -11,9 +11,10 @@ use super::{Api, Call, read};
 use crate::gardener::InUse;
 use crate::http::answer::Answer;
 use crate::http::body::Body;
-use crate::process::conversation::{Conversation, Signaller};
+use crate::process::conversation::Conversation;
 use crate::process::delivery::Unheld;
 use crate::process::losses::{Cause, Losses};
+use crate::process::signals;
 
 pub(super) async fn answer(
     api: &Api,
@@ -41,15 +42,12 @@ pub(super) fn converse(
     let handle = in_use.container.handle.clone();
     let attachment = api.attachments.add(&handle, &id);
     let gardener = Arc::clone(&api.gardener);
-    let signal: Signaller = Arc::new(move |number| {
-        let (gardener, handle, id) = (Arc::clone(&gardener), handle.clone(), id.clone());
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = gardener.signal(&handle, &id, number) {
-                let text = error.to_string();
-                let values = [("handle", handle.as_str()), ("error", text.as_str())];
-                gardener.log().error("signal not sent", &values);
-            }
-        });
+    let signal = signals::in_order(move |number| {
+        if let Err(error) = gardener.signal(&handle, &id, number) {
+            let text = error.to_string();
+            let values = [("handle", handle.as_str()), ("error", text.as_str())];
+            gardener.log().error("signal not sent", &values);
+        }
     });
     let log = api.gardener.log().clone();
     let of = Arc::clone(&attachment);

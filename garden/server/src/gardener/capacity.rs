@@ -13,7 +13,7 @@ pub(super) fn memory() -> u64 {
 }
 
 impl Gardener {
-    /// What the machine offers.
+    /// What the machine offers; of its memory no more than what the server's own groups may have.
     ///
     /// # Errors
     /// That a file system cannot be asked.
@@ -29,7 +29,7 @@ impl Gardener {
             most => most.min(subnets),
         };
         Ok(Capacity {
-            memory_in_bytes: memory(),
+            memory_in_bytes: self.groups.memory()?.unwrap_or(u64::MAX).min(memory()),
             disk_in_bytes: disk,
             schedulable_disk_in_bytes: disk,
             max_containers,

@@ -32,6 +32,7 @@ use super::delivery::{Deliveries, Unheld};
 use super::input::{Input, Line};
 use super::losses::{Cause, Losses};
 use super::queue::Queue;
+use super::signals::Signaller;
 use crate::http::connection::{Io, Taken};
 use crate::http::ending::Ending as Hangup;
 
@@ -43,9 +44,6 @@ const READ: usize = 8 << 10;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the closing control socket is read from, so that the last line arrives.
 const LINGER: Duration = Duration::from_secs(10);
-
-/// Sends a signal past all that waits in the session.
-pub type Signaller = Arc<dyn Fn(i32) + Send + Sync>;
 
 /// What a conversation needs.
 pub struct Conversation {

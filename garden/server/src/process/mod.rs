@@ -15,6 +15,7 @@
 //! | [`output`] | one output socket |
 //! | `input` | what goes to the shim |
 //! | [`delivery`] | what the shim is told, so that another server can go on |
+//! | [`signals`] | their order on the way to the shim |
 //! | [`losses`] | what the log is told of output that no client gets |
 
 pub mod attachments;
@@ -25,3 +26,4 @@ mod input;
 pub mod losses;
 pub mod output;
 pub mod queue;
+pub mod signals;

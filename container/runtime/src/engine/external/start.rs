@@ -13,7 +13,7 @@ use super::run::ended_within;
 use super::view::View;
 use super::{External, ExternalError, log};
 use crate::groups::Groups;
-use crate::groups::make::limit;
+use crate::groups::make::{limit, show};
 use crate::oci::Resources;
 
 /// How long it may take after the word is given.
@@ -60,6 +60,7 @@ impl Waiting {
             .and_then(|_| self.executed(init))
             .and_then(|()| {
                 let limited = limit(&groups.outer, &self.resources, &mut groups.remarks);
+                show(&groups.init, &self.resources, &mut groups.remarks);
                 limited.map_err(Error::from)
             });
         // Its end is the keeper's to learn, which waits for it: it is only killed.

@@ -156,6 +156,25 @@ impl Base {
         Some(self.place.sibling(systemd::KEEPERS))
     }
 
+    /// The least limit of memory that holds for containers, as far as the groups above can be seen.
+    ///
+    /// # Errors
+    /// The group is not there.
+    pub fn memory(&self) -> Result<Option<u64>, Error> {
+        let set = self
+            .place
+            .open()
+            .map_err(error::step("open the containers' control group"))?;
+        let mut v1 = set.v1.iter();
+        let v1 = v1.find(|group| group.has_controller("memory"));
+        let (path, file) = match (v1, &set.v2) {
+            (Some(group), _) => (group.path(), "memory.limit_in_bytes"),
+            (None, Some(group)) => (group.path(), "memory.max"),
+            (None, None) => return Ok(None),
+        };
+        Ok(least(path, file))
+    }
+
     fn open_below_own(name: &str, log: &Log) -> Result<Self, Error> {
         let own = Place::own().map_err(error::step("find the server's control group"))?;
         let place = base_of(&own, name).unwrap_or(own);
@@ -227,6 +246,19 @@ impl Base {
         let opened = self.place.child(name).open();
         opened.map_err(error::step("open the container's control group"))
     }
+}
+
+/// The least number in such files of a group and of those above it.
+fn least(group: &Path, file: &str) -> Option<u64> {
+    let groups = group
+        .ancestors()
+        .take_while(|group| group.join("cgroup.procs").exists());
+    // No limit is a word, or a number beyond all memory.
+    let number = |group: &Path| -> Option<u64> {
+        let text = std::fs::read_to_string(group.join(file)).ok()?;
+        text.trim().parse().ok()
+    };
+    groups.filter_map(number).min()
 }
 
 /// The group above `init`, if an earlier server has left its containers' group there.
