@@ -3,14 +3,16 @@
 //! ```text
 //! DIR/lock            held (flock) by the one process that may change the rest; its pid
 //! DIR/version         the number 1 and a newline
+//! DIR/boot            the boot of the machine in which the rest was written
 //! DIR/next-port       the port the pool gives out next; a hint that may be absent or old
 //! DIR/ID.json         one container: a `Record` as JSON; ID is `settings::id` of its handle
 //! DIR/*.tmp           a write that did not finish; removed at the next start
 //! ```
 //!
 //! Pools have no files: who has what is in the containers' records alone, so the two cannot
-//! disagree. A file changes by write to `*.tmp`, fsync, rename and fsync of the directory: after
-//! any crash it is the old one or the new one.
+//! disagree. A file changes by write to `*.tmp` and rename: after any crash of the process it is the
+//! old one or the new one. Records are not synced, for nothing that they describe survives a crash of
+//! the machine: one of an earlier boot that cannot be read is removed. Within a boot that is an error.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -28,6 +30,8 @@ use crate::record::Record;
 mod tests;
 
 const VERSION: &str = "1\n";
+/// What the kernel calls this boot.
+const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 /// How long to wait for the lock: a child that its last owner was just starting holds it until
 /// it becomes another program.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -63,7 +67,8 @@ pub enum Error {
         /// Its text.
         found: String,
     },
-    /// A record cannot be read. It is left alone: removing it could leak what it describes.
+    /// A record of this boot cannot be read. It is left alone: removing it could leak what it
+    /// describes.
     #[error("{} is not a network record", path.display())]
     Malformed {
         /// The record.
@@ -112,6 +117,8 @@ fn patience(lock: &Path) -> Duration {
 #[derive(Debug)]
 pub struct Store {
     directory: PathBuf,
+    /// Whether what was found is of an earlier boot, as the machine's end left it.
+    is_of_old: bool,
     _lock: File,
 }
 
@@ -144,8 +151,9 @@ impl Store {
         lock.set_len(0)
             .and_then(|()| write!(lock, "{}", std::process::id()))
             .map_err(failed("write", &path))?;
-        let store = Self {
+        let mut store = Self {
             directory: directory.to_owned(),
+            is_of_old: false,
             _lock: lock,
         };
         for path in store.files("tmp")? {
@@ -156,14 +164,35 @@ impl Store {
             Ok(found) if found == VERSION => {}
             Ok(found) => return Err(Error::Version { path, found }),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                store.write("version", VERSION.as_bytes())?;
+                store.write_synced("version", VERSION.as_bytes())?;
             }
             Err(source) => return Err(failed("read", &path)(source)),
         }
+        store.enter_boot(&fs::read(BOOT).map_err(failed("read", Path::new(BOOT)))?)?;
         Ok(store)
     }
 
-    /// All records, by id.
+    /// Finds out whether the directory is of this boot, and makes it so once its records have been
+    /// looked at.
+    fn enter_boot(&mut self, boot: &[u8]) -> Result<(), Error> {
+        let path = self.directory.join("boot");
+        match fs::read(&path) {
+            Ok(found) if found == boot => return Ok(()),
+            Ok(_) => {
+                self.is_of_old = true;
+                self.load()?;
+            }
+            // An older Warren synced its records: all of them can be read.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(source) => return Err(failed("read", &path)(source)),
+        }
+        // From here on there may be records that are not synced.
+        self.write_synced("boot", boot)?;
+        self.is_of_old = false;
+        Ok(())
+    }
+
+    /// All records, by id. Of an earlier boot those that can be read; the others are removed.
     ///
     /// # Errors
     /// [`Error::Malformed`] or [`Error::Misplaced`] for the first bad one; [`Error::File`].
@@ -171,11 +200,14 @@ impl Store {
         let mut records = BTreeMap::new();
         for path in self.files("json")? {
             let bytes = fs::read(&path).map_err(failed("read", &path))?;
-            let record: Record =
-                serde_json::from_slice(&bytes).map_err(|source| Error::Malformed {
-                    path: path.clone(),
-                    source,
-                })?;
+            let record: Record = match serde_json::from_slice(&bytes) {
+                Ok(record) => record,
+                Err(_) if self.is_of_old => {
+                    fs::remove_file(&path).map_err(failed("remove", &path))?;
+                    continue;
+                }
+                Err(source) => return Err(Error::Malformed { path, source }),
+            };
             let id = record.id();
             if path.file_stem().is_none_or(|stem| *stem != *id) {
                 let handle = record.handle;
@@ -205,10 +237,9 @@ impl Store {
     pub fn remove(&self, id: &str) -> Result<(), Error> {
         let path = self.directory.join(format!("{id}.json"));
         match fs::remove_file(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            other => other.map_err(failed("remove", &path))?,
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other.map_err(failed("remove", &path)),
         }
-        self.sync()
     }
 
     /// The port the pool is to give out next; 0 if that is not known.
@@ -226,27 +257,33 @@ impl Store {
     /// # Errors
     /// [`Error::File`].
     pub fn set_next_port(&self, port: u16) -> Result<(), Error> {
-        // Not synced: after a power cut an older number does as well.
-        let path = self.directory.join("next-port");
-        let new = self.directory.join("next-port.tmp");
-        fs::write(&new, format!("{port}\n")).map_err(failed("write", &new))?;
-        fs::rename(&new, &path).map_err(failed("replace", &path))
+        self.write("next-port", format!("{port}\n").as_bytes())
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.replace(name, bytes, |_| Ok(()))
+    }
+
+    /// What must be there after a crash of the machine too, before anything else is written.
+    fn write_synced(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.replace(name, bytes, File::sync_all)?;
+        File::open(&self.directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(failed("sync", &self.directory))
+    }
+
+    fn replace(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        finish: impl FnOnce(&File) -> std::io::Result<()>,
+    ) -> Result<(), Error> {
         let path = self.directory.join(name);
         let new = self.directory.join(format!("{name}.tmp"));
         let mut file = File::create(&new).map_err(failed("make", &new))?;
         file.write_all(bytes).map_err(failed("write", &new))?;
-        file.sync_all().map_err(failed("sync", &new))?;
-        fs::rename(&new, &path).map_err(failed("replace", &path))?;
-        self.sync()
-    }
-
-    fn sync(&self) -> Result<(), Error> {
-        File::open(&self.directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(failed("sync", &self.directory))
+        finish(&file).map_err(failed("sync", &new))?;
+        fs::rename(&new, &path).map_err(failed("replace", &path))
     }
 
     fn files(&self, extension: &str) -> Result<Vec<PathBuf>, Error> {

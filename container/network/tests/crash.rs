@@ -151,7 +151,7 @@ fn recover(host: &NetNs, directory: &Path) -> (usize, usize) {
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .filter(|name| {
-            !["lock", "version", "next-port"]
+            !["lock", "version", "boot", "next-port"]
                 .map(Into::into)
                 .contains(name)
         })

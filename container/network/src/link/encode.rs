@@ -35,6 +35,8 @@ pub(super) mod link {
     pub(in super::super) const STATS: u16 = 23;
     pub(in super::super) const GROUP: u16 = 27;
     pub(in super::super) const NETNS_FD: u16 = 28;
+    pub(in super::super) const SENDING_QUEUES: u16 = 31;
+    pub(in super::super) const RECEIVING_QUEUES: u16 = 32;
     pub(in super::super) const INFO_KIND: u16 = 1;
     pub(in super::super) const INFO_DATA: u16 = 2;
     pub(in super::super) const INFO_SLAVE_KIND: u16 = 4;
@@ -175,6 +177,8 @@ pub(super) fn add_bridge(bridge: &Bridge) -> MessageBuilder {
         })
 }
 
+/// With one queue each, which is what ends that ask for none get too, but from one for each processor,
+/// taken back: for that the kernel waits, with the lock of all links, until no processor uses them.
 pub(super) fn add_veth(
     veth: &Veth,
     peer_netns: Option<BorrowedFd<'_>>,
@@ -183,7 +187,9 @@ pub(super) fn add_veth(
     attributes
         .put_str(link::NAME, &veth.peer)
         .put_bytes(link::MAC, &veth.peer_mac.0)
-        .put_u32(link::MTU, veth.mtu);
+        .put_u32(link::MTU, veth.mtu)
+        .put_u32(link::SENDING_QUEUES, 1)
+        .put_u32(link::RECEIVING_QUEUES, 1);
     if let Some(netns) = peer_netns {
         attributes.put_u32(link::NETNS_FD, netns.as_raw_fd().cast_unsigned());
     }
@@ -194,6 +200,8 @@ pub(super) fn add_veth(
             .attributes(|a| {
                 a.put_str(link::NAME, &veth.name)
                     .put_u32(link::MTU, veth.mtu)
+                    .put_u32(link::SENDING_QUEUES, 1)
+                    .put_u32(link::RECEIVING_QUEUES, 1)
                     .put_nested(link::INFO, |a| {
                         a.put_str(link::INFO_KIND, "veth")
                             .put_nested(link::INFO_DATA, |a| {

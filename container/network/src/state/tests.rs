@@ -94,7 +94,28 @@ fn what_cannot_be_read_is_an_error_and_stays() {
     assert!(matches!(store.load(), Err(Error::Misplaced { .. })));
     assert!(bad.exists());
     drop(store);
+    fs::remove_file(&bad).unwrap();
     fs::write(directory.path().join("version"), "2\n").unwrap();
     let error = Store::open(directory.path()).unwrap_err();
     assert!(matches!(error, Error::Version { .. }), "{error}");
+}
+
+#[test]
+fn what_the_end_of_the_machine_has_torn_is_removed_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let torn = directory.path().join("aaaaaaaaaaa.json");
+    Store::open(directory.path())
+        .unwrap()
+        .save(&record("one"))
+        .unwrap();
+    fs::write(&torn, "").unwrap();
+    // In the same boot nothing tears a record.
+    let same_boot = Store::open(directory.path()).unwrap().load();
+    assert!(matches!(same_boot, Err(Error::Malformed { .. })));
+    fs::write(directory.path().join("boot"), "another\n").unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    assert!(!torn.exists());
+    assert_eq!(store.load().unwrap().len(), 1);
+    fs::write(&torn, "").unwrap();
+    assert!(matches!(store.load(), Err(Error::Malformed { .. })));
 }
