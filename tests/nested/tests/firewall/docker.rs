@@ -1,5 +1,5 @@
 //! Real Docker's rows of the runtimes' table: a daemon of the test's own, in namespaces of its
-//! own, with an image that holds `warren` and busybox alone.
+//! own, with an image that holds little but `warren` and busybox.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use warren_tests_nested::{MONIT, assert_reaches};
 const NATS: &str = "127.0.0.9:4222";
 
 /// A daemon and where it keeps everything.
-struct Docker<'a> {
+pub(crate) struct Docker<'a> {
     host: &'a Actor,
     root: tempfile::TempDir,
     parent: String,
@@ -22,7 +22,7 @@ struct Docker<'a> {
 
 impl<'a> Docker<'a> {
     /// Starts one. Its containers' cgroups are below one of the test's.
-    fn start(host: &'a Actor, sandbox: &Sandbox) -> Docker<'a> {
+    pub(crate) fn start(host: &'a Actor, sandbox: &Sandbox) -> Docker<'a> {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name).display().to_string();
         let parent = format!(
@@ -66,10 +66,25 @@ impl<'a> Docker<'a> {
         docker
     }
 
+    /// Where clients find it.
+    pub(crate) fn address(&self) -> String {
+        format!("unix://{}", self.at("socket").display())
+    }
+
+    /// A place that goes with it.
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// Another name for the image.
+    pub(crate) fn tag(&self, name: &str) {
+        self.run(&["tag", "warren:test", name]).success();
+    }
+
     fn run(&self, arguments: &[&str]) -> Output {
-        let socket = format!("unix://{}", self.root.path().join("socket").display());
+        let address = self.address();
         self.host
-            .run(&[&["/usr/bin/docker", "--host", &socket][..], arguments].concat())
+            .run(&[&["/usr/bin/docker", "--host", &address][..], arguments].concat())
     }
 
     fn import_image(&self) {
@@ -78,6 +93,11 @@ impl<'a> Docker<'a> {
         std::fs::copy(programs::warren(), image.join("bin/warren")).unwrap();
         std::fs::copy("/bin/busybox", image.join("bin/busybox"))
             .expect("busybox is needed: apt-get install busybox-static");
+        for name in ["sh", "sleep"] {
+            std::os::unix::fs::symlink("busybox", image.join("bin").join(name)).unwrap();
+        }
+        std::fs::create_dir(image.join("etc")).unwrap();
+        std::fs::copy("/etc/os-release", image.join("etc/os-release")).unwrap();
         let tar = self.root.path().join("image.tar").display().to_string();
         let directory = image.display().to_string();
         self.host

@@ -11,6 +11,7 @@
 
 mod bad_input;
 mod docker;
+mod docker_page;
 mod explain;
 mod failure_modes;
 mod forwarded;
