@@ -296,14 +296,60 @@ fn directories_are_homes_or_made() {
 fn resource_limits_hold_and_others_are_the_servers() {
     let server = Server::new();
     let container = server.container();
+    let may_raise = {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+        let sets = u64::from_str_radix(line.trim(), 16).unwrap();
+        sets & (1 << 24) != 0
+    };
+    // Nobody has any of these two to give away.
+    let (nice, rtprio) = if may_raise { (5, 7) } else { (0, 0) };
     let ran = container.run(&ProcessSpec {
         rlimits: ResourceLimits {
+            address_space: Some(1 << 32),
+            core: Some(4096),
+            cpu: Some(1001),
+            data: Some(1 << 31),
+            fsize: Some(1 << 30),
+            locks: Some(102),
+            memlock: Some(65_536),
+            msgqueue: Some(8192),
+            nice: Some(nice),
             nofile: Some(30),
-            ..ResourceLimits::default()
+            nproc: Some(1003),
+            rss: Some(1 << 29),
+            rtprio: Some(rtprio),
+            sigpending: Some(104),
+            stack: Some(4 << 20),
         },
-        ..shell("root", "ulimit -n; ulimit -H -n")
+        ..shell("root", "cat /proc/self/limits")
     });
-    assert_eq!(ran.stdout, "30\n30\n");
+    let both = |name: &str, value: u64| {
+        let line = ran.stdout.lines().find(|line| line.starts_with(name));
+        let words = line.unwrap_or_else(|| panic!("{name}: {ran:?}"))[name.len()..].trim();
+        let values: Vec<&str> = words.split_whitespace().take(2).collect();
+        assert_eq!(values, [value.to_string(), value.to_string()], "{name}");
+    };
+    both("Max address space", 1 << 32);
+    both("Max core file size", 4096);
+    both("Max cpu time", 1001);
+    both("Max data size", 1 << 31);
+    both("Max file size", 1 << 30);
+    both("Max file locks", 102);
+    both("Max locked memory", 65_536);
+    both("Max msgqueue size", 8192);
+    both("Max nice priority", nice);
+    both("Max open files", 30);
+    both("Max processes", 1003);
+    both("Max resident set", 1 << 29);
+    both("Max realtime priority", rtprio);
+    both("Max pending signals", 104);
+    both("Max stack size", 4 << 20);
+    // One that is absent is the server's.
+    let ran = container.run(&shell("root", "grep 'open files' /proc/self/limits"));
+    let own = std::fs::read_to_string("/proc/self/limits").unwrap();
+    assert!(own.contains(ran.stdout.trim_end()), "{ran:?}\n{own}");
 }
 
 #[test]
