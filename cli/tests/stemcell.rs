@@ -1,9 +1,5 @@
 //! `warren stemcell`: of a directory, of an image, of Debian packages, into a registry.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test reports failure by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
 #[path = "support/registry.rs"]
 mod registry;
