@@ -1,10 +1,13 @@
 //! Containers in the group of a unit that systemd has been asked for.
 
 use serde_json::Value;
+use warren_tests_harness::page;
 use warren_tests_vm::Turn;
 
 use crate::scene::Scene;
 
+const PAGE: &str = "docs/how-to/systemd.md";
+const HEADING: &str = "A Garden server alone";
 const UNIT: &str = "garden-containers.scope";
 const GROUP: &str = "/sys/fs/cgroup/system.slice/garden-containers.scope";
 
@@ -30,11 +33,23 @@ fn containers_are_below_a_unit_and_outlive_the_server() {
     let vm = turn.vm();
     let scene = Scene::new(vm, "driver");
     // No delegation: the server makes nothing below its own group.
-    scene.serve(
-        "garden",
-        "-p Restart=always",
-        "--cgroup-driver systemd --cpu-quota-per-share 20",
+    let unit = page::block(PAGE, HEADING, "ini");
+    let flags = "--depot $F/depot --store $F/store --default-rootfs $F/rootfs.tar \
+                 --cpu-quota-per-share 20";
+    let unit = unit.replace("serve garden", &format!("serve garden {flags}"));
+    scene.shell(&format!(
+        "ln -s /warren /usr/local/bin/warren && ln -s /run/garden.sock $F/sock
+        cat >/etc/systemd/system/garden.service <<END\n{unit}END
+        systemctl daemon-reload && systemctl start garden"
+    ));
+    scene.answers();
+    let commands = page::block(PAGE, HEADING, "").replace("IMAGE.tar", "$F/rootfs.tar");
+    let said = scene.shell(&commands);
+    assert!(
+        said.contains("keepers") && said.ends_with("web\n"),
+        "{said}"
     );
+    scene.garden("destroy web");
     scene.garden("create -n limited --limit-memory 67108864 --limit-pids 100 --limit-cpu 2048");
     scene.garden("run limited --id long -- sleep 100000");
     for (property, value) in [
@@ -118,6 +133,10 @@ fn containers_are_below_a_unit_and_outlive_the_server() {
         ""
     );
     scene.close();
+    vm.shell(
+        "rm /usr/local/bin/warren /etc/systemd/system/garden.service; systemctl daemon-reload",
+    )
+    .success();
     let left = vm.shell(&format!(
         "systemctl list-units --all --no-legend '{UNIT}'; ls -d {GROUP} 2>/dev/null; \
          systemctl --failed --no-legend"
