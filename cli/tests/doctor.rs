@@ -72,6 +72,34 @@ fn people_get_a_table_with_a_sum() {
     );
 }
 
+/// Debian's of both make containers here; one that does not is named, with what it said.
+#[test]
+fn runtimes_are_tried() {
+    let only = "exec $WARREN doctor --json --only container-runtimes";
+    let found = finding(&shell(&["env"], only), "container-runtimes");
+    assert_eq!(found["status"], "pass", "{found}");
+    for name in ["runc (runc version ", "crun (crun version "] {
+        assert!(evidence(&found).contains(name), "{found}");
+    }
+    let none = shell(&["env"], &format!("PATH=/nowhere; {only}"));
+    let none = finding(&none, "container-runtimes");
+    assert!(evidence(&none).contains("neither runc nor crun"), "{none}");
+    let broken = "D=$(mktemp -d) && printf '#!/bin/sh\\necho odd machine >&2; exit 3\\n' >$D/crun && \
+                  chmod 755 $D/crun && PATH=$D:$PATH $WARREN doctor --json --only container-runtimes; \
+                  code=$?; rm -r $D; exit $code";
+    let ran = shell(&["env"], broken);
+    assert_eq!(ran.code, 0, "a warning: {ran:#?}");
+    let found = finding(&ran, "container-runtimes");
+    assert_eq!(found["status"], "warn", "{found}");
+    let text = evidence(&found);
+    assert!(
+        text.contains("/crun: ") && text.contains("odd machine"),
+        "{text}"
+    );
+    assert!(text.contains("runc (runc version "), "{text}");
+    assert!(found["remedy"].as_str().unwrap().contains("--runtime"));
+}
+
 #[test]
 fn an_unknown_check_is_refused() {
     let ran = warren(&["doctor", "--only", "nonsense"]);

@@ -5,6 +5,7 @@ mod capabilities;
 mod container_confinement;
 mod container_namespaces;
 pub mod container_network;
+mod container_runtimes;
 mod controllers;
 mod descriptors;
 mod device_filter;
@@ -79,6 +80,7 @@ pub const ALL: &[Check] = &[
     check("disk-limits", "disk limits of containers are kept by the kernel", rootfs::limits),
     check("container-seccomp", "the system call filter of unprivileged containers loads", container_confinement::seccomp),
     check("container-capabilities", "what root of a privileged container can do", container_confinement::privileged),
+    check("container-runtimes", "runc and crun, which are not needed, can make containers", container_runtimes::make_containers),
     check("container-links", "bridges and veth pairs can be made", container_network::links),
     check("container-nat", "a container's packet is forwarded and masqueraded", container_network::masquerade),
     check("ip-forward", "forwarding is on in this network namespace, or can be", container_network::forwarding),
