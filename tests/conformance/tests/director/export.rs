@@ -20,8 +20,11 @@ fn tarball(directory: &std::path::Path) -> Vec<u8> {
 
 #[test]
 fn what_one_director_compiled_another_deploys() {
-    let scene = Scene::new();
+    let scene = Scene::with_passwords();
     scene.deploy(&manifest(1, "hello", false));
+    let kept = scene.kept(&scene.machines()[0]);
+    let password = scene.secret("blobstore_agent_password");
+    assert!(kept.contains(&password), "{kept}");
     let listed = scene.bosh(&["releases", "--json"]);
     let document: serde_json::Value = serde_json::from_str(&listed).unwrap();
     let version = document["Tables"][0]["Rows"][0]["version"]

@@ -73,6 +73,18 @@ fn a_deployment_lives_changes_and_goes() {
         tokens[0].len() == 40 && tokens[0].ends_with(" small\n"),
         "{tokens:?}"
     );
+    // Packages, jobs and names came by signed URLs: machines have no password, and without there is nothing.
+    for cid in &machines {
+        let kept = scene.kept(cid);
+        assert!(kept.contains(":25250"), "{kept}");
+        for secret in [
+            scene.secret("blobstore_agent_password"),
+            "/signed/".to_owned(),
+        ] {
+            assert!(!kept.contains(&secret), "{secret}: {kept}");
+        }
+    }
+    assert_eq!(scene.without_password(), "401 401 403 403");
     let running = scene.bosh(&["instances", "--ps"]);
     assert_eq!(running.matches("running").count(), 4, "{running}");
 
@@ -109,6 +121,16 @@ fn a_deployment_lives_changes_and_goes() {
         let started = scene.inside(cid, "wc -l </var/vcap/store/started");
         assert!(started.trim().parse::<u32>().unwrap() >= 2, "{started}");
     }
+
+    // Its logs come without a password, and nobody can read in the director's own what they came by.
+    let logs = scene.at("logs");
+    std::fs::create_dir(&logs).unwrap();
+    scene.bosh(&["logs", "web", "--dir", logs.to_str().unwrap()]);
+    assert_eq!(std::fs::read_dir(&logs).unwrap().count(), 1);
+    let told =
+        "grep -rl 'st=[A-Za-z0-9_-]\\{43\\}' home/tasks home/director.db* daemons.log || true";
+    let told = scene.shell(&format!("cd {} && {told}", scene.at("").display()));
+    assert_eq!(told, "");
 
     // More and fewer.
     scene.deploy(&manifest(3, "good-day", false));

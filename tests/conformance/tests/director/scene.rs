@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// See the module. The director, the bus and all machines end with it.
 pub struct Scene {
     pub server: Server,
+    /// Whether machines have no password of the blobstore.
+    signed_urls: bool,
     director: Option<String>,
     nats: String,
 }
@@ -30,12 +32,24 @@ impl Scene {
     /// Starts everything and uploads stemcell, release and cloud config.
     #[track_caller]
     pub fn new() -> Self {
+        Self::with(true)
+    }
+
+    /// As [`new`](Self::new), with machines that have the blobstore's password.
+    #[track_caller]
+    pub fn with_passwords() -> Self {
+        Self::with(false)
+    }
+
+    #[track_caller]
+    fn with(signed_urls: bool) -> Self {
         let mut server = Server::builder()
             .arguments(&["--allow-host-access"])
             .start();
         server.leave_to_others(server.directory().join("cpi"));
         let mut scene = Self {
             server,
+            signed_urls,
             director: None,
             nats: String::new(),
         };
@@ -137,10 +151,15 @@ impl Scene {
     #[track_caller]
     pub fn start_director(&mut self) {
         let pid = self.spawn(&format!(
-            "{} serve director --home {} --address {ADDRESS} --cpi {}",
+            "{} serve director --home {} --address {ADDRESS} --cpi {} {}",
             programs::warren().display(),
             self.at("home").display(),
-            self.at("cpi.sh").display()
+            self.at("cpi.sh").display(),
+            if self.signed_urls {
+                "--signed-urls"
+            } else {
+                ""
+            }
         ));
         self.director = Some(pid);
         let end = Instant::now() + PATIENCE;
@@ -212,15 +231,20 @@ impl Scene {
         self.run(&["sh", "-c", script]).stdout
     }
 
+    /// A secret of the director's.
+    pub fn secret(&self, name: &str) -> String {
+        let secrets = fs::read(self.at("home/secrets.json")).unwrap();
+        let secrets: Value = serde_json::from_slice(&secrets).unwrap();
+        secrets[name].as_str().unwrap().to_owned()
+    }
+
     fn bosh_command(&self, arguments: &[&str]) -> String {
-        let secrets: Value =
-            serde_json::from_slice(&fs::read(self.at("home/secrets.json")).unwrap()).unwrap();
         format!(
             "HOME={} BOSH_ENVIRONMENT=https://{ADDRESS}:25555 BOSH_CA_CERT={} BOSH_CLIENT=admin \
              BOSH_CLIENT_SECRET={} BOSH_DEPLOYMENT=small BOSH_NON_INTERACTIVE=true {} {}",
             self.at("user").display(),
             self.at("home/certs/ca.crt").display(),
-            secrets["admin_password"].as_str().unwrap(),
+            self.secret("admin_password"),
             programs::warren().display(),
             arguments.join(" ")
         )
@@ -363,6 +387,35 @@ impl Scene {
         ]);
         assert!(done.code == 0, "{script}: {}{}", done.stdout, done.stderr);
         done.stdout
+    }
+
+    /// What a machine knows of the blobstore: all that its agent keeps.
+    #[track_caller]
+    pub fn kept(&self, cid: &str) -> String {
+        self.inside(cid, "cat /var/vcap/bosh/*.json")
+    }
+
+    /// What the blobstore answers whoever has neither password nor signature and asks for a blob that there
+    /// is, or puts one: `GET PUT` at its path, and at that of signed URLs.
+    #[track_caller]
+    pub fn without_password(&self) -> String {
+        let blob = self.shell(&format!(
+            "cd {} && ls -d ??/* | head -1",
+            self.at("home/blobs").display()
+        ));
+        let url = |place: &str| format!("https://{ADDRESS}:25250/{place}{}", blob.trim());
+        let status = |options: &str, place: &str| {
+            let format = "-sk -o /dev/null -w '%{http_code}'";
+            self.shell(&format!("curl {format} {options} {}", url(place)))
+        };
+        let put = "-X PUT -d x";
+        format!(
+            "{} {} {} {}",
+            status("", ""),
+            status(put, ""),
+            status("", "signed/"),
+            status(put, "signed/")
+        )
     }
 
     /// Ids of all machines of the deployment.
