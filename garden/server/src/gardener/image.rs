@@ -114,7 +114,8 @@ impl Owners {
         };
         let maps = [map(0, greatest, 1), map(1, 1, greatest - 1)];
         let namespace = mapped(&maps).map_err(error::step("make a user namespace"))?;
-        let made = Ids::new(namespace.into(), (greatest, greatest));
+        // Without the maps no copy could be made where mounts cannot show other owners.
+        let made = Ids::new(namespace.into(), (greatest, greatest)).with_maps(maps.to_vec());
         Ok(ids.insert(made).clone())
     }
 }

@@ -157,6 +157,33 @@ pub fn rules_open_what_is_closed(tower: &Tower, image: &str) {
     tower.says(level, "warren container destroy u");
 }
 
+/// Memory, processor time and disk of a container of the innermost server: limits are in force, read
+/// back, and what goes beyond them is refused. The server gives quotas by shares, and its store is in
+/// memory.
+#[track_caller]
+pub fn limits_hold(tower: &Tower, image: &str) {
+    let script = format!(
+        "set -e
+        warren container create -n limited {image} --limit-memory 134217728 --limit-cpu 1000 \
+            --limit-disk 33554432 >/dev/null
+        run() {{ warren container run limited --attach -- \"$@\"; }}
+        G=/sys/fs/cgroup
+        run sh -c \"cat $G/memory.max $G/memory/memory.limit_in_bytes\" 2>/dev/null || true
+        run sh -c \"cat $G/cpu.max $G/cpu/cpu.cfs_quota_us\" 2>/dev/null | cut -d ' ' -f 1
+        run sh -c 'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done'
+        run sh -c \"cat $G/cpu.stat $G/cpu/cpu.stat\" 2>/dev/null | grep -q 'nr_throttled [1-9]' && echo throttled
+        run dd if=/dev/zero of=/a bs=1M count=16 2>/dev/null && echo 16 MiB fit
+        run dd if=/dev/zero of=/b bs=1M count=32 2>&1 | grep -o 'No space left on device'
+        run rm /a /b
+        run dd if=/dev/zero of=/dev/shm/x bs=1M count=160 2>/dev/null || echo killed: $?
+        warren container info limited --json | grep -o '\"oom\"' | head -n 1
+        warren container destroy limited"
+    );
+    let expected =
+        "134217728\n20000\nthrottled\n16 MiB fit\nNo space left on device\nkilled: 137\n\"oom\"";
+    assert_eq!(tower.says(tower.depth(), &script), expected);
+}
+
 /// Limits, exit codes, streams, users.
 #[track_caller]
 fn unprivileged(tower: &Tower, image: &str) {

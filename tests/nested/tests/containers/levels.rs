@@ -53,6 +53,9 @@ fn four_levels_that_pull_from_a_registry() {
         checks::everything(&tower, &image);
         if level < 4 {
             tower.serve();
+            // As a program that sizes itself by the limit of where it runs.
+            let capacity = tower.says(level, "warren container capacity");
+            assert!(capacity.contains(" 536870912 bytes"), "{capacity}");
         }
     }
     let pools: Vec<String> = (1..4)

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use warren_tests_conformance::garden::Server;
 
-use crate::checks::streams_are_seen;
+use crate::checks::{limits_hold, streams_are_seen};
 use crate::tower::{LOCAL_IMAGE, Tower};
 
 /// What a store at this place says: its file system, whether its layers are marked in a user's
@@ -81,7 +81,11 @@ fn a_store_on_overlay_is_enough() {
         "--rootfs {files}/rootfs.tar -m {files}:/var/lib/warren/files:ro"
     ));
     for level in 1..=2 {
-        tower.serve_with(level, "--store /var/tmp/store");
+        tower.serve_with(level, "--store /var/tmp/store --cpu-quota-per-share 20");
+        if level == 1 {
+            // Here the kernel keeps disk limits too, whatever the machine's own file system can do.
+            limits_hold(&tower, LOCAL_IMAGE);
+        }
         tower.nest(LOCAL_IMAGE);
         assert!(
             tower.logs().contains("image store driver=\"OverlayTmpfs\""),
