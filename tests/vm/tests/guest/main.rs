@@ -3,6 +3,7 @@
 
 mod apparmor;
 mod bpm;
+mod cpi;
 mod crates;
 mod disk_limits;
 mod doctor;

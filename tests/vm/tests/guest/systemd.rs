@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use warren_tests_harness::protocol::Program;
 use warren_tests_vm::Turn;
 
+use crate::cpi::Cpi;
 use crate::scene::RETRY;
 
 const FOLDER: &str = "/var/tmp/warren-test-systemd";
@@ -104,9 +105,17 @@ until umount /mnt/root && umount /mnt; do
 done 2>/dev/null
 "#;
 
+/// Who makes the container.
+enum Made<'a> {
+    /// A client of the server's, with these flags.
+    ByHand(&'a str),
+    /// The CPI, of a stemcell.
+    ByCpi,
+}
+
 /// Boots such a container and wants systemd to come up in it; then `further` is asked inside.
 #[track_caller]
-fn boot(serve: (&str, &str), flags: &str, group: &str, further: &[(&str, &str)]) {
+fn boot(serve: (&str, &str), made: &Made<'_>, group: &str, further: &[(&str, &str)]) {
     let turn = Turn::take();
     let vm = turn.vm();
     let shell = |script: &str| {
@@ -128,18 +137,23 @@ fn boot(serve: (&str, &str), flags: &str, group: &str, further: &[(&str, &str)])
     while shell("/warren container ping").code != 0 {
         assert!(Instant::now() < deadline, "{}", shell("cat $F/log").stdout);
     }
-    let create =
-        format!("/warren container create -n booted --privileged -r raw://$F/root {flags}");
-    let created = shell(&create);
-    assert_eq!(
-        created.code,
-        0,
-        "{created:?} {}",
-        shell("cat $F/log").stdout
-    );
+    let (handle, cpi) = match made {
+        Made::ByCpi => {
+            let cpi = Cpi::new(&shell, FOLDER);
+            (cpi.create(FOLDER), Some(cpi))
+        }
+        Made::ByHand(flags) => {
+            let create = "/warren container create -n booted --privileged -r raw://$F/root";
+            let created = shell(&format!("{create} {flags}"));
+            let log = || shell("cat $F/log").stdout;
+            assert_eq!(created.code, 0, "{created:?} {}", log());
+            ("booted".to_owned(), None)
+        }
+    };
+    let group = group.replace("HANDLE", &handle);
     let run = |command: &str| {
         shell(&format!(
-            "/warren container run booted --attach -- {command}"
+            "/warren container run {handle} --attach -- {command}"
         ))
     };
     // The bus takes a moment to be there to be asked. What is degraded has units that failed.
@@ -197,7 +211,10 @@ fn boot(serve: (&str, &str), flags: &str, group: &str, further: &[(&str, &str)])
             "{output:?}"
         );
     }
-    shell("/warren container destroy booted").success();
+    match &cpi {
+        Some(cpi) => cpi.assert_whole(&handle, FOLDER, &run),
+        None => drop(shell("/warren container destroy booted").success()),
+    }
     // What was in it ends in its own time.
     let close =
         format!("{RETRY} systemctl stop garden.service && retry umount $F/root && rm -r $F");
@@ -207,19 +224,20 @@ fn boot(serve: (&str, &str), flags: &str, group: &str, further: &[(&str, &str)])
 #[test]
 fn it_boots_with_groups_of_its_own_and_in_it_another() {
     let further = [(DEEPER, "active\nsystemd\n0::/init.scope\n")];
-    boot((DELEGATED, ""), "-m /host:/host:ro", "", &further);
+    let made = Made::ByHand("-m /host:/host:ro");
+    boot((DELEGATED, ""), &made, "", &further);
 }
 
 #[test]
-fn it_boots_with_the_machines_groups_bound_in() {
-    let path = "/system.slice/garden.service/garden/booted/init";
-    let flags = "-m /sys/fs/cgroup:/sys/fs/cgroup";
-    boot((DELEGATED, ""), flags, path, &[]);
+fn it_boots_with_the_machines_groups_bound_in_by_the_cpi() {
+    let path = "/system.slice/garden.service/garden/HANDLE/init";
+    boot((DELEGATED, ""), &Made::ByCpi, path, &[]);
 }
 
 #[test]
 fn servers_at_both_levels_keep_their_containers_in_units() {
     let driver = ("UNIT=", "--cgroup-driver systemd");
     let further = [(INNER, "33554432\n30\n0::/\n"), (INNER_LATER, "0::/\n")];
-    boot(driver, "-m /host:/host:ro", "", &further);
+    let made = Made::ByHand("-m /host:/host:ro");
+    boot(driver, &made, "", &further);
 }
