@@ -66,6 +66,9 @@ pub(crate) fn ensure(level: &Level, record: &Record, executable: &Path) -> Resul
     let mut command = Command::new(executable);
     command
         .args(flags(level, record))
+        // Whoever reaches the socket is root here, and the way to it is open for containers' mapped users;
+        // further in it is not. An executable of before does not know this, and would refuse a flag.
+        .env("WARREN_BIND_SOCKET_MODE", "600")
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(output)

@@ -71,6 +71,17 @@ pub struct Arguments {
     #[arg(long, value_name = "NETWORK")]
     network_ipv6: Option<String>,
 
+    /// Who may come by --bind-socket, as chmod says it. Who may make containers is root of the machine: as
+    /// with the stock server, everybody who reaches the socket may
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "WARREN_BIND_SOCKET_MODE",
+        default_value = "777",
+        value_parser = socket_mode
+    )]
+    bind_socket_mode: u32,
+
     /// Speak TLS, with this certificate
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_certificate: Option<PathBuf>,
@@ -154,6 +165,11 @@ impl Arguments {
         }
         config.store_alternatives = self.upper_dir;
         config.shared_layers = self.shared_layers;
+        for bind in &mut config.binds {
+            if let Bind::Unix { mode, .. } = bind {
+                *mode = self.bind_socket_mode;
+            }
+        }
         if let Some((certificate, key)) = self.tls_certificate.zip(self.tls_key) {
             let wanted = Tls {
                 certificate,
@@ -173,6 +189,13 @@ impl Arguments {
             }
         }
         Ok(config)
+    }
+}
+
+fn socket_mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode <= 0o777 => Ok(mode),
+        _ => Err("no mode like 600".to_owned()),
     }
 }
 

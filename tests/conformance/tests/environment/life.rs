@@ -1,5 +1,8 @@
 //! From nothing to a deployment and back to nothing.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use warren_tests_conformance::environment::PATIENCE;
@@ -25,6 +28,9 @@ fn from_nothing_and_back() {
         assert!(!again.contains(done), "{done}: {again}");
     }
     scene.until_good();
+    // Everybody may go through the home; who reaches a Garden server is root.
+    assert_eq!(mode_of(&scene.level(0).join("garden.sock")), 0o600);
+    assert_eq!(mode_of(&scene.level(1)), 0o700);
 
     scene.upload_release();
     let said = scene.deploy(2, "hello");
@@ -69,6 +75,10 @@ fn from_nothing_and_back() {
     scene.warren(&["down"]);
     drop(scene);
     leaks.assert_same();
+}
+
+fn mode_of(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
 }
 
 #[track_caller]
