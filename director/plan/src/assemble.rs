@@ -19,6 +19,7 @@ use crate::{Error, Input, compile, links, machine, properties, swap};
 /// # Errors
 /// Everything that makes a manifest impossible, with the director's codes.
 pub fn assemble(input: &Input<'_>) -> Result<Draft, Error> {
+    check_change(input)?;
     let mut pool = Pool::new(input.taken);
     let mut claimed = BTreeSet::new();
     let mut groups = Vec::new();
@@ -32,6 +33,30 @@ pub fn assemble(input: &Input<'_>) -> Result<Draft, Error> {
         obsolete,
         links,
     })
+}
+
+/// An ignored instance whose state is asked to change: not one of a group or deployment that is, it is
+/// passed over there.
+fn check_change(input: &Input<'_>) -> Result<(), Error> {
+    let Some(change) = &input.options.change else {
+        return Ok(());
+    };
+    let is_meant = |instance: &&crate::Instance| {
+        let id = change.id.as_ref();
+        instance.ignored
+            && change.group.as_ref() == Some(&instance.group)
+            && id.is_some_and(|id| *id == instance.uuid || *id == instance.index.to_string())
+    };
+    match input.existing.instances.iter().find(is_meant) {
+        Some(instance) => Err(Error::new(
+            140_021,
+            format!(
+                "You are trying to change the state of the ignored instance '{}/{}'. This operation is not allowed. You need to unignore it first.",
+                instance.group, instance.uuid
+            ),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Instances whose group is gone.

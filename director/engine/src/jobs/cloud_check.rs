@@ -109,16 +109,23 @@ async fn find(
     let pool = engine.store.pool();
     problems::close_all(pool, deployment.id).await?;
     let mut rows = instances::of_deployment(pool, deployment.id).await?;
-    rows.retain(|row| {
-        !*row.compilation && !*row.ignored && row.state != "detached" && is_meant(row)
-    });
+    rows.retain(|row| !*row.compilation && row.state != "detached" && is_meant(row));
     let mut machines: Vec<(Instance, Vm)> = Vec::new();
+    // Those that have none and should.
+    let mut without: Vec<Instance> = Vec::new();
+    let mut ignored = 0;
     for row in &rows {
         let all = vms::of_instance(pool, row.id).await?;
-        let active = all.into_iter().find(|vm| *vm.active && vm.cid.is_some());
-        machines.extend(active.map(|vm| (row.clone(), vm)));
+        match all.into_iter().find(|vm| *vm.active && vm.cid.is_some()) {
+            None if !expects_vm(row) => {}
+            _ if *row.ignored => ignored += 1,
+            Some(vm) => machines.push((row.clone(), vm)),
+            None => without.push(row.clone()),
+        }
     }
-    let stage = Stage::new(task, &format!("Scanning {} VMs", machines.len()), 2, &[]);
+    rows.retain(|row| !*row.ignored);
+    let total = machines.len() + without.len() + ignored;
+    let stage = Stage::new(task, &format!("Scanning {total} VMs"), 2, &[]);
     let found = stage
         .run("Checking VM states", |_| async {
             let looked = machines
@@ -152,8 +159,16 @@ async fn find(
             add(engine, row, row.id, kind, &json!({}), description).await?;
         }
     }
+    for row in &without {
+        let description = format!("VM for '{} ({})' missing.", row.name(), row.index_number);
+        add(engine, row, row.id, "missing_vm", &json!({}), description).await?;
+    }
     let [ok, silent, missing] = counts;
-    let summary = format!("{ok} OK, {silent} unresponsive, {missing} missing, 0 unbound");
+    let missing = missing + without.len();
+    let mut summary = format!("{ok} OK, {silent} unresponsive, {missing} missing, 0 unbound");
+    if ignored > 0 {
+        summary.push_str(&format!(", {ignored} ignored"));
+    }
     stage.run(&summary, |_| async { Ok(()) }).await?;
     let mut all = disks::of_deployment(pool, deployment.id).await?;
     all.retain(|disk| rows.iter().any(|row| row.id == disk.instance_id));
@@ -172,6 +187,14 @@ async fn find(
     let summary =
         format!("{ok} OK, {missing} missing, {inactive} inactive, {elsewhere} mount-info mismatch");
     stage.run(&summary, |_| async { Ok(()) }).await
+}
+
+/// Whether an instance that was made once should have a machine: not one that a deploy has still to make,
+/// and not an errand's, which has one only while it runs.
+fn expects_vm(row: &Instance) -> bool {
+    let spec = row.spec.as_deref();
+    let spec = spec.and_then(|spec| serde_json::from_str::<Value>(spec).ok());
+    spec.is_some_and(|spec| spec["lifecycle"] != "errand")
 }
 
 async fn look(engine: &Engine, task: &Task, vm: &Vm) -> Result<Found, Error> {

@@ -96,7 +96,7 @@ pub(super) async fn act(
         return Err(Error::refused(
             190_020,
             format!(
-                "You are trying to change the state of the ignored instance '{}'. Unignore it first.",
+                "You are trying to change the state of the ignored instance '{}'. This operation is not allowed. You need to unignore it first.",
                 target.name()
             ),
         ));

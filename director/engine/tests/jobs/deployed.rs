@@ -247,8 +247,35 @@ async fn machines_that_are_gone_are_found_and_made_anew() {
         ended.finished()[1],
         "Scanning 2 VMs: 1 OK, 0 unresponsive, 1 missing, 0 unbound"
     );
-    let found: Problem = problems::open(pool, 1).await.unwrap().remove(0);
+    // One whose row went with it, as `delete vm` leaves it, is missing as well.
+    let kept = vms::of_instance(pool, rows[0].id).await.unwrap().remove(0);
+    vms::delete(pool, kept.id).await.unwrap();
+    let ended = scene.work(scan()).await.done();
+    assert_eq!(
+        ended.finished()[1],
+        "Scanning 2 VMs: 1 OK, 0 unresponsive, 1 missing, 0 unbound"
+    );
     let name = rows[0].name();
+    let told = problems::open(pool, 1).await.unwrap().remove(0).description;
+    assert_eq!(told, format!("VM for '{name} (0)' missing."));
+    instances::set_ignored(pool, rows[0].id, true)
+        .await
+        .unwrap();
+    let ended = scene.work(scan()).await.done();
+    assert_eq!(
+        ended.finished()[1],
+        "Scanning 2 VMs: 1 OK, 0 unresponsive, 0 missing, 0 unbound, 1 ignored"
+    );
+    instances::set_ignored(pool, rows[0].id, false)
+        .await
+        .unwrap();
+    gone.id = vms::create(pool, rows[0].id, "no.such.agent", "")
+        .await
+        .unwrap()
+        .id;
+    vms::save(pool, &gone).await.unwrap();
+    scene.work(scan()).await.done();
+    let found: Problem = problems::open(pool, 1).await.unwrap().remove(0);
     assert_eq!(
         (
             found.kind.as_str(),
@@ -287,11 +314,16 @@ async fn machines_that_are_gone_are_found_and_made_anew() {
             .starts_with(&format!("Error resolving problem '{again}': ")),
         "{ended:?}"
     );
-    let fix = Work::ScanAndFix {
+    let fix = || Work::ScanAndFix {
         deployment: "d".to_owned(),
         jobs: [("web".to_owned(), vec![rows[0].uuid.clone()])].into(),
     };
-    let ended = scene.work(fix).await.done();
+    let ended = scene.work(fix()).await.done();
     assert_eq!(ended.result, "scan and fix complete");
     assert_eq!(vms::of_instance(pool, rows[0].id).await.unwrap(), now);
+    // One that somebody deleted is made anew, too.
+    ips::unbind_vm(pool, now[0].id).await.unwrap();
+    vms::delete(pool, now[0].id).await.unwrap();
+    scene.work(fix()).await.done();
+    assert_eq!(vms::of_instance(pool, rows[0].id).await.unwrap().len(), 1);
 }

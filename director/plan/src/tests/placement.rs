@@ -204,6 +204,23 @@ fn states_are_asked_for_by_group_index_and_id() {
     // It stays stopped until somebody starts it.
     let draft = scene.plan(&text).unwrap();
     assert_eq!(draft.groups[0].instances[1].state.word(), "stopped");
+    let change = |id: Option<String>| {
+        Some(crate::StateChange {
+            state: "restart".to_owned(),
+            group: Some("web".to_owned()),
+            id,
+        })
+    };
+    scene.existing.instances[1].ignored = true;
+    for id in ["1".to_owned(), scene.existing.instances[1].uuid.clone()] {
+        scene.options.change = change(Some(id));
+        assert_eq!(scene.plan(&text).unwrap_err().code, 140_021);
+    }
+    for id in [None, Some("0".to_owned())] {
+        scene.options.change = change(id);
+        scene.plan(&text).unwrap();
+    }
+    scene.existing.instances[1].ignored = false;
     scene.options.change = Some(crate::StateChange {
         state: "recreate".to_owned(),
         group: None,
