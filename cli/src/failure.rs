@@ -1,6 +1,7 @@
 //! A command that did not succeed: what to print and which exit code to end with.
 
 use std::error::Error;
+use std::io::ErrorKind;
 
 use warren_lib_errchain::chain;
 
@@ -23,6 +24,8 @@ pub struct Failure {
     pub remedy: Option<String>,
     /// Exit code.
     pub code: u8,
+    /// Whether only the reader of our output left, who knows it.
+    pub is_unread: bool,
 }
 
 impl Failure {
@@ -32,6 +35,7 @@ impl Failure {
             message: chain(error),
             remedy: None,
             code: exit::BAD,
+            is_unread: false,
         }
     }
 
@@ -41,6 +45,7 @@ impl Failure {
             message: message.into(),
             remedy: None,
             code: exit::BAD,
+            is_unread: false,
         }
     }
 
@@ -59,8 +64,13 @@ impl Failure {
     }
 }
 
-impl<E: Error> From<E> for Failure {
+impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Failure::new(&error)
+        let mut failure = Failure::new(&error);
+        // As it comes from writing what is to be seen; what else has a pipe tells which.
+        let error: &dyn Error = &error;
+        let cause = error.downcast_ref::<std::io::Error>();
+        failure.is_unread = cause.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe);
+        failure
     }
 }

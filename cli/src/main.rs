@@ -2,6 +2,7 @@
 
 mod early;
 mod failure;
+mod line;
 mod output;
 mod verb;
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     }
     let mut arguments = under_stock_name(std::env::args_os().collect());
     verb::from_stock_flags(&mut arguments);
+    line::from_stock(&mut arguments);
     let arguments = verb::without_common_flags(arguments);
     let arguments = verb::director::flags_behind(arguments);
     let parsed = CommandLine::command()
@@ -46,9 +48,12 @@ fn main() -> ExitCode {
         .and_then(|matches| CommandLine::from_arg_matches(&matches));
     let command_line = match parsed {
         Ok(command_line) => command_line,
-        Err(error) => match verb::report_refused_line(&arguments, &error) {
+        Err(mut error) => match verb::report_refused_line(&arguments, &error) {
             Some(code) => return code,
-            None => error.exit(),
+            None => {
+                line::suggest_best(&mut error);
+                error.exit()
+            }
         },
     };
     let format = if command_line.json {
@@ -86,6 +91,9 @@ fn under_stock_name(mut arguments: Vec<OsString>) -> Vec<OsString> {
 }
 
 fn report(failure: &Failure, format: Format) -> ExitCode {
+    if failure.is_unread {
+        return ExitCode::from(failure.code);
+    }
     let mut err = std::io::stderr().lock();
     let written = match format {
         Format::Human => {

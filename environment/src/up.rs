@@ -208,8 +208,8 @@ fn record(options: &Options) -> Result<Record, Error> {
         if let Some(machines) = options.machines {
             other(
                 "machines at",
-                format!("{:?}", record.machines),
-                format!("{machines:?}"),
+                record.machines.map(|part| part.to_string()).join("."),
+                machines.map(|part| part.to_string()).join("."),
             )?;
         }
         return Ok(record);

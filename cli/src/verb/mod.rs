@@ -33,6 +33,7 @@ pub enum Verb {
     /// Look at control groups
     #[command(subcommand)]
     Cgroup(cgroup::Verb),
+    #[command(alias = "completion")]
     Completions(completions::Arguments),
     /// Make and use containers of a Garden server
     Container(container::Arguments),

@@ -124,6 +124,47 @@ fn shells_learn_every_verb() {
 }
 
 #[test]
+fn a_line_may_be_the_stock_command_lines_and_a_misspelt_one_is_told_what_is_like_it() {
+    let server = Server::new();
+    let ran = server.run(&["-v"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.starts_with("warren "), "{ran:?}");
+    assert_eq!(server.run(&["completion", "bash"]).code, 0);
+    let ran = server.run(&["cr", "-n"]);
+    assert!(ran.err.contains("is no release directory"), "{ran:?}");
+    let ran = server.run(&["deplyo"]);
+    assert_eq!(ran.code, 2);
+    let told = "similar subcommands exist: 'deploy', 'deployment', 'deployments'\n";
+    assert!(ran.err.contains(told), "{ran:?}");
+}
+
+#[test]
+fn a_reader_that_left_is_told_nothing_and_a_full_disk_is_named() {
+    let server = Server::new();
+    let run = |line: &str| {
+        let mut shell = std::process::Command::new("bash");
+        shell.args(["-c", line]).env("WARREN", WARREN);
+        shell.env("HOME", server.at(".")).output().unwrap()
+    };
+    // More than a pipe holds.
+    let output = run("$WARREN completions zsh | true; exit ${PIPESTATUS[0]}");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(output.stderr, b"", "{output:?}");
+    for (line, step) in [
+        ("$WARREN envs --tty", "Writing to standard output: "),
+        ("$WARREN completions zsh", "Error: "),
+    ] {
+        let output = run(&format!("{line} >/dev/full"));
+        assert_eq!(output.status.code(), Some(1), "{line}: {output:?}");
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            err,
+            format!("{step}No space left on device (os error 28)\n")
+        );
+    }
+}
+
+#[test]
 fn every_verb_has_a_manual_page() {
     let server = Server::new();
     let ran = server.run(&["man-pages", "--output", "man", "--json"]);

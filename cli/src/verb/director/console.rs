@@ -7,7 +7,7 @@
 //! | tables | whole | rows only | `Tables` |
 //! | errors | standard error | standard error | `Lines` |
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use serde_json::{Value, json};
 use warren_director_client::reporter::Piece;
@@ -30,7 +30,8 @@ pub enum Mode {
 pub struct Console {
     mode: Mode,
     is_coloured: bool,
-    is_broken: bool,
+    /// Why standard output takes no more.
+    broken: Option<std::io::Error>,
     is_hushed: bool,
     columns: Vec<String>,
     /// Why a table cannot be shown as it was asked for.
@@ -80,7 +81,7 @@ impl Console {
         Self {
             mode,
             is_coloured: is_terminal && !no_color && std::env::var_os("NO_COLOR").is_none(),
-            is_broken: false,
+            broken: None,
             is_hushed: false,
             columns: Vec::new(),
             wrong: None,
@@ -98,7 +99,7 @@ impl Console {
     fn print(&mut self, bytes: &[u8]) {
         let mut out = std::io::stdout().lock();
         let written = out.write_all(bytes).and_then(|()| out.flush());
-        self.is_broken |= written.is_err();
+        self.broken = self.broken.take().or(written.err());
     }
 
     /// A line for people, an empty one before it.
@@ -302,10 +303,19 @@ impl Console {
             let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
             let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
             let written = serde::Serialize::serialize(&document, &mut serializer);
-            self.is_broken |= written.is_err();
+            self.broken = self.broken.take().or(written.err().map(Into::into));
             text.push(b'\n');
             self.print(&text);
         }
-        if self.is_broken && code == 0 { 1 } else { code }
+        match self.broken {
+            Some(error) if code == 0 => {
+                // Whoever stopped reading knows it.
+                if error.kind() != ErrorKind::BrokenPipe {
+                    let _ = writeln!(std::io::stderr(), "Writing to standard output: {error}");
+                }
+                1
+            }
+            _ => code,
+        }
     }
 }

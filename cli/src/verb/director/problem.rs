@@ -45,6 +45,13 @@ impl<E: Error> From<E> for Problem {
             }
             source = error.source();
         }
+        if let Some(cause) = steps.last_mut()
+            && cause.contains("certificate: UnknownIssuer")
+        {
+            cause.push_str(
+                "\nNobody here trusts who signed it: give the authority with --ca-cert, WARREN_CA_CERT or BOSH_CA_CERT",
+            );
+        }
         Self(steps)
     }
 }

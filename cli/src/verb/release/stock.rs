@@ -9,17 +9,17 @@ use crate::output::Format;
 use crate::verb::director::is_common_flag;
 
 macro_rules! stock {
-    ($($variant:ident $arguments:ty, $name:literal)*) => {
+    ($($variant:ident $arguments:ty, $name:literal [$($alias:literal)?])*) => {
         /// What to do.
         #[derive(clap::Subcommand)]
         pub enum Stock {
             $(
-                #[command(name = $name, hide = true)]
+                #[command(name = $name, hide = true $(, alias = $alias)?)]
                 $variant($arguments),
             )*
         }
 
-        const NAMES: &[&str] = &[$($name),*];
+        const NAMES: &[&str] = &[$($name, $($alias,)?)*];
 
         impl Stock {
             /// Runs the verb.
@@ -33,20 +33,20 @@ macro_rules! stock {
 }
 
 stock! {
-    InitRelease init::Init, "init-release"
-    ResetRelease init::Reset, "reset-release"
-    GenerateJob generate::Job, "generate-job"
-    GeneratePackage generate::Package, "generate-package"
-    CreateRelease create::Arguments, "create-release"
-    FinalizeRelease finalize::Arguments, "finalize-release"
-    Sha1ifyRelease finalize::Sha1, "sha1ify-release"
-    Sha2ifyRelease finalize::Sha2, "sha2ify-release"
-    Blobs blobs::List, "blobs"
-    AddBlob blobs::Add, "add-blob"
-    RemoveBlob blobs::Remove, "remove-blob"
-    SyncBlobs blobs::Sync, "sync-blobs"
-    UploadBlobs blobs::Upload, "upload-blobs"
-    VendorPackage vendor::Arguments, "vendor-package"
+    InitRelease init::Init, "init-release" []
+    ResetRelease init::Reset, "reset-release" []
+    GenerateJob generate::Job, "generate-job" []
+    GeneratePackage generate::Package, "generate-package" []
+    CreateRelease create::Arguments, "create-release" ["cr"]
+    FinalizeRelease finalize::Arguments, "finalize-release" []
+    Sha1ifyRelease finalize::Sha1, "sha1ify-release" []
+    Sha2ifyRelease finalize::Sha2, "sha2ify-release" []
+    Blobs blobs::List, "blobs" []
+    AddBlob blobs::Add, "add-blob" []
+    RemoveBlob blobs::Remove, "remove-blob" []
+    SyncBlobs blobs::Sync, "sync-blobs" []
+    UploadBlobs blobs::Upload, "upload-blobs" []
+    VendorPackage vendor::Arguments, "vendor-package" []
 }
 
 /// Leaves out the flags that the stock command line has for all verbs, before and behind one of these:
