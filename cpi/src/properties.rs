@@ -5,13 +5,13 @@
 //! | `cpu` | so many processors' weight: 1024 shares each |
 //! | `ram` | MiB of memory, swap included |
 //! | `ephemeral_disk` | MiB that may be written to the root file system; `/var/vcap/data` is not counted |
-//! | `ports[]` | `{host, container?, protocol?}`: TCP ports of the host; numbers, texts, ranges `a-b`, `a:b` |
+//! | `ports[]` | `{host, container?, protocol?}`: `tcp` (default) or `udp` ports of the host; numbers, texts, ranges `a-b`, `a:b` |
 //!
 //! Others are ignored, as the stock CPI does.
 
 use serde_json::{Map, Value, json};
 use warren_wire_garden::limits::{CpuLimits, DiskLimitScope, DiskLimits, Limits, MemoryLimits};
-use warren_wire_garden::network::NetIn;
+use warren_wire_garden::network::{NetIn, Transport};
 
 use crate::Error;
 
@@ -109,15 +109,12 @@ fn ports(properties: &Map<String, Value>) -> Result<Vec<NetIn>, Error> {
     };
     let mut found = Vec::new();
     for entry in list {
-        let protocol = entry
-            .get("protocol")
-            .and_then(Value::as_str)
-            .unwrap_or("tcp");
-        if protocol != "tcp" {
-            return Err(Error::NotSupported(format!(
-                "cloud property 'ports': protocol '{protocol}': Garden maps TCP ports only"
-            )));
-        }
+        let protocol = match entry.get("protocol").unwrap_or(&Value::Null) {
+            Value::Null => Transport::Tcp,
+            Value::String(text) if text == "tcp" => Transport::Tcp,
+            Value::String(text) if text == "udp" => Transport::Udp,
+            other => return Err(wrong(format!("protocol {other} is neither tcp nor udp"))),
+        };
         let host = entry.get("host").unwrap_or(&Value::Null);
         let inside = entry.get("container").filter(|value| !value.is_null());
         let range = |value: &Value| {
@@ -134,6 +131,7 @@ fn ports(properties: &Map<String, Value>) -> Result<Vec<NetIn>, Error> {
                 .map(|(host, inside)| NetIn {
                     host_port: host.into(),
                     container_port: inside.into(),
+                    protocol,
                 }),
         );
         if found.len() > MOST_PORTS {
@@ -199,6 +197,15 @@ mod tests {
             .map(|port| (port.host_port, port.container_port))
             .collect();
         assert_eq!(pairs, [(80, 8080), (5, 5), (6, 6), (7, 7), (9, 9)]);
+        assert!(found.iter().all(|port| port.protocol == Transport::Tcp));
+        let ports = json!({"ports": [{"host": "53-54", "protocol": "udp"}]});
+        let found = wishes(ports).unwrap().ports;
+        let udp = |host_port| NetIn {
+            host_port,
+            container_port: host_port,
+            protocol: Transport::Udp,
+        };
+        assert_eq!(found, [udp(53), udp(54)]);
     }
 
     #[test]
@@ -211,13 +218,13 @@ mod tests {
             json!({"ports": [{"host": "7-5"}]}),
             json!({"ports": [{"host": "5-7", "container": "6-8"}]}),
             json!({"ports": [{"host": "1-65535"}]}),
+            json!({"ports": [{"host": 53, "protocol": "icmp"}]}),
+            json!({"ports": [{"host": 53, "protocol": 17}]}),
             json!({"ram": "x"}),
             json!({"ram": u64::MAX}),
             json!({"cpu": -1}),
         ] {
             assert!(wishes(bad.clone()).is_err(), "{bad}");
         }
-        let udp = wishes(json!({"ports": [{"host": 53, "protocol": "udp"}]})).unwrap_err();
-        assert_eq!(udp.kind(), warren_wire_cpi::ErrorKind::NotSupported);
     }
 }

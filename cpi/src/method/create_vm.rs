@@ -10,6 +10,7 @@ use warren_wire_cpi::{Networks, Version};
 use warren_wire_garden::container::{
     BindMount, BindMountMode, BindMountOrigin, ContainerSpec, ImageRef, Properties,
 };
+use warren_wire_garden::network::{NetIn, Transport};
 
 use crate::networks::{self, add_name_servers, wired};
 use crate::place::Places;
@@ -121,6 +122,11 @@ impl Cpi {
         if actions.bindhostcgroup {
             bind_mounts.push(bind(CGROUPS.to_owned(), CGROUPS));
         }
+        // Garden, but for Warren's, takes each port for one of TCP when it makes a container, and says nothing.
+        let (udp, tcp) = wishes
+            .ports
+            .into_iter()
+            .partition(|port| port.protocol == Transport::Udp);
         let spec = ContainerSpec {
             handle: cid.clone(),
             image: ImageRef {
@@ -132,10 +138,11 @@ impl Cpi {
             properties: Properties::from([(AGENT.to_owned(), wanted.agent_id.clone())]),
             privileged: true,
             limits: wishes.limits,
-            netin: wishes.ports,
+            netin: tcp,
             ..ContainerSpec::default()
         };
         let plan = Plan {
+            mapped_later: udp,
             agent_id: wanted.agent_id,
             env: wanted.env,
             networks,
@@ -148,6 +155,17 @@ impl Cpi {
     fn make(&self, places: &Places, cid: &str, plan: Plan) -> Result<Networks, Error> {
         vm::make_directories(places, cid)?;
         self.create_container(places, cid, &plan.spec)?;
+        for wanted in &plan.mapped_later {
+            let made = self.garden.map(cid, wanted);
+            let made = made.map_err(Error::garden("Mapping a port", cid))?;
+            if made.protocol != wanted.protocol {
+                return Err(Error::NotSupported(format!(
+                    "cloud property 'ports': this Garden maps TCP ports only, so that UDP port {} cannot be had; \
+                     Warren's maps both",
+                    wanted.host_port
+                )));
+            }
+        }
         let mut networks = plan.networks;
         if let Some(network) = plan
             .asks_for_address
@@ -210,6 +228,8 @@ struct Plan {
     env: Map<String, Value>,
     networks: Networks,
     spec: ContainerSpec,
+    /// Ports that are mapped when the container is there.
+    mapped_later: Vec<NetIn>,
     /// The network whose address Garden gives.
     asks_for_address: Option<String>,
 }

@@ -166,10 +166,21 @@ impl Client {
     /// Maps a port of the host into the container. 0 as host port takes a free one, 0 as
     /// container port the same as the host's.
     pub fn net_in(&self, handle: &str, host: u32, container: u32) -> Result<NetIn, Error> {
-        let request = NetInRequest {
-            handle: handle.to_owned(),
+        let wanted = NetIn {
             host_port: host,
             container_port: container,
+            ..NetIn::default()
+        };
+        self.map(handle, &wanted)
+    }
+
+    /// As [`net_in`](Self::net_in), also for UDP: who maps TCP alone answers with that.
+    pub fn map(&self, handle: &str, wanted: &NetIn) -> Result<NetIn, Error> {
+        let request = NetInRequest {
+            handle: handle.to_owned(),
+            host_port: wanted.host_port,
+            container_port: wanted.container_port,
+            protocol: wanted.protocol,
         };
         self.send(Route::NetIn, &Params::handle(handle), &request)
     }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::container::Properties;
 use crate::error::Error;
+use crate::network::Transport;
+use crate::number::is_zero;
 use crate::redact::Hidden;
 
 /// The answer to an info request. Every key is always written.
@@ -77,6 +79,9 @@ pub struct PortMapping {
     pub host_port: u32,
     /// Port inside.
     pub container_port: u32,
+    /// For what; TCP by default.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub protocol: Transport,
 }
 
 /// One container's part of a bulk answer.

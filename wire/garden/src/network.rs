@@ -6,6 +6,38 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::number::{is_zero, open_number};
 
+/// What is sent to a mapped port. Upstream knows TCP only, and passes over a word of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Transport {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP; an answer without this word comes from a server that maps TCP alone.
+    Udp,
+}
+
+impl TryFrom<String> for Transport {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.as_str() {
+            "" | "tcp" => Ok(Self::Tcp),
+            "udp" => Ok(Self::Udp),
+            _ => Err(format!("protocol {word:?} is neither tcp nor udp")),
+        }
+    }
+}
+
+impl From<Transport> for String {
+    fn from(transport: Transport) -> Self {
+        match transport {
+            Transport::Tcp => "tcp".to_owned(),
+            Transport::Udp => "udp".to_owned(),
+        }
+    }
+}
+
 /// A port mapping asked for when a container is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -16,6 +48,9 @@ pub struct NetIn {
     /// Port inside; 0 means the same as outside.
     #[serde(skip_serializing_if = "is_zero")]
     pub container_port: u32,
+    /// For what; TCP by default.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub protocol: Transport,
 }
 
 /// Body of a request for one port mapping.
@@ -31,6 +66,9 @@ pub struct NetInRequest {
     /// Port inside; 0 means the same as outside.
     #[serde(skip_serializing_if = "is_zero")]
     pub container_port: u32,
+    /// For what; TCP by default.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub protocol: Transport,
 }
 
 /// The mapping that was made.

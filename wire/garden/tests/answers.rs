@@ -28,6 +28,7 @@ fn infos() {
         mapped_ports: Some(vec![PortMapping {
             host_port: 61001,
             container_port: 80,
+            ..PortMapping::default()
         }]),
         ..ContainerInfo::default()
     };

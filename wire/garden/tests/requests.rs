@@ -14,6 +14,7 @@ use warren_wire_garden::limits::{
 };
 use warren_wire_garden::network::{
     IcmpControl, IpRange, NetIn, NetInRequest, NetInResponse, NetOutRule, PortRange, Protocol,
+    Transport,
 };
 use warren_wire_garden::number::Nanoseconds;
 use warren_wire_garden::process::{ProcessSpec, ResourceLimits, TtySpec, WindowSize};
@@ -105,6 +106,7 @@ fn a_container_spec_with_everything() {
         netin: vec![NetIn {
             host_port: 0,
             container_port: 80,
+            protocol: Transport::Tcp,
         }],
     };
     golden(
@@ -186,6 +188,7 @@ fn net_in() {
             handle: "h".into(),
             host_port: 0,
             container_port: 8080,
+            protocol: Transport::Tcp,
         },
         r#"{"handle":"h","container_port":8080}"#,
     );
@@ -193,9 +196,20 @@ fn net_in() {
         &NetInResponse {
             host_port: 61001,
             container_port: 8080,
+            protocol: Transport::Tcp,
         },
         r#"{"host_port":61001,"container_port":8080}"#,
     );
+    golden(
+        &NetInResponse {
+            host_port: 61001,
+            container_port: 8080,
+            protocol: Transport::Udp,
+        },
+        r#"{"host_port":61001,"container_port":8080,"protocol":"udp"}"#,
+    );
+    let other = decode::<NetIn>(br#"{"protocol":"icmp"}"#).unwrap_err();
+    assert!(other.to_string().contains("neither tcp nor udp"), "{other}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub(super) async fn answer(
     let wanted = NetIn {
         host_port: request.host_port,
         container_port: request.container_port,
+        protocol: request.protocol,
     };
     let made = api
         .call_on(call, move |gardener, handle| {

@@ -33,23 +33,22 @@ pub(super) fn failed(what: &str) -> impl Fn(warren_container_network::Error) -> 
 pub(super) fn spec(spec: &ContainerSpec, ipv6: bool) -> Result<Spec, Error> {
     Ok(Spec {
         network: spec.network.clone(),
-        net_in: spec
-            .netin
-            .iter()
-            .map(|wanted| mapping(wanted.host_port, wanted.container_port))
-            .collect::<Result<_, _>>()?,
+        net_in: spec.netin.iter().map(mapping).collect::<Result<_, _>>()?,
         net_out: rules(&spec.netout_rules, ipv6)?,
     })
 }
 
-fn mapping(host_port: u32, container_port: u32) -> Result<MappingRequest, Error> {
+fn mapping(wanted: &NetIn) -> Result<MappingRequest, Error> {
     let port = |number: u32| {
         u16::try_from(number).map_err(|_| Error::Plain(format!("{number} is not a port")))
     };
     Ok(MappingRequest {
-        transport: Transport::Tcp,
-        host_port: port(host_port)?,
-        container_port: port(container_port)?,
+        transport: match wanted.protocol {
+            wire::Transport::Tcp => Transport::Tcp,
+            wire::Transport::Udp => Transport::Udp,
+        },
+        host_port: port(wanted.host_port)?,
+        container_port: port(wanted.container_port)?,
     })
 }
 
@@ -140,13 +139,13 @@ pub(super) fn files(config: &Config, network: &Record) -> Files {
 }
 
 impl Gardener {
-    /// Maps a TCP port of the host into a container; 0 takes one from the pool, or the same.
+    /// Maps a port of the host into a container; 0 takes one from the pool, or the same.
     ///
     /// # Errors
     /// [`Error::ContainerNotFound`], or why the port cannot be had.
     pub fn net_in(&self, handle: &str, wanted: NetIn) -> Result<NetIn, Error> {
         let container = self.container(handle)?;
-        let request = mapping(wanted.host_port, wanted.container_port)?;
+        let request = mapping(&wanted)?;
         let made = self
             .network
             .net_in(handle, request)
@@ -162,6 +161,7 @@ impl Gardener {
         Ok(NetIn {
             host_port: made.host_port.into(),
             container_port: made.container_port.into(),
+            protocol: wanted.protocol,
         })
     }
 

@@ -5,6 +5,7 @@ use warren_container_network::record::Record as NetworkRecord;
 use warren_wire_garden::Error;
 use warren_wire_garden::container::Properties;
 use warren_wire_garden::info::PortMapping;
+use warren_wire_garden::network::Transport;
 use warren_wire_garden::number::Nanoseconds;
 
 use super::{Gardener, error};
@@ -76,6 +77,10 @@ pub(super) fn mapped_ports(network: &NetworkRecord) -> Vec<PortMapping> {
     let mapping = |mapping: &warren_container_network::record::Mapping| PortMapping {
         host_port: mapping.host_port.into(),
         container_port: mapping.container_port.into(),
+        protocol: match mapping.transport {
+            warren_container_network::port::Transport::Tcp => Transport::Tcp,
+            warren_container_network::port::Transport::Udp => Transport::Udp,
+        },
     };
     network.mappings.iter().map(mapping).collect()
 }

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use warren_tests_harness::Leaks;
+use warren_wire_garden::info::PortMapping;
+use warren_wire_garden::network::Transport;
 
 use crate::scene::{Scene, create_vm, names, request};
 
@@ -11,12 +13,20 @@ fn a_machine_has_all_that_its_agent_needs_and_goes_whole() {
     let leaks = Leaks::snapshot();
     let scene = Scene::new("auto");
     let stemcell = scene.stemcell(true);
-    let size = scene.call(
+    let mut size = scene.call(
         "calculate_vm_cloud_properties",
         json!([{"cpu": 1, "ram": 64, "ephemeral_disk_size": 128}]),
     );
+    size["ports"] = json!([{"host": 5300, "container": 5353, "protocol": "udp"}, {"host": 5301}]);
     let created = scene.call("create_vm", create_vm(&stemcell, "10.244.0.5", size));
     let cid = created[0].as_str().unwrap();
+    let info = scene.server.client().info(cid).unwrap();
+    let port = |port: &PortMapping| (port.host_port, port.container_port, port.protocol);
+    let ports: Vec<_> = info.mapped_ports.iter().flatten().map(port).collect();
+    assert_eq!(
+        ports,
+        [(5301, 5301, Transport::Tcp), (5300, 5353, Transport::Udp)]
+    );
     assert_eq!(created[1]["default"]["ip"], "10.244.0.5");
     assert_eq!(scene.call("has_vm", json!([cid])), true);
 

@@ -204,9 +204,9 @@ fn arguments_that_cannot_be_are_refused() {
         ),
         (
             "create_vm",
-            made(&|all| all[2] = json!({"ports": [{"host": 53, "protocol": "udp"}]})),
-            "NotSupported",
-            "Garden maps TCP ports only",
+            made(&|all| all[2] = json!({"ports": [{"host": 53, "protocol": "icmp"}]})),
+            "VMCreationFailed",
+            "protocol \"icmp\" is neither tcp nor udp",
         ),
         (
             "create_vm",
