@@ -25,7 +25,6 @@ const RUBY: [&str; 6] = [
     "ruby",
 ];
 
-
 pub struct Scene {
     pub engine: Engine,
     pub directory: TempDir,
