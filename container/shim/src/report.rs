@@ -1,5 +1,6 @@
-//! What a shim tells the process that started it: one message on its standard output, which is a
-//! socket, with the container's network namespace as a descriptor.
+//! What a shim tells the process that started it, on its standard output, which is a socket: the
+//! container's network namespace as soon as it is there, unless the engine cannot tell it so early, and
+//! how the making went. Both come with the namespace as a descriptor.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -18,6 +19,8 @@ const LONGEST: usize = 64 << 10;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Report {
+    /// Links may be put into the network namespace that comes along; the rest is still being made.
+    Network,
     /// The container is there and its init waits.
     Created {
         /// Init's pid in the shim's pid namespace.
@@ -69,6 +72,9 @@ mod tests {
     fn a_report_comes_with_its_descriptor() {
         let (one, other) = UnixDatagram::pair().unwrap();
         let null = std::fs::File::open("/dev/null").unwrap();
+        send(one.as_fd(), &Report::Network, Some(null.as_fd()));
+        let (report, descriptor) = receive(&other, Duration::from_secs(9)).unwrap().unwrap();
+        assert_eq!((report, descriptor.is_some()), (Report::Network, true));
         let created = Report::Created {
             init: 7,
             remarks: vec!["swap is not limited".to_owned()],

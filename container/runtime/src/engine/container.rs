@@ -140,8 +140,22 @@ impl Container {
     /// # Errors
     /// [`Error`]; then no process and no group is left.
     pub fn create(bundle: &Spec, options: &Options) -> Result<Self, Error> {
+        Self::create_telling(bundle, options, &mut |_| {})
+    }
+
+    /// The same, and shows the network namespace to `tell` as soon as links may be put into it, while
+    /// the first process still makes its mounts. That is left out where it would have to wait for
+    /// something else: for an external runtime, or for kernel parameters that new links take over.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create); what was shown is of no use then.
+    pub fn create_telling(
+        bundle: &Spec,
+        options: &Options,
+        tell: &mut dyn FnMut(BorrowedFd<'_>),
+    ) -> Result<Self, Error> {
         match &options.external {
-            None => create::create(bundle, options),
+            None => create::create(bundle, options, tell),
             Some(external) => external::create(bundle, options, external),
         }
     }

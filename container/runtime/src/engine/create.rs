@@ -1,14 +1,14 @@
 //! The keeper's part in making a container.
 //!
 //! ```text
-//! clone binds ─► groups ─► fork into new namespaces ─► id maps ─► "go"
+//! clone binds ─► groups ─► fork into new namespaces ─► id maps ─► "go" ─► show the network namespace
 //!   ─► "ready" ─► open init's namespaces
 //! ```
 //!
 //! If a step fails, the child is killed and waited for, and the groups are removed.
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -45,7 +45,11 @@ const KINDS: [(&str, Kind); 7] = [
     ("user", Kind::User),
 ];
 
-pub(super) fn create(bundle: &Spec, options: &Options) -> Result<Container, Error> {
+pub(super) fn create(
+    bundle: &Spec,
+    options: &Options,
+    tell: &mut dyn FnMut(BorrowedFd<'_>),
+) -> Result<Container, Error> {
     fork::single_thread()?;
     let kinds = kinds(bundle)?;
     for needed in ["pid", "mount"] {
@@ -68,7 +72,7 @@ pub(super) fn create(bundle: &Spec, options: &Options) -> Result<Container, Erro
     let made = sources
         .add_groups(bundle, &groups.init)
         .map_err(Error::Keeper)
-        .and_then(|()| fork_init(bundle, options, &kinds, &filter, sources, &groups));
+        .and_then(|()| fork_init(bundle, options, &kinds, &filter, sources, &groups, tell));
     let protect = |init| match options.first.is_the_work {
         true => Ok(None),
         false => oom::protect(init, &bundle.linux.resources),
@@ -135,6 +139,7 @@ fn fork_init(
     filter: &Filter,
     sources: Sources,
     groups: &Groups,
+    tell: &mut dyn FnMut(BorrowedFd<'_>),
 ) -> Result<Made, Error> {
     let (channel, theirs) =
         Channel::pair().map_err(|e| Error::Keeper(Failure::new("make", "a socket", e)))?;
@@ -157,7 +162,7 @@ fn fork_init(
         (Fork::Parent(pid), _) => pid,
     };
     drop((theirs, sources));
-    let led = lead(bundle, kinds, init, &channel);
+    let led = lead(bundle, kinds, init, &channel, tell);
     match led {
         Ok((namespaces, terminals)) => Ok(Made {
             init,
@@ -177,6 +182,7 @@ fn lead(
     kinds: &[Kind],
     init: Pid,
     channel: &Channel,
+    tell: &mut dyn FnMut(BorrowedFd<'_>),
 ) -> Result<(Vec<(Kind, File)>, OwnedFd), Error> {
     let keeper = |step: &'static str, object: &'static str| {
         move |e: &(dyn std::error::Error + 'static)| {
@@ -190,6 +196,10 @@ fn lead(
     }
     channel.send(&Message::Go, None);
     let opening = keeper("open", "the container's namespaces");
+    if kinds.contains(&Kind::Net) && !has_parameters_of_links(bundle) {
+        let network = namespaces::open(&task, Kind::Net).map_err(|e| opening(&e))?;
+        tell(network.as_fd());
+    }
     let terminals = expect_ready(channel)?
         .ok_or_else(|| Error::Keeper(Failure::new("receive", "the terminals", Errno::PROTO)))?;
     let namespaces = kinds
@@ -197,6 +207,13 @@ fn lead(
         .map(|kind| Ok((*kind, namespaces::open(&task, *kind)?)));
     let namespaces = namespaces.collect::<Result<Vec<_>, namespaces::Error>>();
     Ok((namespaces.map_err(|e| opening(&e))?, terminals))
+}
+
+/// Whether init is to set kernel parameters that a link takes over when it is made (`conf.default`), or
+/// that are a link's own.
+fn has_parameters_of_links(bundle: &Spec) -> bool {
+    let of_links = |name: &String| name.contains(".conf.") || name.contains(".neigh.");
+    bundle.linux.sysctl.keys().any(of_links)
 }
 
 fn expect_ready(channel: &Channel) -> Result<Option<OwnedFd>, Error> {

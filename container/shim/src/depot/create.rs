@@ -1,12 +1,12 @@
 //! Making a container: its directory, its shim, and the shim's word that all is there.
 //!
 //! ```text
-//!   .making-NAME/ ─ container.json, files ─► NAME/ ─ config.json ─► shim ─► "created"
-//!                                              └──── any failure: destroy ───┘
+//!   .making-NAME/ ─ container.json, files ─► NAME/ ─ config.json ─► shim ─► "network" ─► "created"
+//!                                              └────── any failure: destroy ─────┴────────────┘
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -62,10 +62,25 @@ impl Depot {
     /// [`Error::ContainerExists`], [`Error::Bundle`], [`Error::Create`] with what the engine said,
     /// [`Error::Io`]. What has been made is gone again.
     pub fn create(&self, spec: &ContainerSpec, files: &[ConfigFile<'_>]) -> Result<Created, Error> {
+        let (created, ()) = self.create_with(spec, files, |_| ())?;
+        Ok(created)
+    }
+
+    /// The same, with the container's network: `join` is called with its network namespace as soon as
+    /// that can be used, if possible while the rest of the container is still being made.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create); `join` may have been called.
+    pub fn create_with<T>(
+        &self,
+        spec: &ContainerSpec,
+        files: &[ConfigFile<'_>],
+        join: impl FnOnce(BorrowedFd<'_>) -> T,
+    ) -> Result<(Created, T), Error> {
         let handle = spec.handle.as_str();
         let entry = self.busy.create(handle)?;
         self.make_directory(spec, files)?;
-        let made = self.make(spec);
+        let made = self.make(spec, join);
         drop(entry);
         made.map_err(|error| match self.destroy(handle) {
             Ok(_) => error,
@@ -129,16 +144,28 @@ impl Depot {
         filled
     }
 
-    fn make(&self, spec: &ContainerSpec) -> Result<Created, Error> {
+    fn make<T>(
+        &self,
+        spec: &ContainerSpec,
+        join: impl FnOnce(BorrowedFd<'_>) -> T,
+    ) -> Result<(Created, T), Error> {
         let directory = self.path(&spec.handle);
         crate::bundle::write(spec, &directory)?;
         let failed = |message: String| Error::Create {
             handle: spec.handle.clone(),
             message,
         };
-        let (init, remarks, netns) = match self.spawn(&directory)? {
+        let shim = self.spawn(&directory)?;
+        let mut join = Some(join);
+        let mut joined = None;
+        let mut said = self.hear(&shim)?;
+        if let Some((Report::Network, Some(netns))) = &said {
+            joined = join.take().map(|join| join(netns.as_fd()));
+            said = self.hear(&shim)?;
+        }
+        let (init, remarks, netns) = match said {
             Some((Report::Created { init, remarks }, Some(netns))) => (init, remarks, netns),
-            Some((Report::Created { .. }, None)) => {
+            Some((Report::Created { .. } | Report::Network, _)) => {
                 return Err(failed("it has no network namespace of its own".into()));
             }
             Some((Report::Failed(failure), _)) => return Err(failed(failure.message)),
@@ -150,15 +177,24 @@ impl Depot {
                 )));
             }
         };
-        Ok(Created {
+        let joined = joined.or_else(|| join.take().map(|join| join(netns.as_fd())));
+        let joined = joined.ok_or_else(|| failed("nobody gave it a network".into()))?;
+        let created = Created {
             pid: init,
             netns: File::from(netns),
             remarks,
-        })
+        };
+        Ok((created, joined))
     }
 
-    /// Starts the shim and waits for its report.
-    fn spawn(&self, directory: &Path) -> Result<Option<(Report, Option<OwnedFd>)>, Error> {
+    /// What a shim reports next; nothing if it has ended.
+    fn hear(&self, shim: &OwnedFd) -> Result<Option<(Report, Option<OwnedFd>)>, Error> {
+        report::receive(shim, PATIENCE)
+            .map_err(|errno| Error::io("hear from", &self.program)(errno.into()))
+    }
+
+    /// Starts the shim; the answer is where it reports.
+    fn spawn(&self, directory: &Path) -> Result<OwnedFd, Error> {
         let log = directory.join("shim.log");
         let file = OpenOptions::new()
             .create(true)
@@ -192,8 +228,7 @@ impl Depot {
         drop(command);
         // This one ends as soon as it has forked the shim proper.
         child.wait().map_err(start)?;
-        report::receive(&ours, PATIENCE)
-            .map_err(|errno| Error::io("hear from", &self.program)(errno.into()))
+        Ok(ours)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Standard output is the line to whoever started us ([`Report`]), standard error the container's
 //! `shim.log`. Everything else that was inherited is closed.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::ExitCode;
@@ -59,7 +59,7 @@ pub fn run(directory: &Path) -> ExitCode {
 
 fn keep(directory: &Path) -> Result<(), Failure> {
     let line = detach().map_err(|errno| other_text(format!("cannot detach: {errno}")))?;
-    let made = make(directory);
+    let made = make(directory, line.as_fd());
     let (report, net, shim) = match made {
         Ok(shim) => {
             let init = shim.engine.init().as_raw_nonzero().get();
@@ -96,7 +96,8 @@ fn detach() -> Result<OwnedFd, rustix::io::Errno> {
     Ok(line)
 }
 
-fn make(directory: &Path) -> Result<Shim<Container>, Failure> {
+/// Makes the container; `line` is told of its network while the rest is under way.
+fn make(directory: &Path, line: BorrowedFd<'_>) -> Result<Shim<Container>, Failure> {
     let failed = |step: &str, error: &dyn std::error::Error| {
         other_text(format!(
             "cannot {step} {}: {}",
@@ -127,8 +128,10 @@ fn make(directory: &Path) -> Result<Shim<Container>, Failure> {
     let listener = listen(directory).map_err(|error| failed("make a socket in", &error))?;
     let mut options = Options::of(&spec);
     options.external = External::of(&spec, &directory.join(crate::forget::RUNTIME));
-    let container =
-        Container::create(&bundle, &options).map_err(|error| super::engine::other(&error))?;
+    let container = Container::create_telling(&bundle, &options, &mut |network| {
+        report::send(line, &Report::Network, Some(network));
+    });
+    let container = container.map_err(|error| super::engine::other(&error))?;
     for remark in container.remarks() {
         log(remark);
     }

@@ -15,12 +15,16 @@ fn a_container_is_made_started_used_and_gone() {
     for privileged in [false, true] {
         let world = World::new();
         let depot = &world.depot;
-        let created = depot.create(&world.spec("h", privileged), &[]).unwrap();
+        let spec = world.spec("h", privileged);
+        let joined =
+            depot.create_with(&spec, &[], |netns| rustix::fs::fstat(netns).unwrap().st_ino);
+        let (created, joined) = joined.unwrap();
         let state = depot.state("h").unwrap();
         assert_eq!((state.phase, state.stopped), (Phase::Created, false));
         assert_eq!(state.init, created.pid);
         let link = std::fs::metadata(format!("/proc/{}/ns/net", created.pid)).unwrap();
         assert_eq!(created.netns.metadata().unwrap().ino(), link.ino());
+        assert_eq!(joined, link.ino());
         let error = depot.run("h", &shell("true")).unwrap_err();
         assert!(matches!(error, Error::NotRunning { .. }), "{error}");
         depot.start("h").unwrap();

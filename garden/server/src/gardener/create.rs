@@ -1,6 +1,6 @@
 //! Making a container; the order is in the parent module.
 
-use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,8 +13,19 @@ use warren_wire_garden::container::{BindMountMode, ContainerSpec};
 use warren_wire_garden::error::text;
 
 use super::container::Container;
+use super::image::Pulled;
 use super::state::{Phase, Record, file_name};
 use super::{Gardener, error, network, properties, unique, unkept};
+
+/// A file of a container whose root has the id `owner` outside.
+fn file<'a>(owner: u32, name: &'a str, contents: &'a [u8]) -> ConfigFile<'a> {
+    ConfigFile {
+        name,
+        contents,
+        owner,
+        mode: 0o644,
+    }
+}
 
 impl Gardener {
     /// Makes a container; answers its handle. As long as its image is being pulled it can be
@@ -109,24 +120,19 @@ impl Gardener {
             ));
         }
         self.groups.ensure(&self.config.group, &self.log)?;
-        let root = self.make_root(container, spec, image)?;
+        let has_image = matches!(image, Pulled::Layers { .. });
+        let root = self.make_root(spec, image)?;
         let owner = match spec.privileged {
             true => 0,
             false => self.owners.root(),
-        };
-        let file = |name, contents| ConfigFile {
-            name,
-            contents,
-            owner,
-            mode: 0o644,
         };
         let hostname = warren_container_network::files::host_name(handle);
         let hostname = format!("{hostname}\n");
         let files = [
             // What is in these depends on addresses that are given later.
-            file("hosts", b"127.0.0.1 localhost\n"),
-            file("resolv.conf", b""),
-            file("hostname", hostname.as_bytes()),
+            file(owner, "hosts", b"127.0.0.1 localhost\n"),
+            file(owner, "resolv.conf", b""),
+            file(owner, "hostname", hostname.as_bytes()),
         ];
         let mut wanted = self.wanted(spec, root.path, root.environment);
         if spec.privileged {
@@ -134,20 +140,25 @@ impl Gardener {
             let place = self.nested.make(handle, &wanted.binds)?;
             wanted.binds.splice(..0, place);
         }
-        let created = self
+        let join = |netns: BorrowedFd<'_>| {
+            let network = self
+                .network
+                .create(handle, &wanted_network, netns)
+                .map_err(network::failed("make the network"))?;
+            let texts = network::files(&self.config, &network);
+            for (name, text) in [("hosts", &texts.hosts), ("resolv.conf", &texts.resolv_conf)] {
+                self.depot
+                    .write_file(handle, &file(owner, name, text.as_bytes()))
+                    .map_err(error::depot("write the container's files", ""))?;
+            }
+            Ok(network)
+        };
+        // The network is made while init makes its mounts.
+        let (created, joined) = self
             .depot
-            .create(&wanted, &files)
+            .create_with(&wanted, &files, join)
             .map_err(error::depot("create container", ""))?;
-        let network = self
-            .network
-            .create(handle, &wanted_network, created.netns.as_fd())
-            .map_err(network::failed("make the network"))?;
-        let texts = network::files(&self.config, &network);
-        for (name, text) in [("hosts", &texts.hosts), ("resolv.conf", &texts.resolv_conf)] {
-            self.depot
-                .write_file(handle, &file(name, text.as_bytes()))
-                .map_err(error::depot("write the container's files", ""))?;
-        }
+        let network = joined?;
         let started = self.depot.start(handle);
         let more = started.map_err(error::depot("start container", ""))?;
         let unkept = unkept::remarks(&spec.limits);
@@ -165,6 +176,8 @@ impl Gardener {
             properties::set_network(own, settings, &network, &self.config);
             properties::set_grace_time(own, grace_time);
             own.insert(properties::STATE.to_owned(), properties::CREATED.to_owned());
+            // So that a start that misses the image knows that there was one.
+            record.has_image = has_image;
             record.phase = Phase::Ready;
         });
         changed.map_err(error::step("write down the container"))

@@ -19,7 +19,6 @@ use warren_wire_garden::container::{ContainerSpec, ImageRef};
 use warren_wire_garden::error::text;
 use warren_wire_garden::limits::DiskLimitScope;
 
-use super::container::Container;
 use super::directory::Directory;
 use super::state::file_name;
 use super::{Gardener, error};
@@ -169,22 +168,12 @@ impl Gardener {
         })
     }
 
-    /// Makes the container's root directory.
-    pub(super) fn make_root(
-        &self,
-        container: &Container,
-        spec: &ContainerSpec,
-        image: Pulled,
-    ) -> Result<Root, Error> {
-        let begin = || {
-            // Written down first, so that a start that misses the image knows that there was one.
-            container
-                .update(&self.records, |record| record.has_image = true)
-                .map_err(error::step("write down the container"))
-        };
+    /// Makes the container's root directory. As long as the container's record says that it is being
+    /// made, a start removes whatever there is.
+    pub(super) fn make_root(&self, spec: &ContainerSpec, image: Pulled) -> Result<Root, Error> {
         let quota = |layers: &[Lease]| quota(spec, layers);
         let id = file_name(&spec.handle);
-        self.root(image, &id, spec.privileged, quota, begin)
+        self.root(image, &id, spec.privileged, quota)
     }
 
     /// Makes the root directory of a process, which must have been written down.
@@ -194,7 +183,7 @@ impl Gardener {
         id: &str,
         is_privileged: bool,
     ) -> Result<Root, Error> {
-        self.root(image, id, is_privileged, |_| Ok(None), || Ok(()))
+        self.root(image, id, is_privileged, |_| Ok(None))
     }
 
     /// Makes a root directory of that id in the store.
@@ -204,7 +193,6 @@ impl Gardener {
         id: &str,
         is_privileged: bool,
         quota: impl FnOnce(&[Lease]) -> Result<Option<u64>, Error>,
-        begin: impl FnOnce() -> Result<(), Error>,
     ) -> Result<Root, Error> {
         let (layers, environment) = match image {
             Pulled::Layers {
@@ -223,7 +211,6 @@ impl Gardener {
             true => None,
             false => Some(self.owners.ids()?),
         };
-        begin()?;
         let image = self.store.create(Request {
             id,
             layers: &layers,
