@@ -214,7 +214,11 @@ mod tests {
         assert!(rule(&with(wire::Protocol::ICMP_V6, Vec::new()), false).is_err());
         assert!(rule(&with(wire::Protocol::ALL, ports.clone()), true).is_err());
         assert!(rule(&with(wire::Protocol::TCP, ports), true).is_ok());
-        assert!(mapping(70_000, 0).is_err());
+        let beyond = NetIn {
+            host_port: 70_000,
+            ..NetIn::default()
+        };
+        assert!(mapping(&beyond).is_err());
     }
 
     #[test]
