@@ -49,7 +49,11 @@ fn stemcell(scene: &Scene) {
 fn cpi(scene: &Scene) {
     let path = scene.at("cpi.sh");
     let does = fs::read_to_string(&path).unwrap();
-    let does = does.lines().next_back().unwrap().trim_start_matches("exec ");
+    let does = does
+        .lines()
+        .next_back()
+        .unwrap()
+        .trim_start_matches("exec ");
     let at = scene.at("");
     let script = format!(
         "#!/bin/sh\nrequest=$(cat)\nmethod=${{request#*'\"method\":\"'}}\nmethod=${{method%%'\"'*}}\n\
