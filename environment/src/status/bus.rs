@@ -9,7 +9,10 @@ use warren_lib_nats::{Client, Event, Events, Message, Options, ServerUrl, Tls};
 use super::{Found, Scene, said};
 use crate::{Level, Record};
 
-const PATIENCE: Duration = Duration::from_secs(3);
+/// For TLS with certificates of both sides, on a machine that does much else or is emulated.
+const CONNECTING: Duration = Duration::from_secs(6);
+/// For one round trip. Both together are less than what a check may take.
+const ANSWERING: Duration = Duration::from_secs(3);
 
 pub(super) fn round_trip(scene: &Scene) -> Result<Found, String> {
     let service = || scene.service("nats");
@@ -40,7 +43,7 @@ pub(crate) fn connects(inside: &Level, record: &Record) -> Result<String, String
         }),
         name: "warren status".to_owned(),
         subjects: Vec::new(),
-        ping_interval: PATIENCE,
+        ping_interval: ANSWERING,
     };
     struct Nobody;
     impl Events for Nobody {
@@ -48,13 +51,16 @@ pub(crate) fn connects(inside: &Level, record: &Record) -> Result<String, String
         fn event(&self, _: &Event) {}
     }
     let mut client = Client::start(options, Arc::new(Nobody)).map_err(|error| said(&error))?;
-    let answered = client.wait_connected(PATIENCE) && client.flush(PATIENCE);
+    let failed = match client.wait_connected(CONNECTING) {
+        false => Some(format!("no connection within {} s", CONNECTING.as_secs())),
+        true if !client.flush(ANSWERING) => {
+            Some(format!("no answer within {} s", ANSWERING.as_secs()))
+        }
+        true => None,
+    };
     client.close();
-    match answered {
-        true => Ok(url),
-        false => Err(format!(
-            "{url} does not answer within {} s",
-            PATIENCE.as_secs()
-        )),
+    match failed {
+        None => Ok(url),
+        Some(cause) => Err(format!("{url}: {cause}")),
     }
 }

@@ -10,7 +10,7 @@
 //! What boots is built by `scripts/vm-image` on first use and kept under the
 //! target directory. The kernel is Debian's, under software emulation, so no
 //! `/dev/kvm` is needed; a boot takes about half a minute of one core. Tests of
-//! one executable therefore share two machines: [`Turn`].
+//! one executable therefore share a machine, or two where there are processors for them: [`Turn`].
 //!
 //! Whatever way the test ends, the pipe and the socket close, and the machine
 //! goes with them.

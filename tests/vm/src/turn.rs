@@ -1,18 +1,23 @@
 //! Turns: each test has a machine to itself, as it was after its boot.
 //!
-//! An emulated machine that does one thing after the other keeps one processor busy. So there are two
-//! machines; the second is booted when a test wants a machine while another has the first.
+//! An emulated machine keeps two processors busy. Who has four has two machines; the second is booted when a
+//! test wants a machine while another has the first. On two processors two machines only hold each other up.
 
+use std::num::NonZero;
 use std::ops::Deref;
 use std::panic::catch_unwind;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use crate::Vm;
 
 /// How long what the last test had may take to go.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How many machines there may be.
 const MACHINES: usize = 2;
+/// Processors of the host for each.
+const PROCESSORS: usize = 2;
 
 static BOOTED: [OnceLock<Option<Vm>>; MACHINES] = [const { OnceLock::new() }; MACHINES];
 /// Those that somebody has.
@@ -70,9 +75,12 @@ struct Place(usize);
 
 impl Place {
     fn take() -> Place {
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        let machines = (processors / PROCESSORS).clamp(1, MACHINES);
         let mut taken = taken();
         loop {
-            if let Some(free) = taken.iter().position(|taken| !taken) {
+            let mut places = taken.iter().take(machines);
+            if let Some(free) = places.position(|taken| !taken) {
                 taken[free] = true;
                 return Place(free);
             }

@@ -12,13 +12,14 @@ fn a_machine_that_cannot_be_made_leaves_nothing() {
     let (good, mute) = (scene.stemcell(true), scene.stemcell(false));
     let first = scene.vm(&good, "10.244.0.2");
     let port = json!({"ports": [{"host": 7070}]});
-    let second = scene.call("create_vm", create_vm(&good, "10.244.0.3", port.clone()));
+    let udp = json!({"ports": [{"host": 7071, "protocol": "udp"}]});
+    let both = json!({"ports": [port["ports"][0], udp["ports"][0]]});
+    let second = scene.call("create_vm", create_vm(&good, "10.244.0.3", both));
     let second = second[0].as_str().unwrap().to_owned();
     // They have been told who they are: their addresses are theirs.
     for cid in [&first, &second] {
         scene.call("set_vm_metadata", json!([cid, {"director": "d"}]));
     }
-    let udp = json!({"ports": [{"host": 53, "protocol": "udp"}]});
     let missing = "9e53905a-4b45-4b55-9d58-3e6e9bb92794";
     for (what, arguments, kind, words) in [
         (
@@ -64,10 +65,10 @@ fn a_machine_that_cannot_be_made_leaves_nothing() {
             "expected an IPv4 address",
         ),
         (
-            "udp",
+            "UDP port taken, when the container is there",
             create_vm(&good, "10.244.0.9", udp),
-            "NotSupported",
-            "udp",
+            "VMCreationFailed",
+            "7071",
         ),
     ] {
         let (error, said, again) = scene.refused("create_vm", arguments);

@@ -1,26 +1,28 @@
-//! `warren up` as a unit of systemd's, where there is nothing but cgroup v2: a director in a
-//! container, a machine of its, and nothing of it in the end.
+//! `warren up` as the unit of `docs/how-to/systemd.md`, where there is nothing but cgroup v2: a director
+//! in a container, a machine of its, and nothing of it in the end.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use warren_tests_conformance::release;
-use warren_tests_harness::programs;
 use warren_tests_harness::protocol::Program;
+use warren_tests_harness::{page, programs};
 use warren_tests_vm::{Turn, Vm};
 
 /// All of it is emulated.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Far less than what the harness waits for an answer.
 const LIMIT_MS: u64 = 900_000;
-const HOME: &str = "/var/tmp/warren-test-environment/home";
+const HOME: &str = "/var/lib/warren/up";
+/// Whose unit and commands these are, under which heading.
+const PAGE: (&str, &str) = ("docs/how-to/systemd.md", "The whole environment");
 /// Files of the test's own.
 const FOLDER: &str = "/var/tmp/warren-test-environment";
 /// What may be left behind, as text that is the same before and after.
 const STOCK: &str = "ip -o link | cut -d: -f2; ip route; nft list tables
-    grep environment /proc/self/mounts; find /sys/fs/cgroup -type d -path '*environment*'
-    ps -e -o args= | grep -e environment -e vcap | grep -v grep";
+    grep lib/warren/up /proc/self/mounts; find /sys/fs/cgroup -type d -path '*/warren.service*'
+    ps -e -o args= | grep -e lib/warren/up -e vcap | grep -v grep";
 
 /// Checks that call a program inside which the small root file system does not have.
 const NOT_THERE: [(&str, &str); 2] = [("BPM process start", "pgrep"), ("Blobstore", "curl")];
@@ -55,7 +57,7 @@ fn shell_with(vm: &Vm, script: &str, stdin: &str) -> String {
 /// What everything has said last.
 fn logs(vm: &Vm) -> String {
     let script = format!(
-        "journalctl -u environment --no-pager | tail -n 40
+        "journalctl -u warren --no-pager | tail -n 40
         find {HOME} -name '*.log' -path '*log*' -not -path '*/garden/*/*' -size +0 \
             -exec tail -n 12 -v {{}} +"
     );
@@ -87,6 +89,29 @@ fn archive() -> String {
     String::from_utf8(encoded.stdout).unwrap()
 }
 
+/// Does what the page says, flags in `ExecStart` included.
+#[track_caller]
+fn install(vm: &Vm) {
+    let (path, heading) = PAGE;
+    let unit = page::block(path, heading, "ini");
+    let unit = unit.replace("warren up", "warren up --directory /host/director");
+    let write = format!(
+        "mkdir -p {FOLDER} && ln -s /warren /usr/local/bin/warren
+        cat >/etc/systemd/system/warren.service"
+    );
+    shell_with(vm, &write, &unit);
+    let said = shell(vm, &page::block(path, heading, ""));
+    // What is where in its group, but for words of commands.
+    let shown = page::block(path, heading, "text");
+    for line in shown.lines() {
+        let mut words = line
+            .split([' ', '│', '├', '└', '─'])
+            .filter(|word| !word.is_empty());
+        let name = words.next().unwrap_or_default();
+        assert!(said.contains(name), "{name}: {said}");
+    }
+}
+
 #[test]
 fn a_director_in_a_container() {
     let turn = Turn::take();
@@ -94,26 +119,14 @@ fn a_director_in_a_container() {
     let began = Instant::now();
     let took = |what: &str| println!("{:6.1} s {what}", began.elapsed().as_secs_f64());
     let before = vm.shell(STOCK).stdout;
-    shell(
-        vm,
-        "systemd-run --quiet --no-block --unit=environment.service -p Type=oneshot \
-         -p RemainAfterExit=yes -p Delegate=yes -p TimeoutStartSec=infinity -E WARREN_HOME \
-         /warren up --directory /host/director",
-    );
+    install(vm);
+    took("up");
     let state = || {
-        let show = "systemctl show --value -p ActiveState environment.service";
+        let show = "systemctl show --value -p ActiveState warren.service";
         vm.shell(show).stdout.trim().to_owned()
     };
-    while state() == "activating" {
-        assert!(began.elapsed() < PATIENCE, "{}", logs(vm));
-        std::thread::sleep(Duration::from_millis(200));
-    }
     assert_eq!(state(), "active", "{}", logs(vm));
-    took("up");
-    println!(
-        "{}",
-        shell(vm, "journalctl -u environment -o cat --no-pager")
-    );
+    println!("{}", shell(vm, "journalctl -u warren -o cat --no-pager"));
     let again = shell(vm, "/warren up --directory /host/director");
     assert!(
         !again.contains("made") && !again.contains("started"),
@@ -145,10 +158,16 @@ fn a_director_in_a_container() {
     assert!(failing.is_empty(), "{failing:?}\n{}", logs(vm));
     took("status");
 
-    shell(vm, "/warren down --all");
+    shell(vm, "systemctl disable --now warren");
+    assert_eq!(state(), "inactive", "{}", logs(vm));
+    took("stop");
     shell(
         vm,
-        &format!("systemctl stop environment.service; rm -r {FOLDER}"),
+        &format!(
+            "/warren down --all
+            rm -r {FOLDER} /usr/local/bin/warren /etc/systemd/system/warren.service
+            systemctl daemon-reload"
+        ),
     );
     took("down");
     let end = Instant::now() + PATIENCE;
