@@ -22,6 +22,19 @@ pub use self::begun::Begun;
 
 /// Longer than any one verb takes.
 pub const PATIENCE: Duration = Duration::from_secs(240);
+/// What a root file system of directors and machines has; nothing of it compiles.
+pub const PACKAGES: &[&str] = &[
+    "ca-certificates",
+    "curl",
+    "iproute2",
+    "iputils-ping",
+    "nats-server",
+    "nftables",
+    "openssh-server",
+    "procps",
+    "ruby",
+    "sudo",
+];
 
 /// See the module. Everything goes with it.
 pub struct Environment {

@@ -8,7 +8,9 @@ pub mod life;
 use std::path::Path;
 
 use rustix::mount::{MountPropagationFlags, mount_change};
+use warren_container_rootfs::image::Ids;
 use warren_sys_process::namespaces::{Kind, in_new};
+use warren_sys_process::user_namespace::{Map, scratch};
 
 /// Writes a number into a header field.
 pub fn octal(field: &mut [u8], value: u64) {
@@ -118,4 +120,15 @@ pub fn mount(kind: &str, target: &Path, options: &str) {
         Some(options.as_c_str()),
     )
     .unwrap();
+}
+
+/// Owners of an unprivileged container: root inside is 200 000 outside.
+pub fn mapped() -> Ids {
+    let map = Map {
+        inside: 0,
+        outside: 200_000,
+        count: 65_536,
+    };
+    let namespace = scratch(map).unwrap().namespace;
+    Ids::new(namespace.into(), (200_000, 200_000))
 }

@@ -9,13 +9,12 @@ use std::time::Instant;
 
 use rustix::mount::{UnmountFlags, unmount};
 use warren_container_rootfs::driver::{Outcome, Rung, Step};
-use warren_container_rootfs::image::{Ids, Quota, Request};
+use warren_container_rootfs::image::{Quota, Request};
 use warren_container_rootfs::layer::Digest;
 use warren_container_rootfs::store::{Options, Store};
-use warren_sys_process::user_namespace::{Map, scratch};
 
 use crate::common::disk::Disk;
-use crate::common::{Archive, in_private_mounts, mount};
+use crate::common::{Archive, in_private_mounts, mapped, mount};
 use crate::scene::{
     Counted, DEADLINE, MIB, OURS, about, dangling, fill, layer, on_each, open, refused, request,
 };
@@ -121,13 +120,7 @@ fn a_limit_holds_for_every_user_and_owner() {
     on_each(|kind, disk| {
         let store = open(&disk.store(), None);
         let layers = [layer(&store)];
-        let map = Map {
-            inside: 0,
-            outside: 200_000,
-            count: 65_536,
-        };
-        let namespace = scratch(map).unwrap().namespace;
-        let ids = Ids::new(namespace.into(), (200_000, 200_000));
+        let ids = mapped();
         for ids in [None, Some(&ids)] {
             let wanted = Request {
                 ids,

@@ -20,12 +20,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use common::life::{base, layer, life, nothing_left, open, request, top};
-use common::{Archive, in_private_mounts, mount};
+use common::{Archive, in_private_mounts, mapped, mount};
 use warren_container_rootfs::driver::{Outcome, Report, Rung, probe};
-use warren_container_rootfs::image::{Ids, Quota, Request};
+use warren_container_rootfs::image::{Quota, Request};
 use warren_container_rootfs::layer::Digest;
 use warren_container_rootfs::store::{Error, Lease, Options, SourceError, Store};
-use warren_sys_process::user_namespace::{Map, scratch};
 
 #[test]
 fn an_owner_sees_and_removes_only_what_is_his() {
@@ -189,13 +188,7 @@ fn mapped_and_unmapped_images_share_layers() {
     in_private_mounts(|| {
         let store = open(&top.path().join("store"), None);
         let layers = [layer(&store, &base()), layer(&store, &top_bytes())];
-        let map = Map {
-            inside: 0,
-            outside: 200_000,
-            count: 65_536,
-        };
-        let namespace = scratch(map).unwrap().namespace;
-        let ids = Ids::new(namespace.into(), (200_000, 200_000));
+        let ids = mapped();
         let mapped = Request {
             ids: Some(&ids),
             ..request("mapped", &layers)

@@ -8,10 +8,9 @@ use rustix::fs::inotify::{CreateFlags, Reader, WatchFlags, add_watch, init};
 use rustix::io::Errno;
 use warren_container_rootfs::driver::Rung;
 use warren_container_rootfs::image::{Ids, Request};
-use warren_sys_process::user_namespace::{Map, scratch};
 
 use crate::common::life::{layer, open, request};
-use crate::common::{Archive, in_private_mounts};
+use crate::common::{Archive, in_private_mounts, mapped};
 
 /// So many directories, each with as many files.
 fn tree(directories: usize, files: usize) -> Vec<u8> {
@@ -60,13 +59,7 @@ fn events(watch: &OwnedFd) -> usize {
 fn an_image_is_made_and_destroyed_without_a_look_into_its_layers() {
     let top = tempfile::tempdir().unwrap();
     in_private_mounts(|| {
-        let map = Map {
-            inside: 0,
-            outside: 200_000,
-            count: 65_536,
-        };
-        let namespace = scratch(map).unwrap().namespace;
-        let ids = Ids::new(namespace.into(), (200_000, 200_000));
+        let ids = mapped();
         let touched = |rung: Rung, ids: Option<&Ids>, archive: &[u8]| {
             let store = open(&top.path().join("store"), Some(rung));
             let layers = [layer(&store, archive)];

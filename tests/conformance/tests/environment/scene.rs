@@ -11,21 +11,8 @@ use warren_tests_harness::programs;
 
 use crate::quorum;
 
+use warren_tests_conformance::environment::PACKAGES;
 pub use warren_tests_conformance::environment::command;
-
-/// What directors and machines need; nothing of it compiles.
-const PACKAGES: &[&str] = &[
-    "ca-certificates",
-    "curl",
-    "iproute2",
-    "iputils-ping",
-    "nats-server",
-    "nftables",
-    "openssh-server",
-    "procps",
-    "ruby",
-    "sudo",
-];
 
 /// See the module. Everything goes with it.
 pub struct Scene {

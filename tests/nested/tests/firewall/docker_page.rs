@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use warren_tests_conformance::environment::PACKAGES;
 use warren_tests_harness::debian::{self, Variant};
 use warren_tests_harness::protocol::Program;
 use warren_tests_harness::{ActorBuilder, Ns, Sandbox, page, programs};
@@ -13,19 +14,6 @@ use crate::docker::Docker;
 
 const PAGE: &str = "docs/how-to/docker.md";
 const LIMIT_MS: u64 = 300_000;
-/// What directors need.
-const PACKAGES: &[&str] = &[
-    "ca-certificates",
-    "curl",
-    "iproute2",
-    "iputils-ping",
-    "nats-server",
-    "nftables",
-    "openssh-server",
-    "procps",
-    "ruby",
-    "sudo",
-];
 
 #[test]
 fn the_page_is_true() {
