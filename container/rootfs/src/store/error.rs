@@ -93,7 +93,9 @@ pub enum Error {
     #[error("cannot find out how root file systems can be made here")]
     Probe(#[source] rustix::io::Errno),
     /// A name that cannot be a file's.
-    #[error("{id:?} is no id: 1 to 200 characters, not \".\" or \"..\", without \"/\" and NUL")]
+    #[error(
+        "{id:?} is no id: 1 to 200 characters, not \".\" or \"..\", without \"/\" and NUL, not ending as unfinished files do"
+    )]
     InvalidId {
         /// The id.
         id: String,

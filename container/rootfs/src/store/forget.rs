@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::lock::Lock;
 use super::shared::known_in;
-use super::{Error, Store, io};
+use super::{Error, Store, io, whole};
 use crate::layer::Digest;
 
 impl Store {
@@ -33,6 +33,8 @@ impl Store {
             let is_gone = || name.contains('.') || !self.is_all_here(&path);
             self.forget(&path, &lock, is_gone)?;
         }
+        whole::sweep(self.root())?;
+        whole::sweep(&self.root().join("pins"))?;
         for name in self.names_in("locks")? {
             if self.is_of_what_is_gone(&name) {
                 let path = self.root.join("locks").join(&name);

@@ -21,6 +21,9 @@
 //!   trash/                   in the unmaking
 //! ```
 //!
+//! Files are written beside their place first (`whole`), so any may be there with an ending that is
+//! passed over.
+//!
 //! A layer is made in `tmp/`, synced, and renamed to its place: what is in `layers/` is whole.
 //! What is to go is renamed into `trash/` first: what is half gone is nowhere else. Opening a store
 //! removes what crashed processes left in either, and images that never got ready.
@@ -43,6 +46,7 @@ mod remark;
 mod room;
 mod shared;
 mod usage;
+mod whole;
 pub(crate) mod work;
 
 use std::fs::{DirBuilder, File};
@@ -60,6 +64,7 @@ pub use usage::Usage;
 pub(crate) use base::Base;
 pub(crate) use error::io;
 pub(crate) use room::is_full;
+pub(crate) use whole::write_whole;
 
 use crate::driver::{self, Report};
 use crate::layer::{Digest, Limits};
@@ -296,18 +301,6 @@ fn refuse_foreign(root: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Writes a file such that a reader, and whoever comes after a power cut, sees all of it or nothing.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    use std::io::Write;
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}", crate::unique::name()));
-    let temporary = PathBuf::from(name);
-    let mut file = File::create(&temporary).map_err(io("make", &temporary))?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    written.map_err(io("write", &temporary))?;
-    std::fs::rename(&temporary, path).map_err(io("put into place", path))
 }
 
 /// Makes a rename last.

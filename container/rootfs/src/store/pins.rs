@@ -1,8 +1,10 @@
 //! Layers that are kept without an image, such as preloaded ones.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::path::Path;
 
+use super::whole::is_unfinished;
 use super::{Error, Lease, Store, io, write_whole};
 use crate::layer::Digest;
 
@@ -14,6 +16,11 @@ impl Store {
     pub fn pin(&self, name: &str, layers: &[Lease]) -> Result<(), Error> {
         let lines = layers.iter().map(|lease| lease.layer().hex() + "\n");
         let path = self.root.join("pins").join(crate::image::checked_id(name)?);
+        // It would be taken for one that is not whole, and removed.
+        if is_unfinished(name.as_ref()) {
+            let id = name.to_owned();
+            return Err(Error::InvalidId { id });
+        }
         write_whole(&path, lines.collect::<String>().as_bytes())
     }
 
@@ -39,8 +46,8 @@ impl Store {
 /// The same of any store, by its directory of pins.
 pub(super) fn pinned_in(pins: &Path) -> Result<HashSet<Digest>, Error> {
     let mut all = HashSet::new();
-    for entry in std::fs::read_dir(pins).map_err(io("list", pins))? {
-        let path = entry.map_err(io("list", pins))?.path();
+    for name in names_in(pins)? {
+        let path = pins.join(name);
         let text = match std::fs::read_to_string(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             text => text.map_err(io("read", &path))?,
@@ -48,4 +55,16 @@ pub(super) fn pinned_in(pins: &Path) -> Result<HashSet<Digest>, Error> {
         all.extend(text.lines().filter_map(|line| Digest::from_hex(line).ok()));
     }
     Ok(all)
+}
+
+/// The names of its pins, without those that are being written or that a crash has left half written.
+pub(super) fn names_in(pins: &Path) -> Result<Vec<OsString>, Error> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(pins).map_err(io("list", pins))? {
+        let name = entry.map_err(io("list", pins))?.file_name();
+        if !is_unfinished(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }

@@ -173,8 +173,8 @@ impl Store {
             let info = json.map(|json| serde_json::from_slice::<LayerInfo>(&json));
             info.map_or(0, |info| info.map_or(0, |info| info.bytes))
         });
-        let pins = std::fs::read_dir(self.root().join("pins")).ok()?;
-        let pins = pins.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let pins = super::pins::names_in(&self.root().join("pins")).ok()?;
+        let pins = pins.into_iter().filter_map(|name| name.into_string().ok());
         Some(Room {
             packed,
             capacity: self.capacity().ok()?,

@@ -64,6 +64,8 @@ fn layers_that_nothing_uses_make_room_for_others_and_what_is_used_stays() {
 
         // Now everything there is in use, in three ways.
         store.pin("kept", &leases[..1]).unwrap();
+        let unfinished = store.root().join("pins/other.7-18a3c0ffee000000-0");
+        fs::write(unfinished, "").unwrap();
         let wanted = [heavy("wanted", 8)];
         let error = fetched(&store, &wanted).unwrap_err();
         let text = error.to_string();
