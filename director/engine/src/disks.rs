@@ -66,13 +66,15 @@ pub async fn update(
     let tags = &group.tags;
     let owner = Owner { row, tags };
     heal(engine, task, row).await?;
-    let mounted = mounted(engine, task, row, vm).await?;
     for left in disks::of_instance(pool, row.id).await? {
         if !*left.active {
             task.log(&format!("disk {} was left half made", left.disk_cid));
             let_go(engine, task, row, Some(vm), &left).await?;
         }
     }
+    // After that: a migration that a killed director had begun goes on in the agent, and ends before what is
+    // let go is unmounted.
+    let mounted = mounted(engine, task, row, vm).await?;
     let there = disks::of_instance(pool, row.id).await?;
     for disk in &there {
         if disk.name.is_empty() && !mounted.contains(&disk.disk_cid) {

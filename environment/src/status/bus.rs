@@ -1,7 +1,7 @@
 //! NATS: a round trip as the director, over TLS with its certificate.
 
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use warren_lib_nats::{Client, Event, Events, Message, Options, ServerUrl, Tls};
@@ -45,22 +45,33 @@ pub(crate) fn connects(inside: &Level, record: &Record) -> Result<String, String
         subjects: Vec::new(),
         ping_interval: ANSWERING,
     };
-    struct Nobody;
-    impl Events for Nobody {
-        fn message(&self, _: Message) {}
-        fn event(&self, _: &Event) {}
-    }
-    let mut client = Client::start(options, Arc::new(Nobody)).map_err(|error| said(&error))?;
-    let failed = match client.wait_connected(CONNECTING) {
-        false => Some(format!("no connection within {} s", CONNECTING.as_secs())),
-        true if !client.flush(ANSWERING) => {
-            Some(format!("no answer within {} s", ANSWERING.as_secs()))
-        }
-        true => None,
-    };
+    let heard = Arc::new(LastFailure::default());
+    let mut client = Client::start(options, Arc::clone(&heard) as _).map_err(|error| said(&error))?;
+    let connected = client.wait_connected(CONNECTING);
+    let answered = connected && client.flush(ANSWERING);
     client.close();
-    match failed {
-        None => Ok(url),
-        Some(cause) => Err(format!("{url}: {cause}")),
+    if answered {
+        return Ok(url);
+    }
+    let patience = if connected { ANSWERING } else { CONNECTING };
+    let why = heard.0.lock().unwrap_or_else(PoisonError::into_inner);
+    Err(format!(
+        "{url} does not answer within {} s{}",
+        patience.as_secs(),
+        why.as_deref().map(|why| format!(": {why}")).unwrap_or_default()
+    ))
+}
+
+/// Why the last attempt failed.
+#[derive(Default)]
+struct LastFailure(Mutex<Option<String>>);
+
+impl Events for LastFailure {
+    fn message(&self, _: Message) {}
+
+    fn event(&self, event: &Event) {
+        if let Event::Failed { reason, .. } = event {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.clone());
+        }
     }
 }

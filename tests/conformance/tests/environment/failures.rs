@@ -159,7 +159,11 @@ const STOPPED: &[(&str, &[Expected])] = &[
     (
         "nats",
         &[
-            ("NATS", ":4222 does not answer", Some("nats/nats.log")),
+            (
+                "NATS",
+                ":4222 does not answer within 6 s: cannot connect: Connection refused",
+                Some("nats/nats.log"),
+            ),
             (
                 "VM creation",
                 "zookeeper/0: unresponsive agent",
