@@ -68,8 +68,10 @@ fn make(root: &Path, suite: &str, variant: Variant, packages: &[&str]) -> io::Re
         Variant::Essential => "essential",
         Variant::Extract => "extract",
     };
-    let mut command = Command::new("mmdebstrap");
+    // It mounts things below that directory, which tests at the same time would take for their own leaks.
+    let mut command = Command::new("unshare");
     command
+        .args(["--mount", "mmdebstrap"])
         .args(["--mode=root", "--format=directory"])
         .arg(format!("--variant={variant}"))
         .arg("--aptopt=Acquire::Retries \"5\"")
