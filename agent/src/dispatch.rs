@@ -3,9 +3,13 @@
 //! | how | which | why |
 //! |---|---|---|
 //! | here, at once | `ping`, `info`, `get_task`, `cancel_task` | they never wait |
+//! | in its turn | `start` | what a director sends later, or the next one, does not come before its end |
 //! | a thread of its own | all others that are answered with a value | so that none of them delays a ping |
 //! | a task in the queue | what changes the instance | one after the other |
 //! | a task beside it | logs and errands | they change nothing that others do |
+//!
+//! A director may be killed at any time, and the next one begins while the agent is still at what the former
+//! wanted. So whatever ends or replaces jobs waits for an errand that nobody may be asking for any more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -70,6 +74,9 @@ impl Dispatcher {
             _ => say!("dispatch", "{method}, for {}", request.reply_to),
         }
         match call.answer(request.protocol) {
+            Answer::Value if matches!(call, Call::Start) => {
+                self.in_turn(method, call, request.protocol, respond);
+            }
             Answer::Value => self.in_thread(method, call, request.protocol, respond),
             Answer::Task => {
                 respond(self.start(&crate::id::uuid(), &method, call, payload, request.protocol))
@@ -146,6 +153,20 @@ impl Dispatcher {
         }
     }
 
+    fn in_turn(&self, method: String, call: Call, protocol: i64, respond: Respond) {
+        let me = self.clone();
+        let request = log::request();
+        let work = move |cancel: &Cancel| {
+            let _about = log::about(&request);
+            respond(me.perform(&method, call, protocol, cancel));
+            Ok(Value::Null)
+        };
+        if !self.agent.tasks.in_turn(Box::new(work)) {
+            // The request is gone with it; the director asks again.
+            say!("dispatch", "there is no thread for what has its turn");
+        }
+    }
+
     fn in_thread(&self, method: String, call: Call, protocol: i64, respond: Respond) {
         let me = self.clone();
         let request = log::request();
@@ -178,9 +199,17 @@ impl Dispatcher {
                 | Call::CompilePackage(_)
         );
         let lane = match call {
-            Call::FetchLogs(_) | Call::FetchLogsSigned(_) | Call::RunErrand { .. } => Lane::Beside,
+            Call::FetchLogs(_) | Call::FetchLogsSigned(_) => Lane::Beside,
             _ => Lane::Queue,
         };
+        let errand = match &call {
+            Call::RunErrand { job } => Some(job.clone().unwrap_or_default()),
+            _ => None,
+        };
+        let waits_for_errands = matches!(
+            call,
+            Call::RunScript { .. } | Call::Drain(_) | Call::Stop | Call::Apply(_)
+        );
         let survives = matches!(call, Call::UpdateSettings(_));
         if survives {
             let task = Kept {
@@ -196,6 +225,15 @@ impl Dispatcher {
         let request = log::request();
         let work = move |cancel: &Cancel| {
             let _about = log::about(&request);
+            if waits_for_errands && !agent.tasks.wait_for_errands(cancel) {
+                say!(
+                    "dispatch",
+                    "{method} cancelled before its turn, task {id_too}"
+                );
+                return Err(format!(
+                    "Action Failed {method}: cancelled while an errand was waited for"
+                ));
+            }
             let begun = std::time::Instant::now();
             let outcome = action::perform(&agent, call, protocol, cancel);
             let took = begun.elapsed().as_millis();
@@ -217,8 +255,14 @@ impl Dispatcher {
                 }
             }
         };
-        self.agent.tasks.add(id, lane, can_cancel, Box::new(work));
-        running(id)
+        let tasks = &self.agent.tasks;
+        match errand {
+            Some(errand) => running(&tasks.add_errand(id, &errand, Box::new(work))),
+            None => {
+                tasks.add(id, lane, can_cancel, Box::new(work));
+                running(id)
+            }
+        }
     }
 }
 

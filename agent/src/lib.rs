@@ -46,6 +46,7 @@ pub mod heartbeat;
 pub mod id;
 pub mod init;
 pub mod install;
+pub mod left;
 pub mod listener;
 pub mod log;
 pub mod monit;

@@ -23,7 +23,7 @@ use rustix::process::{
 use warren_sys_process::busy;
 
 /// Time between SIGTERM and SIGKILL.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
 /// A wish that something end, shared by who wishes and who works.
 #[derive(Debug, Clone, Default)]
@@ -211,7 +211,7 @@ fn wait(child: &mut Child, pid: Pid, cancel: &Cancel) -> io::Result<std::process
 }
 
 /// Waits for what is left of a group that was told to end, and kills what is there at `deadline` still.
-fn end_group(group: Pid, deadline: Instant) {
+pub(crate) fn end_group(group: Pid, deadline: Instant) {
     // While one of them is there, nobody else can have the group's number.
     while test_kill_process_group(group).is_ok() {
         if Instant::now() >= deadline {

@@ -6,13 +6,15 @@
 //! ```
 //!
 //! What changes the state of the instance runs one after the other, in the order it came in; what
-//! only reads, or is a program of its own, runs beside it. Tasks that survive a restart are in
+//! only reads, or is a program of its own, runs beside it. An errand is run once at a time: whoever asks for
+//! the one that is running, as a director does that was started again, gets the task that it is. Tasks that survive a restart are in
 //! `tasks.json`, mode 0600: `{"<id>":{"TaskID":..,"Method":..,"Payload":<base64 of the request>}}`.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,6 +26,8 @@ use crate::process::Cancel;
 const KEPT: usize = 256;
 /// How many tasks run beside the queue at once.
 const BESIDE: usize = 16;
+/// Between two looks whether errands have ended.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What came of a task.
 pub type Outcome = Result<Value, String>;
@@ -62,6 +66,14 @@ pub enum CancelError {
 struct Entry {
     state: State,
     cancel: Option<Cancel>,
+    /// Which errand it is, if it is one.
+    errand: Option<String>,
+}
+
+impl Entry {
+    fn is_running_errand(&self) -> bool {
+        self.errand.is_some() && self.state == State::Running
+    }
 }
 
 #[derive(Default)]
@@ -151,8 +163,74 @@ impl Tasks {
         let entry = Entry {
             state: State::Running,
             cancel: can_cancel.then(|| cancel.clone()),
+            errand: None,
         };
         locked(&self.inner).entries.insert(id.to_owned(), entry);
+        self.give(id, lane, cancel, work);
+    }
+
+    /// Adds an errand, or finds that it is running; the answer is the task's id. One that was told to end is
+    /// another: it ends first.
+    pub fn add_errand(&self, id: &str, errand: &str, work: Work) -> String {
+        let cancel = Cancel::default();
+        let ending: Vec<String> = {
+            let mut inner = locked(&self.inner);
+            let mut ending = Vec::new();
+            for (other, entry) in &inner.entries {
+                if !entry.is_running_errand() || entry.errand.as_deref() != Some(errand) {
+                    continue;
+                }
+                if entry.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
+                    ending.push(other.clone());
+                } else {
+                    return other.clone();
+                }
+            }
+            let entry = Entry {
+                state: State::Running,
+                cancel: Some(cancel.clone()),
+                errand: Some(errand.to_owned()),
+            };
+            inner.entries.insert(id.to_owned(), entry);
+            ending
+        };
+        let theirs = std::sync::Arc::clone(&self.inner);
+        let work = move |cancel: &Cancel| {
+            let is_running = |id: &String| {
+                let inner = locked(&theirs);
+                inner.entries.get(id).is_some_and(Entry::is_running_errand)
+            };
+            // Told to end meanwhile, it ends at once by itself.
+            while ending.iter().any(is_running) && cancel.sleep(LOOK) {}
+            work(cancel)
+        };
+        self.give(id, Lane::Beside, cancel, Box::new(work));
+        id.to_owned()
+    }
+
+    /// Waits until no errand runs any more; whether that is so, and not that the waiting shall end.
+    #[must_use]
+    pub fn wait_for_errands(&self, cancel: &Cancel) -> bool {
+        while locked(&self.inner)
+            .entries
+            .values()
+            .any(Entry::is_running_errand)
+        {
+            if !cancel.sleep(LOOK) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Has something done when all is done that came before; whether it will be.
+    pub fn in_turn(&self, work: Work) -> bool {
+        // Nobody asks for it by an id.
+        let nobody = (String::new(), Cancel::default(), work);
+        self.queue.send(nobody).is_ok()
+    }
+
+    fn give(&self, id: &str, lane: Lane, cancel: Cancel, work: Work) {
         match lane {
             Lane::Queue => {
                 if self.queue.send((id.to_owned(), cancel, work)).is_err() {
@@ -276,6 +354,9 @@ fn read(path: &std::path::Path) -> Result<BTreeMap<String, Kept>, FileError> {
 #[cfg(test)]
 mod tests {
     use super::{CancelError, Kept, Lane, State, Tasks};
+    use crate::process::Cancel;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
 
@@ -332,6 +413,58 @@ mod tests {
         tasks.add("b", Lane::Queue, false, Box::new(|_| Ok(1.into())));
         assert_eq!(tasks.cancel("b"), Err(CancelError::Unsupported));
         assert_eq!(tasks.cancel("x"), Err(CancelError::Unknown("x".to_owned())));
+    }
+
+    #[test]
+    fn an_errand_runs_once_at_a_time_and_is_waited_for() {
+        let (_directory, tasks) = tasks();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let errand = |id: &str, what: &str| {
+            let runs = Arc::clone(&runs);
+            let work = move |cancel: &Cancel| {
+                let at_once = runs.fetch_add(1, Ordering::SeqCst) + 1;
+                let _ended = cancel.sleep(Duration::from_secs(60));
+                runs.fetch_sub(1, Ordering::SeqCst);
+                Ok(at_once.into())
+            };
+            tasks.add_errand(id, what, Box::new(work))
+        };
+        let wished = Cancel::default();
+        wished.cancel();
+        assert!(tasks.wait_for_errands(&wished));
+        assert_eq!(errand("a", "smoke"), "a");
+        assert_eq!(errand("b", "smoke"), "a");
+        assert_eq!(tasks.get("b"), None);
+        assert!(!tasks.wait_for_errands(&wished));
+        // One that ends is another, and has ended when that begins.
+        tasks.cancel("a").unwrap();
+        assert_eq!(errand("c", "smoke"), "c");
+        assert_eq!(errand("d", "smoke"), "c");
+        assert_eq!(wait(&tasks, "a"), State::Done(Ok(1.into())));
+        tasks.cancel("c").unwrap();
+        assert_eq!(wait(&tasks, "c"), State::Done(Ok(1.into())));
+        assert!(tasks.wait_for_errands(&Cancel::default()));
+    }
+
+    #[test]
+    fn what_has_no_id_has_its_turn() {
+        let (_directory, tasks) = tasks();
+        let (open, gate) = channel::<()>();
+        let (tell, told) = channel();
+        let other = tell.clone();
+        let wait_first = move |_: &Cancel| {
+            gate.recv().map_err(|error| error.to_string())?;
+            tell.send("first").map_err(|error| error.to_string())?;
+            Ok(1.into())
+        };
+        tasks.add("a", Lane::Queue, false, Box::new(wait_first));
+        let then = move |_: &Cancel| {
+            other.send("second").map_err(|error| error.to_string())?;
+            Ok(1.into())
+        };
+        assert!(tasks.in_turn(Box::new(then)));
+        open.send(()).unwrap();
+        assert_eq!(told.iter().take(2).collect::<Vec<_>>(), ["first", "second"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!
 //! | step | passed over if |
 //! |---|---|
+//! | programs of the agent's life before are ended | |
 //! | directories | |
 //! | tmpfs for `sys/run` | it cannot be mounted |
 //! | host name, hosts, name servers | not the system's root; hosts: there are records already |
@@ -27,6 +28,7 @@ use warren_wire_agent::settings::Settings;
 use crate::agent::Agent;
 use crate::disk::{self, DiskError};
 use crate::files::FileError;
+use crate::left;
 use crate::say;
 use crate::unpack::sweep;
 
@@ -47,6 +49,8 @@ pub enum BootstrapError {
 /// [`BootstrapError`].
 pub fn run(agent: &Agent) -> Result<(), BootstrapError> {
     let settings = agent.settings.settings();
+    // Before what they have left is swept away.
+    left::end(agent);
     directories::make(&agent.paths, &settings.env.bosh.run_dir)?;
     for directory in [
         agent.paths.data_jobs(),

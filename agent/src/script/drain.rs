@@ -24,6 +24,7 @@ use warren_wire_agent::spec::ApplySpec;
 use super::{PATH, of_job};
 use crate::agent::Agent;
 use crate::files::{self, NotAName};
+use crate::left;
 use crate::process::{Cancel, RunError, Sink, run};
 
 /// What is read of a script's output.
@@ -142,7 +143,7 @@ pub fn run_all(agent: &Agent, parameters: &Parameters, cancel: &Cancel) -> Resul
     std::thread::scope(|scope| {
         let running: Vec<_> = programs
             .iter()
-            .map(|(job, program)| scope.spawn(move || one(job, program, parameters, cancel)))
+            .map(|(job, program)| scope.spawn(move || one(agent, job, program, parameters, cancel)))
             .collect();
         let mut outcome = Ok(());
         for thread in running {
@@ -152,7 +153,13 @@ pub fn run_all(agent: &Agent, parameters: &Parameters, cancel: &Cancel) -> Resul
     })
 }
 
-fn one(job: &str, program: &Path, first: &Parameters, cancel: &Cancel) -> Result<(), DrainError> {
+fn one(
+    agent: &Agent,
+    job: &str,
+    program: &Path,
+    first: &Parameters,
+    cancel: &Cancel,
+) -> Result<(), DrainError> {
     let mut parameters = first.clone();
     loop {
         let mut command = Command::new(program);
@@ -164,6 +171,7 @@ fn one(job: &str, program: &Path, first: &Parameters, cancel: &Cancel) -> Result
         if let Some(next) = &parameters.next_state {
             command.env("BOSH_JOB_NEXT_STATE", next);
         }
+        left::mark(agent, &mut command);
         let outcome = run(&mut command, Sink::tail(KEPT), Sink::tail(KEPT), 0, cancel);
         let outcome = outcome.map_err(|source| DrainError::Run {
             job: job.to_owned(),

@@ -7,6 +7,7 @@ use warren_wire_agent::method::values::Errand;
 use super::{PATH, of_job};
 use crate::agent::Agent;
 use crate::files::{self, NotAName};
+use crate::left;
 use crate::process::{Cancel, Kept, RunError, Sink, run};
 
 /// What is kept of each output: an answer of both has to fit into one message, also after escapes.
@@ -24,6 +25,9 @@ pub enum ErrandError {
     /// No program.
     #[error("the job {0} has no bin/run")]
     NoProgram(String),
+    /// Somebody wished so.
+    #[error("the errand {0} was cancelled before it began")]
+    Cancelled(String),
     /// It could not be run.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -44,8 +48,13 @@ pub fn run_one(agent: &Agent, job: Option<&str>, cancel: &Cancel) -> Result<Erra
     let job = files::checked_name("job", job)?;
     let program = of_job(&agent.paths, job, "run");
     let program = program.ok_or_else(|| ErrandError::NoProgram(job.to_owned()))?;
+    // It may have waited for its turn until then.
+    if cancel.is_cancelled() {
+        return Err(ErrandError::Cancelled(job.to_owned()));
+    }
     let mut command = Command::new(program);
     command.env("PATH", PATH);
+    left::mark(agent, &mut command);
     let outcome = run(&mut command, Sink::tail(KEPT), Sink::tail(KEPT), 0, cancel)?;
     Ok(Errand {
         stdout: text(&outcome.stdout),

@@ -13,7 +13,7 @@ use super::{PATH, of_job};
 use crate::agent::Agent;
 use crate::files::{self, FileError, NotAName, failed};
 use crate::process::{Cancel, RunError, Sink, run};
-use crate::say;
+use crate::{left, say};
 
 const NICE: i32 = 5;
 /// What is kept of a script's output, for the log.
@@ -138,6 +138,7 @@ fn one(
     };
     let mut command = Command::new(program);
     command.env("PATH", PATH).envs(environment);
+    left::mark(agent, &mut command);
     let (stdout, stderr) = (sink("stdout")?, sink("stderr")?);
     match run(&mut command, stdout, stderr, NICE, cancel)?.code {
         0 => Ok(()),

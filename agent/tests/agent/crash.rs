@@ -11,8 +11,10 @@ use warren_agent::disk::is_mount_point;
 
 use crate::deploy::spec;
 use crate::disks::with_disks;
+use crate::scripts::assert_ended;
 use crate::support::certificates::AGENT;
 use crate::support::tar::tgz;
+use crate::support::until;
 use crate::support::vm::{Vm, options};
 
 const ROOT: &str = "WARREN_TEST_AGENT_ROOT";
@@ -111,9 +113,14 @@ fn an_apply_that_is_cut_off_is_completed_by_the_next() {
 fn a_compilation_that_is_cut_off_begins_anew() {
     let vm = Vm::new();
     let mut agent = Agent::start(&vm);
-    let packaging =
-        "for i in $(seq 60); do echo $i >> $BOSH_INSTALL_TARGET/lines; sleep 0.001; done";
-    let source = vm.blob("source", &tgz(&[("packaging", packaging)]));
+    let pids = vm.path("pids");
+    let packaging = format!(
+        "echo $$ >>{}; for i in $(seq 60); do echo $i >> $BOSH_INSTALL_TARGET/lines; sleep 0.001; done\n\
+         [ ! -e {1} ] || sleep 600",
+        pids.display(),
+        vm.path("endless").display()
+    );
+    let source = vm.blob("source", &tgz(&[("packaging", &packaging)]));
     for point in POINTS {
         vm.director.send(
             3,
@@ -123,15 +130,27 @@ fn a_compilation_that_is_cut_off_begins_anew() {
         std::thread::sleep(Duration::from_millis(point));
         agent.kill();
         agent = Agent::start(&vm);
+        // The script of the life before would write into what the next one makes.
+        if pids.exists() {
+            assert_ended(&pids);
+        }
         let value = vm
             .director
             .run("compile_package", json!(["source", source, "app", "1", {}]));
         let id = value["result"]["blobstore_id"].as_str().unwrap();
         let archive = std::fs::read(vm.path(&format!("var/vcap/blobstore/{id}"))).unwrap();
         let lines = &crate::support::tar::listing(&archive)[0].1;
-        // A packaging script of the life before may still be at it, but in a directory that is gone.
         assert_eq!(lines.lines().count(), 60);
     }
+    // Surely in the middle of it.
+    vm.write("endless", "");
+    let begun = vm.read("pids").lines().count();
+    let argument = json!(["source", source, "app", "1", {}]);
+    vm.director.send(3, "compile_package", argument);
+    until("the script", || vm.read("pids").lines().count() > begun);
+    agent.kill();
+    agent = Agent::start(&vm);
+    assert_ended(&pids);
     agent.kill();
 }
 

@@ -1,6 +1,6 @@
 //! Scripts of jobs, drain scripts, errands.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use warren_wire_agent::envelope::Response;
@@ -159,15 +159,32 @@ fn errands_end_with_their_output_or_on_demand() {
     assert!(stdout.starts_with("...[truncated]...") && stdout.len() > 100_000);
 
     // The whole group of processes ends.
-    let script = "trap 'echo term; exit 9' TERM; sleep 600 & echo $! > $(dirname $0)/pid; wait";
+    let script = "trap '[ -e $(dirname $0)/../../../../../monit/stopped ] || echo term; exit 9' TERM\n\
+        sleep 600 & echo $! > $(dirname $0)/pid; wait";
     executable(&vm, "var/vcap/data/jobs/smoke/v/bin/run", script);
     let task = vm.director.start("run_errand", json!(["smoke"]));
     let pid = vm.path("var/vcap/data/jobs/smoke/v/bin/pid");
     until("the errand", || {
         std::fs::read_to_string(&pid).is_ok_and(|text| text.ends_with('\n'))
     });
-    // Beside it, other tasks go on.
-    assert_eq!(vm.director.run("stop", json!([])), "stopped");
+    // Beside it, tasks go on that touch no jobs. Who asks for it again, as a director does whose life before has
+    // begun it, gets what is running.
+    vm.director.run("list_disk", json!([]));
+    assert_eq!(vm.director.start("run_errand", json!(["smoke"])), task);
+    // Jobs are not ended under it.
+    executable(
+        &vm,
+        "var/vcap/data/jobs/other/v/bin/drain",
+        "touch $(dirname $0)/drained; echo 0",
+    );
+    let drain = vm.director.start("drain", json!(["shutdown"]));
+    vm.director.value("cancel_task", json!([drain]));
+    let Response::Exception(error) = vm.director.finish(&drain) else {
+        panic!("no exception")
+    };
+    assert!(error.contains("while an errand was waited for"), "{error}");
+    assert!(!vm.path("var/vcap/data/jobs/other/v/bin/drained").exists());
+    let stop = vm.director.start("stop", json!([]));
     vm.director.value("cancel_task", json!([task]));
     let Response::Value(value) = vm.director.finish(&task) else {
         panic!("an exception")
@@ -176,6 +193,7 @@ fn errands_end_with_their_output_or_on_demand() {
         (&value["stdout"], &value["exit_code"]),
         (&json!("term\n"), &json!(9))
     );
+    assert_eq!(vm.director.finish(&stop), Response::Value("stopped".into()));
     until("the child's end", || {
         has_ended(&std::fs::read_to_string(&pid).unwrap())
     });
@@ -210,10 +228,15 @@ fn scripts_end_on_demand_with_all_that_they_have_begun() {
     executable(&vm, "var/vcap/data/jobs/b/v/bin/pre-start", "exit 0");
     let task = vm.director.start("run_script", json!(["pre-start", {}]));
     until("the script", || pids("a").exists());
+    // Jobs are not started under it.
+    let start = vm.director.send(3, "start", json!([]));
+    assert_eq!(vm.director.answer(&start, Duration::from_millis(200)), None);
     assert_eq!(vm.director.value("cancel_task", json!([task])), "canceled");
     let Response::Exception(error) = vm.director.finish(&task) else {
         panic!("no exception")
     };
+    let started = vm.director.answer(&start, Duration::from_secs(60));
+    assert_eq!(started, Some(Response::Value("started".into())));
     assert!(
         error.contains("the pre-start scripts were cancelled"),
         "{error}"
