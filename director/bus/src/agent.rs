@@ -236,7 +236,8 @@ impl Agent {
         }
     }
 
-    /// Puts a blob at the agent; the answer is whether the agent knows how to take one.
+    /// Puts a blob at the agent; the answer is whether that can be: it fits the bus, and the agent knows how
+    /// to take one.
     ///
     /// # Errors
     /// [`Error`].
@@ -251,7 +252,7 @@ impl Agent {
             "blob_id": id, "checksum": digest, "payload": STANDARD.encode(bytes),
         });
         match self.run("upload_blob", vec![argument], cancelled).await {
-            Err(error) if error.is_unknown_method() => Ok(false),
+            Err(error) if error.is_unknown_method() || error.is_too_long() => Ok(false),
             answer => answer.map(|_| true),
         }
     }

@@ -129,6 +129,12 @@ impl Bus {
         self.client.is_connected()
     }
 
+    /// The longest message that it carries, bytes.
+    #[must_use]
+    pub fn max_payload(&self) -> usize {
+        self.client.max_payload()
+    }
+
     /// Says something to whoever listens.
     ///
     /// # Errors

@@ -90,6 +90,18 @@ impl Error {
         matches!(self, Error::Exception { message, .. } if message.contains("unknown message"))
     }
 
+    /// Whether a request was not sent because it does not fit the bus.
+    #[must_use]
+    pub fn is_too_long(&self) -> bool {
+        matches!(
+            self,
+            Error::Publish {
+                source: warren_lib_nats::PublishError::TooLong { .. },
+                ..
+            }
+        )
+    }
+
     /// Whether the agent said nothing at all.
     #[must_use]
     pub fn is_timeout(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Rendered templates on their way to an agent.
 //!
 //! ```text
-//! fits the bus ── upload_blob: nothing of it stays here
+//! fits the bus (`max_payload` of its server) ── upload_blob: nothing of it stays here
 //! larger, or the agent does not know that ── a row ── a blob ──┬── again while the content is the same
 //!                                                              └── after the next apply, or with its
 //!                                                                  instance: blob gone ── row gone
@@ -16,9 +16,6 @@ use warren_director_templates::pack;
 
 use crate::render::Files;
 use crate::{Engine, Error, Task};
-
-/// The largest archive that goes by the bus, which carries 1 MiB with all that is around it, bytes.
-const LIMIT: usize = 700 << 10;
 
 /// An instance's rendered jobs, packed.
 #[derive(Debug, Clone)]
@@ -66,10 +63,9 @@ pub async fn deliver(
     }
     let packed = pack(&files.jobs)?;
     let id = warren_director_store::uuid::new();
-    if packed.archive.len() < LIMIT
-        && agent
-            .upload_blob(&id, &packed.sha1, &packed.archive, task)
-            .await?
+    if agent
+        .upload_blob(&id, &packed.sha1, &packed.archive, task)
+        .await?
     {
         return Ok(Archive {
             id,

@@ -76,7 +76,7 @@ impl SignedUrls {
     }
 
     /// An apply spec with URLs for its packages and, if the blobstore has it, the archive of its jobs. The
-    /// latter is ours: stock has no way for what does not fit the bus.
+    /// latter is ours: stock has no way for what does not fit the bus (see `too_large`).
     fn spec(&self, document: &Value, archive: Option<&Archive>) -> Value {
         let mut document = document.clone();
         let packages = document.get_mut("packages").and_then(Value::as_object_mut);
@@ -130,11 +130,33 @@ pub async fn give_spec(
     match urls(engine, vm) {
         Some(urls) => {
             let arguments = || vec![urls.spec(document, archive)];
-            ask(task, &agent, method, urls.get, arguments).await?;
+            let answer = ask(task, &agent, method, urls.get, arguments).await;
+            let is_stored = archive.is_some_and(|archive| archive.is_stored);
+            answer.map_err(|error| match is_stored && wants_password(&error) {
+                true => too_large(engine, &error),
+                false => error,
+            })?;
         }
         None => drop(agent.run(method, vec![document.clone()], task).await?),
     }
     Ok(())
+}
+
+/// Whether an agent asked the blobstore by id, without the password that it was not told.
+fn wants_password(error: &Error) -> bool {
+    matches!(error, Error::Bus(error) if error.says(" 401"))
+}
+
+/// Stock's agents know no URL for the archive of jobs.
+fn too_large(engine: &Engine, error: &Error) -> Error {
+    let message = format!(
+        "{}: the instance's rendered templates are more than NATS carries in one message ({} bytes), and this \
+         agent cannot get them by a signed URL. Raise max_payload of the NATS server (8MB is what Warren's own \
+         has), or make the machine with the blobstore's password, which is without signed URLs",
+        error.story(),
+        engine.bus.max_payload()
+    );
+    Error::refused(error.code(), message)
 }
 
 /// Asks an agent with URLs that are good for `life`. One that is refused after that is asked again with new

@@ -112,7 +112,7 @@ impl Home {
         let text = format!(
             "listen: \"{}\"\n\
              pid_file: \"{}\"\n\
-             max_payload: 1MB\n\
+             max_payload: {MAX_PAYLOAD}\n\
              ping_interval: \"5s\"\n\
              ping_max: 2\n\
              write_deadline: \"20s\"\n\
@@ -138,6 +138,10 @@ impl Home {
         Ok(())
     }
 }
+
+/// What the bus carries in one message: as much as its server takes without a warning, so that rendered
+/// templates go by it. Stock has 1 MiB.
+const MAX_PAYLOAD: &str = "8MB";
 
 /// How long certificates are good, in days.
 const DAYS: i64 = 3650;

@@ -22,6 +22,8 @@ use crate::connection;
 use crate::tls::Tls;
 use crate::url::ServerUrl;
 
+/// The longest message that a server takes of which nothing else is known.
+pub const DEFAULT_MAX_PAYLOAD: usize = 1024 * 1024;
 /// How many bytes wait for a connection at most.
 pub const QUEUE_LIMIT: usize = 16 * 1024 * 1024;
 
@@ -93,21 +95,44 @@ pub enum PublishError {
     /// Too much waits for a connection already.
     #[error("more than {QUEUE_LIMIT} bytes wait for a connection to NATS")]
     Full,
+    /// The server would end the connection over it, and over it again on the next one.
+    #[error("{size} bytes are more than `max_payload` of the NATS server ({limit})")]
+    TooLong {
+        /// Its length.
+        size: usize,
+        /// The longest that the server takes.
+        limit: usize,
+    },
     /// The client was closed.
     #[error("the connection to NATS was closed")]
     Closed,
 }
 
+/// A message as it is sent.
+pub(crate) struct Frame {
+    pub bytes: Vec<u8>,
+    /// How many of them are its content.
+    pub payload: usize,
+}
+
 #[derive(Default)]
 pub(crate) struct State {
     /// Frames to send, oldest first.
-    pub queue: VecDeque<Vec<u8>>,
+    pub queue: VecDeque<Frame>,
     pub queued: usize,
+    /// What the server said last that it takes.
+    pub max_payload: Option<usize>,
     pub connected: bool,
     pub closing: bool,
     pub closed: bool,
     /// How many flushes were asked for, and how many of them are done.
     pub flushes: (u64, u64),
+}
+
+impl State {
+    fn max_payload(&self) -> usize {
+        self.max_payload.unwrap_or(DEFAULT_MAX_PAYLOAD)
+    }
 }
 
 pub(crate) struct Shared {
@@ -192,11 +217,18 @@ impl Client {
         if state.closing {
             return Err(PublishError::Closed);
         }
+        let (size, limit) = (payload.len(), state.max_payload());
+        if size > limit {
+            return Err(PublishError::TooLong { size, limit });
+        }
         if state.queued + frame.len() > QUEUE_LIMIT {
             return Err(PublishError::Full);
         }
         state.queued += frame.len();
-        state.queue.push_back(frame);
+        state.queue.push_back(Frame {
+            bytes: frame,
+            payload: size,
+        });
         drop(state);
         self.shared.wake();
         Ok(())
@@ -206,6 +238,12 @@ impl Client {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.shared.lock().connected
+    }
+
+    /// The longest message that the server takes, bytes.
+    #[must_use]
+    pub fn max_payload(&self) -> usize {
+        self.shared.lock().max_payload()
     }
 
     /// Waits for a connection; tells whether there is one.

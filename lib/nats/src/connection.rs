@@ -82,6 +82,7 @@ fn session(
     let outcome = match link.introduce(options, server, events) {
         Ok(()) => {
             *was_connected = true;
+            link.tell_limit(shared);
             shared.lock().connected = true;
             shared.changed();
             let server = server.to_string();

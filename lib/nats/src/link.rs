@@ -18,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
-use crate::client::{Event, Events, Message, Options, Shared};
+use crate::client::{Event, Events, Frame, Message, Options, PublishError, Shared};
 use crate::codec::{self, Connect, Decoder, Operation};
 use crate::failure::Failure;
 use crate::url::ServerUrl;
@@ -33,10 +33,12 @@ pub(crate) struct Link {
     tcp: TcpStream,
     tls: Option<Box<ClientConnection>>,
     decoder: Decoder,
+    /// The longest message that the server takes, if it said so.
+    max_payload: Option<usize>,
     /// What the kernel did not take yet, of a connection without TLS.
     plain: VecDeque<u8>,
     /// Frames that were written but not confirmed, with the number of the PING after them.
-    unconfirmed: VecDeque<(u64, Vec<u8>)>,
+    unconfirmed: VecDeque<(u64, Frame)>,
     pings: u64,
     pongs: u64,
     /// Flushes that were asked for before a PING, and its number.
@@ -54,6 +56,7 @@ impl Link {
             tcp,
             tls: None,
             decoder: Decoder::default(),
+            max_payload: None,
             plain: VecDeque::new(),
             unconfirmed: VecDeque::new(),
             pings: 0,
@@ -71,9 +74,11 @@ impl Link {
             None if wants_tls => return Err(Failure::TlsWanted),
             None => {}
         }
-        if info.is_none() {
-            link.first_info(STEP_LIMIT)?;
-        }
+        let info = match info {
+            Some(info) => info,
+            None => link.first_info(STEP_LIMIT)?,
+        };
+        link.max_payload = said(&info);
         Ok(link)
     }
 
@@ -215,7 +220,7 @@ impl Link {
 
     /// Does all that can be done now; tells whether to go on.
     fn turn(&mut self, shared: &Shared, events: &dyn Events) -> Result<bool, Failure> {
-        if !self.take(shared) {
+        if !self.take(shared, events) {
             return Ok(false);
         }
         let ended = self.read()?;
@@ -226,7 +231,11 @@ impl Link {
                 Operation::Message { .. } => deliver(operation, events),
                 Operation::Error(text) if is_fatal(&text) => return Err(Failure::Refused(text)),
                 Operation::Error(text) => events.event(&Event::Complaint(text)),
-                Operation::Info(_) | Operation::Ok => {}
+                Operation::Info(info) => {
+                    self.max_payload = said(&info).or(self.max_payload);
+                    self.tell_limit(shared);
+                }
+                Operation::Ok => {}
             }
         }
         self.send()?;
@@ -234,7 +243,7 @@ impl Link {
     }
 
     /// Takes what was queued; tells whether to go on.
-    fn take(&mut self, shared: &Shared) -> bool {
+    fn take(&mut self, shared: &Shared, events: &dyn Events) -> bool {
         let (frames, flush) = {
             let mut state = shared.lock();
             if state.closing && state.queue.is_empty() {
@@ -250,7 +259,16 @@ impl Link {
             return true;
         }
         for frame in frames {
-            self.write(&frame);
+            // It was queued when another server, or none, had said what it takes.
+            if let Some(limit) = self.max_payload.filter(|limit| frame.payload > *limit) {
+                let size = frame.payload;
+                events.event(&Event::Complaint(format!(
+                    "a message is lost: {}",
+                    PublishError::TooLong { size, limit }
+                )));
+                continue;
+            }
+            self.write(&frame.bytes);
             self.unconfirmed.push_back((self.pings + 1, frame));
         }
         if let Some(asked) = flush {
@@ -283,10 +301,15 @@ impl Link {
         }
     }
 
+    /// Tells whoever publishes what the server takes.
+    pub(crate) fn tell_limit(&self, shared: &Shared) {
+        shared.lock().max_payload = self.max_payload;
+    }
+
     pub(crate) fn give_back(&mut self, shared: &Shared) {
         let mut state = shared.lock();
         while let Some((_, frame)) = self.unconfirmed.pop_back() {
-            state.queued += frame.len();
+            state.queued += frame.bytes.len();
             state.queue.push_front(frame);
         }
     }
@@ -385,6 +408,11 @@ impl Link {
         }
         Ok(())
     }
+}
+
+/// The longest message that a server says it takes.
+fn said(info: &codec::ServerInfo) -> Option<usize> {
+    (info.max_payload > 0).then_some(info.max_payload)
 }
 
 /// Whether a complaint ends the connection, or leaves us without what we subscribed to.

@@ -56,6 +56,61 @@ async fn an_agent_is_asked_and_answers() {
     assert!(error.is_unknown_method(), "{error}");
 }
 
+async fn until(is_so: impl Fn() -> bool) {
+    let wait = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_goes_by_the_bus_if_its_server_takes_it() {
+    const BLOB: usize = 3 << 20;
+    let mut server = Server::start();
+    let bus = server.bus();
+    bus.connected(Duration::from_secs(30)).await.unwrap();
+    server
+        .users
+        .write(&agents(&[("a", Known::Permanent)]))
+        .unwrap();
+    let _agent = Pretend::start(&server, "a", false, |method, arguments| match method {
+        "upload_blob" => json!({"value": arguments[0]["payload"].as_str().unwrap().len()}),
+        _ => json!({"value": "pong"}),
+    });
+    let agent = bus.agent("a");
+    let ready = || agent.wait_until_ready(Duration::from_secs(30), &Waiting);
+    ready().await.unwrap();
+    // Sent all the same, it would end each connection from here on.
+    let blob = vec![7; BLOB];
+    assert_eq!(bus.max_payload(), 1 << 20);
+    assert!(!agent.upload_blob("b", "d", &blob, &Waiting).await.unwrap());
+    // What is just too long, and what just is not, with all that is around it.
+    let ask = |size: usize| agent.ask("ping", vec![json!("x".repeat(size))], Duration::MAX);
+    let error = ask(1 << 20).await.unwrap_err();
+    assert!(error.is_too_long(), "{error}");
+    assert_eq!(ask((1 << 20) - 300).await.unwrap(), "pong");
+
+    server.kill();
+    server.set("max_payload: 8MB");
+    server.run();
+    until(|| bus.max_payload() == 8 << 20).await;
+    ready().await.unwrap();
+    assert!(agent.upload_blob("b", "d", &blob, &Waiting).await.unwrap());
+
+    // Queued for a server that takes it, lost at one that does not: and the connection stays.
+    server.kill();
+    until(|| !bus.is_connected()).await;
+    bus.publish("agent.a", &blob).unwrap();
+    server.set("max_payload: 1MB");
+    server.run();
+    until(|| bus.max_payload() == 1 << 20).await;
+    ready().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_is_no_user_is_not_heard_until_it_is_one() {
     let server = Server::start();

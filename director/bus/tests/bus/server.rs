@@ -100,6 +100,13 @@ impl Server {
         server
     }
 
+    /// Gives it a setting for its next start; the last one of a name counts.
+    pub fn set(&self, line: &str) {
+        let path = self.directory.path().join("nats.cfg");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}{line}\n")).unwrap();
+    }
+
     pub fn run(&mut self) {
         let child = Command::new(program())
             .arg("-c")

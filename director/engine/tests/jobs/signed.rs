@@ -20,8 +20,7 @@ const HOUR: i64 = 3600;
 const DAY: i64 = 86_400;
 
 /// More than what goes by the bus, or next to nothing.
-const TEMPLATE: &str =
-    "<% if p('x') == 'large' %><%= Random.new(1).bytes(900_000).unpack1('H*') %><% end %>";
+const TEMPLATE: &str = "<%= p('x') %><% if p('x').start_with?('large') %><%= Random.new(1).bytes(900_000).unpack1('H*') %><% end %>";
 
 fn blobstores(more: &Value) -> Value {
     let mut options = json!({"endpoint": ENDPOINT, "tls": {"cert": {"ca": "an authority"}}});
@@ -254,13 +253,21 @@ async fn urls_that_came_too_late_are_made_anew() {
         assert_eq!(archive["blobstore_id"], id);
         assert!(it.scene.engine.blobs.exists(&id).await.unwrap());
     }
+    // An agent that does not know that URL asks by id, and has no password.
+    let unknown = "Getting dav blob x: Wrong response code: 401; body: ";
+    it.answer("prepare", &[refused(unknown)]);
+    let ended = it.deploy(&with("larger")).await;
+    assert_eq!(ended.code(), 450_001);
+    let said = json!(ended.events).to_string();
+    assert!(said.contains("(1048576 bytes)"), "{said}");
+    assert!(said.contains("Raise max_payload of the NATS"), "{said}");
     // Not for ever, and not whatever is wrong. An error has no signature in it.
     it.answer("prepare", &[refused("GET https://h/a?st=Sig-1&ts=1: 500")]);
     let ended = it.deploy(&with("small")).await;
     assert_eq!(ended.code(), 450_001);
     let said = json!(ended.events).to_string();
     assert!(said.contains("st=<redacted>&ts=1: 500"), "{said}");
-    assert_eq!(it.asked("prepare").len(), 3);
+    assert_eq!(it.asked("prepare").len(), 4);
     let blobs = it.scene.blobs();
     let all = [words; 3].map(refused);
     it.answer("fetch_logs_with_signed_url", &all);
