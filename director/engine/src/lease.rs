@@ -11,7 +11,9 @@
 //! the database did not answer for a while, or the process did not run. It goes on when the lease is
 //! renewed after all, and ends where it is when the task is somebody else's.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
@@ -60,14 +62,14 @@ impl Lease<'_> {
                 // In this order: after a pause of the whole process the job must not come first.
                 biased;
                 () = sleep_until(end) => end = self.regain().await?,
-                outcome = &mut job => return Some(outcome),
+                outcome = until(end, job.as_mut()) => return Some(outcome),
                 _ = ticks.tick() => {
                     let asked = Instant::now();
                     // The job goes on meanwhile: it may have the transaction that this waits for.
                     let renewed = tokio::select! {
                         biased;
                         () = sleep_until(end) => continue,
-                        outcome = &mut job => return Some(outcome),
+                        outcome = until(end, job.as_mut()) => return Some(outcome),
                         renewed = tasks::renew(self.store, self.id, self.owner) => renewed,
                     };
                     match renewed {
@@ -108,6 +110,17 @@ impl Lease<'_> {
     }
 }
 
+/// Lets a job take steps before a time only. The clock is asked before each: after a pause what the job waited
+/// for may be told sooner than that time is over, by a timer that was not looked at yet.
+async fn until<T>(end: Instant, mut job: Pin<&mut impl Future<Output = T>>) -> T {
+    poll_fn(|context| match Instant::now() < end {
+        true => job.as_mut().poll(context),
+        // Whoever calls this waits for the time as well, and is woken by it.
+        false => Poll::Pending,
+    })
+    .await
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -120,7 +133,7 @@ mod tests {
         store: Store,
         id: i64,
         steps: AtomicU32,
-        _directory: tempfile::TempDir,
+        directory: tempfile::TempDir,
     }
 
     impl Scene {
@@ -147,7 +160,7 @@ mod tests {
                 store,
                 id,
                 steps: AtomicU32::new(0),
-                _directory: directory,
+                directory,
             }
         }
 
@@ -162,15 +175,32 @@ mod tests {
             }
         }
 
-        async fn keep(&self, steps: u32) -> Option<()> {
-            let lease = Lease {
+        fn lease(&self) -> Lease<'_> {
+            Lease {
                 store: &self.store,
                 id: self.id,
                 owner: "me/1",
                 life: Duration::from_secs(2),
                 since: Instant::now(),
-            };
-            lease.keep(|| {}, self.job(steps)).await
+            }
+        }
+
+        async fn keep(&self, steps: u32) -> Option<()> {
+            self.lease().keep(|| {}, self.job(steps)).await
+        }
+
+        /// Gives the task to another worker, in a thread that does not need this one.
+        fn steal(&self) {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let url = format!("sqlite:{}", self.directory.path().join("db").display());
+            runtime.unwrap().block_on(async {
+                let store = Store::open(&url).await.unwrap();
+                tasks::abandon(store.pool(), "me").await.unwrap();
+                let taken = tasks::claim(&store, "normal", "another/1").await;
+                assert!(taken.unwrap().is_some());
+            });
         }
     }
 
@@ -185,6 +215,30 @@ mod tests {
         };
         let (kept, ()) = tokio::join!(it.keep(u32::MAX), steal);
         assert_eq!(kept, None);
+    }
+
+    #[tokio::test]
+    async fn a_process_that_wakes_takes_no_step_of_a_task_that_it_lost() {
+        let it = Scene::new().await;
+        let mut stopped = false;
+        let job = poll_fn(|context| {
+            // What it waits for is there already when it wakes, before any timer was looked at.
+            context.waker().wake_by_ref();
+            if std::mem::replace(&mut stopped, true) {
+                it.steps.fetch_add(1, Ordering::SeqCst);
+            } else {
+                // The whole process stands still, and somebody else takes its task.
+                std::thread::scope(|scope| scope.spawn(|| it.steal()).join()).unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            Poll::<()>::Pending
+        });
+        let lease = Lease {
+            life: Duration::from_millis(100),
+            ..it.lease()
+        };
+        assert_eq!(lease.keep(|| {}, job).await, None);
+        assert_eq!(it.steps(), 0);
     }
 
     #[tokio::test]

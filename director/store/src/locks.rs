@@ -1,7 +1,9 @@
 //! Locks: rows that a task holds while it changes something.
 //!
-//! A lock lives for [`LIFE`] seconds unless it is renewed; one that is older belongs to nobody. Names
-//! are the stock ones: `lock:deployment:NAME`, `lock:release:NAME`, `lock:stemcells:NAME:VERSION`,
+//! A lock lives for [`LIFE`] seconds unless it is renewed; one that is older belongs to nobody, but that of
+//! a task which is going on: it is free when the task ends or is claimed again, and not before. So a worker that
+//! did not run for a while, and goes on with its task, has all that it had, and clocks of machines decide
+//! nothing. Names are the stock ones: `lock:deployment:NAME`, `lock:release:NAME`, `lock:stemcells:NAME:VERSION`,
 //! `lock:compile:PACKAGE:OS/VERSION`, `lock:vm:CID`.
 
 use std::time::Duration;
@@ -63,7 +65,8 @@ async fn try_acquire<'c>(
         "INSERT INTO locks (name, uid, expired_at, task_id) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (name) DO UPDATE SET uid = excluded.uid, expired_at = excluded.expired_at, \
          task_id = excluded.task_id \
-         WHERE locks.expired_at < $5",
+         WHERE locks.expired_at < $5 AND NOT EXISTS (SELECT 1 FROM tasks \
+         WHERE tasks.id = locks.task_id AND tasks.state IN ('processing', 'cancelling'))",
     )
     .bind(name)
     .bind(uid)

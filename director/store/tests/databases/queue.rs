@@ -217,6 +217,13 @@ pub async fn locks_exclude_and_expire(url: String) {
         .await
         .unwrap();
     assert!(locks::list(store.pool()).await.unwrap().is_empty());
+    // Nobody renewed it for a while, but the task goes on: its worker may have stood still.
+    let refused = locks::acquire(&store, name, None, Duration::ZERO).await;
+    assert!(matches!(refused, Err(Error::Locked { .. })));
+    sqlx::query("UPDATE tasks SET state = 'error'")
+        .execute(store.pool())
+        .await
+        .unwrap();
     let third = locks::acquire(&store, name, None, Duration::ZERO)
         .await
         .unwrap();
