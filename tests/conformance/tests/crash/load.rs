@@ -1,43 +1,39 @@
 //! Clients that use a server without end.
 
 use std::collections::BTreeSet;
-use std::io::Cursor;
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockWriteGuard};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use warren_garden_client::{Client, Error, Streams};
-use warren_tests_conformance::garden::{Server, Sink, shell};
-use warren_wire_garden::container::{ContainerSpec, ImageRef, Properties};
-use warren_wire_garden::limits::ProcessLimits;
-use warren_wire_garden::process::ProcessSpec;
+use warren_tests_conformance::garden::Server;
+use warren_wire_garden::container::Properties;
 
+use super::caller::{self, Caller};
 use super::model::{Known, Life};
-use super::random::Random;
+use super::rules::Rules;
 
-/// How many containers a client has at most.
-const MOST: usize = 2;
-const FILES: u64 = 4;
+/// How long containers may take at the end whose grace time is over.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// All clients.
 pub struct Load {
     /// Held by each client for one call, and by whoever wants that no call is made.
-    gate: RwLock<()>,
+    pub(super) gate: RwLock<()>,
     /// What each client knows.
-    known: Vec<Mutex<Vec<Known>>>,
-    witnesses: Vec<String>,
-    is_over: AtomicBool,
+    pub(super) known: Vec<Mutex<Vec<Known>>>,
+    pub(super) witnesses: Vec<String>,
+    pub(super) is_over: AtomicBool,
     /// What the server refused, which it never should.
-    refused: Mutex<Vec<String>>,
-    counts: [AtomicU64; KINDS.len()],
+    pub(super) refused: Mutex<Vec<String>>,
+    pub(super) counts: [AtomicU64; KINDS.len()],
     /// Calls that were cut off.
-    broken: AtomicU64,
+    pub(super) broken: AtomicU64,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-const KINDS: [&str; 8] = [
+/// What calls are about, as they are counted.
+const KINDS: [&str; 12] = [
     "create",
     "destroy",
     "run",
@@ -46,19 +42,11 @@ const KINDS: [&str; 8] = [
     "net-in",
     "property",
     "exit codes",
+    "stream-out",
+    "net-out",
+    "grace time",
+    "bulk",
 ];
-
-/// One client.
-struct Caller {
-    load: Arc<Load>,
-    number: usize,
-    random: Random,
-    client: Client,
-    spec: ContainerSpec,
-    image: PathBuf,
-    archives: Vec<Vec<u8>>,
-    made: u64,
-}
 
 impl Load {
     /// Begins with so many clients.
@@ -73,20 +61,9 @@ impl Load {
             broken: AtomicU64::new(0),
             threads: Mutex::default(),
         });
-        let archives: Vec<Vec<u8>> = (0..FILES)
-            .map(|number| archive(&format!("f{number}")))
-            .collect();
+        let archives = caller::archives();
         for number in 0..clients {
-            let mut caller = Caller {
-                load: Arc::clone(&load),
-                number: usize::try_from(number).unwrap(),
-                random: Random::new(seed.wrapping_add(number + 1)),
-                client: server.client(),
-                spec: server.spec(""),
-                image: server.rootfs.path(),
-                archives: archives.clone(),
-                made: 0,
-            };
+            let mut caller = Caller::new(&load, server, number, seed, archives.clone());
             let thread = std::thread::spawn(move || caller.call());
             load.threads.lock().unwrap().push(thread);
         }
@@ -110,15 +87,29 @@ impl Load {
             .collect();
         let all = Properties::from([("garden.state".to_owned(), "all".to_owned())]);
         let all: BTreeSet<String> = client.list(&all).unwrap().into_iter().collect();
-        assert_eq!(all, listed, "{when}: some are half made\n{}", server.log());
+        let rules = Rules::of(server);
         let mut expected: BTreeSet<String> = self.witnesses.iter().cloned().collect();
+        // These go while we look.
+        let mut fading = BTreeSet::new();
+        let mut may_be = BTreeSet::new();
         for known in &self.known {
             let mut known = known.lock().unwrap();
             known.retain_mut(|each| {
                 expected.insert(each.handle.clone());
-                each.check(server, listed.contains(&each.handle))
+                may_be.extend(each.rules.values().flatten().copied());
+                if each.is_fading() {
+                    fading.insert(each.handle.clone());
+                }
+                each.check(server, listed.contains(&each.handle), &rules)
             });
         }
+        let half: Vec<_> = all.symmetric_difference(&listed).collect();
+        assert!(
+            half.iter().all(|handle| fading.contains(*handle)),
+            "{when}: some are half made: {half:?}\n{}",
+            server.log()
+        );
+        rules.assert_only(&may_be, when);
         let strange: Vec<_> = listed.difference(&expected).collect();
         assert!(strange.is_empty(), "{when}: nobody has made {strange:?}");
     }
@@ -136,191 +127,25 @@ impl Load {
         format!("{}, {}", done.join(", "), count("cut off", &self.broken))
     }
 
-    /// Destroys all that clients still have.
+    /// Destroys all that clients still have; those with a short grace time go by themselves.
     pub fn destroy_all(&self, server: &Server) {
+        let client = server.client();
+        let deadline = Instant::now() + PATIENCE;
         for known in &self.known {
             for each in known.lock().unwrap().drain(..) {
-                server.client().destroy(&each.handle).unwrap();
-            }
-        }
-    }
-}
-
-/// A tar with one file, whose name is its content.
-fn archive(name: &str) -> Vec<u8> {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join(name), format!("{name}\n")).unwrap();
-    let mut tar = Command::new("tar");
-    tar.args(["-cf", "-", "-C"]).arg(directory.path()).arg(".");
-    tar.output().unwrap().stdout
-}
-
-impl Caller {
-    fn call(&mut self) {
-        let load = Arc::clone(&self.load);
-        while !load.is_over.load(Ordering::Relaxed) {
-            let outcome = {
-                let _call = load.gate.read().unwrap();
-                // Nobody else has it while a call is made.
-                let mut known = load.known[self.number].lock().unwrap();
-                self.call_once(&mut known)
-            };
-            match outcome {
-                Ok(kind) => {
-                    load.counts[kind].fetch_add(1, Ordering::Relaxed);
+                if each.life != Life::Fading {
+                    client.destroy(&each.handle).unwrap();
+                    continue;
                 }
-                Err(Error::Refused { call, source }) => {
-                    let text = format!("client {}: {call}: {source}", self.number);
-                    load.refused.lock().unwrap().push(text);
-                    return;
-                }
-                Err(_broken) => {
-                    load.broken.fetch_add(1, Ordering::Relaxed);
-                    // So that who waits for the gate gets it.
-                    std::thread::sleep(std::time::Duration::from_millis(5));
+                while client.exists(&each.handle).unwrap() {
+                    let (handle, log) = (&each.handle, server.log());
+                    assert!(
+                        Instant::now() < deadline,
+                        "{handle} outlives its grace time\n{log}"
+                    );
+                    std::thread::sleep(Duration::from_millis(20));
                 }
             }
         }
-    }
-
-    fn call_once(&mut self, known: &mut Vec<Known>) -> Result<usize, Error> {
-        let there: Vec<usize> = (0..known.len())
-            .filter(|each| known[*each].life == Life::There)
-            .collect();
-        let dice = self.random.below(100);
-        if known.len() < MOST && dice < 12 {
-            return self.create(known);
-        }
-        if there.is_empty() {
-            return self.run(None);
-        }
-        let at = there[usize::try_from(self.random.below(there.len() as u64)).unwrap()];
-        match dice {
-            0..24 => self.destroy(known, at),
-            24..60 => self.run(Some(&mut known[at])),
-            60..66 => self.run_pea(&mut known[at]),
-            66..76 => self.stream_in(&mut known[at]),
-            76..86 => self.net_in(&mut known[at]),
-            _ => self.set_property(&mut known[at]),
-        }
-    }
-
-    fn create(&mut self, known: &mut Vec<Known>) -> Result<usize, Error> {
-        self.made += 1;
-        let mut spec = self.spec.clone();
-        spec.handle = format!("c{}-{}", self.number, self.made);
-        spec.privileged = self.random.below(4) == 0;
-        if self.random.below(3) == 0 {
-            spec.limits.memory.limit_in_bytes = 256 << 20;
-            spec.limits.pid.max = 100;
-        }
-        let mut container = Known::asked(spec.handle.clone());
-        if self.random.below(2) == 0 {
-            spec.properties
-                .insert("colour".to_owned(), "green".to_owned());
-            let values = BTreeSet::from(["green".to_owned()]);
-            container.properties.insert("colour".to_owned(), values);
-        }
-        known.push(container);
-        self.client.create(&spec)?;
-        if let Some(made) = known.last_mut() {
-            made.life = Life::There;
-        }
-        Ok(0)
-    }
-
-    fn destroy(&mut self, known: &mut Vec<Known>, at: usize) -> Result<usize, Error> {
-        known[at].life = Life::Leaving;
-        self.client.destroy(&known[at].handle)?;
-        known.remove(at);
-        Ok(1)
-    }
-
-    /// In a container, or in one of the witnesses.
-    fn run(&mut self, container: Option<&mut Known>) -> Result<usize, Error> {
-        self.made += 1;
-        let code = self.random.below(100);
-        let id = format!("p{}-{}", self.number, self.made);
-        let process = ProcessSpec {
-            id: id.clone(),
-            ..shell("root", &format!("echo {code}; exit {code}"))
-        };
-        let code = i64::try_from(code).unwrap();
-        let witnesses = &self.load.witnesses;
-        let witness = usize::try_from(self.random.below(witnesses.len() as u64)).unwrap();
-        let handle = match &container {
-            Some(container) => container.handle.clone(),
-            None => witnesses[witness].clone(),
-        };
-        let output = Sink::default();
-        let streams = Streams {
-            stdout: Some(Box::new(output.clone())),
-            ..Streams::default()
-        };
-        let process = self.client.run(&handle, &process, streams)?;
-        if let Some(container) = container {
-            container.processes.insert(id, code);
-        }
-        if self.random.below(3) == 0 {
-            return Ok(2);
-        }
-        let status = process.wait()?;
-        assert_eq!(status, code, "{handle}");
-        // A stream has no other end than that of its connection: if the server was killed after
-        // the last line of control and before the output, the client cannot tell.
-        self.client.ping()?;
-        assert_eq!(output.text(), format!("{code}\n"), "{handle}");
-        Ok(7)
-    }
-
-    fn run_pea(&mut self, container: &mut Known) -> Result<usize, Error> {
-        self.made += 1;
-        let id = format!("p{}-{}", self.number, self.made);
-        let pause = self.random.below(3) * 100;
-        let process = ProcessSpec {
-            id: id.clone(),
-            image: ImageRef {
-                uri: self.image.display().to_string(),
-                ..ImageRef::default()
-            },
-            limits: (self.random.below(2) == 0).then(ProcessLimits::default),
-            ..shell("root", &format!("sleep 0.{pause}; exit 6"))
-        };
-        let process = self
-            .client
-            .run(&container.handle, &process, Streams::default())?;
-        container.processes.insert(id, 6);
-        if self.random.below(2) == 0 {
-            assert_eq!(process.wait()?, 6);
-        }
-        Ok(3)
-    }
-
-    fn stream_in(&mut self, container: &mut Known) -> Result<usize, Error> {
-        let number = self.random.below(FILES);
-        let archive = Cursor::new(&self.archives[usize::try_from(number).unwrap()]);
-        self.client
-            .stream_in(&container.handle, "", "/in", archive)?;
-        container.files.insert(format!("f{number}"));
-        Ok(4)
-    }
-
-    fn net_in(&mut self, container: &mut Known) -> Result<usize, Error> {
-        let mapped = self.client.net_in(&container.handle, 0, 8080)?;
-        container.ports.insert(mapped.host_port);
-        Ok(5)
-    }
-
-    fn set_property(&mut self, container: &mut Known) -> Result<usize, Error> {
-        let key = format!("k{}", self.random.below(3));
-        let value = self.random.below(1000).to_string();
-        let values = container.properties.entry(key.clone()).or_insert_with(|| {
-            // Until it is set it is as good as empty.
-            BTreeSet::from([String::new()])
-        });
-        values.insert(value.clone());
-        self.client.set_property(&container.handle, &key, &value)?;
-        *values = BTreeSet::from([value]);
-        Ok(6)
     }
 }

@@ -1,23 +1,25 @@
 //! A server that is killed 200 times, at any point, under load.
 //!
 //! ```text
-//! 16 clients  create, run, stream in, map ports, set properties, run peas, destroy ──┐
-//!                                                                                    ▼
+//! 16 clients  create, run, run peas, stream in and out, NetIn, NetOut, properties,   ──┐
+//!             grace times, bulk calls, destroy                                        ▼
 //! this test   ── wait ─► kill -9 ─► all clients' calls have failed ─► start ─► compare ─┘ × 200
 //!                                    (1 in 5: killed again as it starts)
 //! ```
 //!
 //! What a client was answered has to hold after every start: containers are there with properties,
-//! ports, files and exit codes, or are gone. What was not answered may have happened or not, but not
+//! ports, rules, files and exit codes, or are gone. What was not answered may have happened or not, but not
 //! by half. Containers that live through it all are never disturbed. In the end nothing is left.
 //!
 //! The seed is printed; `WARREN_SEED` repeats it, as far as threads let it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod caller;
 mod load;
 mod model;
 mod random;
 mod remains;
+mod rules;
 mod witness;
 
 use std::sync::Arc;

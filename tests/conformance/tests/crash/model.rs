@@ -1,10 +1,12 @@
 //! What one client knows of a container it has made.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
-use warren_garden_client::Streams;
+use warren_garden_client::{Error, Streams};
 use warren_tests_conformance::garden::Server;
 
+use super::rules::Rules;
 use super::witness::says;
 
 /// How far a container is, to the client's knowledge.
@@ -16,6 +18,10 @@ pub enum Life {
     There,
     /// It was to be destroyed, and there was no answer.
     Leaving,
+    /// It was given a short grace time, and there was no answer.
+    Unsure,
+    /// It goes by itself.
+    Fading,
 }
 
 /// A container.
@@ -29,6 +35,8 @@ pub struct Known {
     pub ports: BTreeSet<u32>,
     /// Names of files that were streamed in.
     pub files: BTreeSet<String>,
+    /// What rules of NetOut are for: of those that were answered (`true`), and of all.
+    pub rules: BTreeMap<bool, BTreeSet<Ipv4Addr>>,
     /// Exit codes of processes that were begun.
     pub processes: BTreeMap<String, i64>,
 }
@@ -42,16 +50,33 @@ impl Known {
             properties: BTreeMap::new(),
             ports: BTreeSet::new(),
             files: BTreeSet::new(),
+            rules: BTreeMap::new(),
             processes: BTreeMap::new(),
         }
     }
 
-    /// Whether it is as the client was told; `listed` is whether the server knows it. Whether it is
-    /// still there afterwards.
-    pub fn check(&mut self, server: &Server, listed: bool) -> bool {
+    /// Whether it may go at any time.
+    pub fn is_fading(&self) -> bool {
+        matches!(self.life, Life::Unsure | Life::Fading)
+    }
+
+    /// Whether it is as the client was told; `listed` is whether the server knows it, `rules` are all of
+    /// the machine. Whether it is still there afterwards.
+    pub fn check(&mut self, server: &Server, listed: bool, rules: &Rules) -> bool {
         let handle = self.handle.as_str();
         match (self.life, listed) {
-            (Life::Asked | Life::Leaving, false) => return false,
+            (Life::Asked | Life::Leaving | Life::Unsure | Life::Fading, false) => return false,
+            (Life::Fading, true) => return true,
+            (Life::Unsure, true) => {
+                let destroyed = server.client().destroy(handle);
+                let is_gone = |error: &Error| error.is_unknown_container();
+                assert!(
+                    destroyed.as_ref().map_or_else(is_gone, |()| true),
+                    "{handle}: {destroyed:?}\n{}",
+                    server.log()
+                );
+                return false;
+            }
             (Life::There, false) => panic!("{handle} is lost\n{}", server.log()),
             (Life::Leaving, true) => {
                 // Half of it may be gone; the call has to work again.
@@ -64,6 +89,14 @@ impl Known {
                 return false;
             }
             (Life::Asked | Life::There, true) => self.life = Life::There,
+        }
+        if let Some(answered) = self.rules.get(&true) {
+            let lacking = rules.lack(answered);
+            assert!(
+                lacking.is_empty(),
+                "{handle}: {lacking:?}\n{}",
+                server.log()
+            );
         }
         self.check_parts(server);
         true
