@@ -57,6 +57,22 @@ impl NetNs {
         }
     }
 
+    /// The network namespace with this number, which some process of this machine is in.
+    ///
+    /// # Panics
+    /// If none is.
+    #[track_caller]
+    pub fn numbered(inode: u64) -> NetNs {
+        let gate = gate::shared();
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        // Some end meanwhile, and some of the names are no processes.
+        let mut links = processes.filter_map(|one| namespaces::open(&one.path(), Kind::Net).ok());
+        match links.find(|link| link.metadata().is_ok_and(|of| of.ino() == inode)) {
+            Some(link) => NetNs { link, _gate: gate },
+            None => panic!("no process is in the network namespace {inode}"),
+        }
+    }
+
     /// A path that leads to it for as long as this value lives.
     pub fn path(&self) -> PathBuf {
         format!("/proc/{}/fd/{}", std::process::id(), self.link.as_raw_fd()).into()

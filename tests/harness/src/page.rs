@@ -43,6 +43,27 @@ pub fn block(path: &str, heading: &str, kind: &str) -> String {
     }
 }
 
+/// The commands of Warren's that stand in a page's lines between backquotes, in order.
+///
+/// # Panics
+/// If it cannot be read.
+#[must_use]
+#[track_caller]
+pub fn named(path: &str) -> Vec<String> {
+    match fs::read_to_string(programs::workspace().join(path)) {
+        Ok(text) => quoted(&text),
+        Err(error) => panic!("{path}: {error}"),
+    }
+}
+
+fn quoted(text: &str) -> Vec<String> {
+    let lines = text.lines().filter(|line| !line.starts_with("```"));
+    // What is between them is at each second place.
+    let quoted = lines.flat_map(|line| line.split('`').skip(1).step_by(2));
+    let ours = quoted.filter(|words| words.starts_with("warren "));
+    ours.map(str::to_owned).collect()
+}
+
 fn parse(text: &str) -> Vec<Block> {
     let (mut found, mut heading) = (Vec::new(), String::new());
     let mut open: Option<Block> = None;
@@ -76,6 +97,12 @@ fn parse(text: &str) -> Vec<Block> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_are_between_backquotes() {
+        let text = "`warren a b` says `c`.\n```sh\nwarren d\n```\n| x | `warren e`: warren f |\n";
+        assert_eq!(quoted(text), ["warren a b", "warren e"]);
+    }
 
     #[test]
     fn blocks_are_under_their_headings() {

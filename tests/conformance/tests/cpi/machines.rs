@@ -1,8 +1,9 @@
 //! Machines from beginning to end.
 
 use serde_json::{Value, json};
+use std::net::UdpSocket;
 use std::time::{Duration, Instant};
-use warren_tests_harness::Leaks;
+use warren_tests_harness::{Leaks, NetNs};
 use warren_wire_garden::info::PortMapping;
 use warren_wire_garden::network::Transport;
 
@@ -185,7 +186,10 @@ fn a_dynamic_networks_address_is_told_to_the_agent() {
 fn a_port_of_the_host_leads_to_the_machine() {
     let scene = Scene::new("auto");
     let stemcell = scene.stemcell(true);
-    let ports = json!({"ports": [{"host": 7070, "container": 80}]});
+    let ports = json!({"ports": [
+        {"host": 7070, "container": 80},
+        {"host": 7053, "container": 5353, "protocol": "udp"},
+    ]});
     let created = scene.call("create_vm", create_vm(&stemcell, "10.244.0.9", ports));
     let cid = created[0].as_str().unwrap();
     let mapped = scene
@@ -212,6 +216,24 @@ fn a_port_of_the_host_leads_to_the_machine() {
         assert!(Instant::now() < deadline, "{heard:?}");
         std::thread::sleep(Duration::from_millis(100));
     }
+    // A datagram arrives, and its answer comes from where it was sent to.
+    let socket = |net: &NetNs, at: &str| {
+        let socket = net.inside(|| UdpSocket::bind(at)).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        socket
+    };
+    let service = socket(&scene.network(cid), "10.244.0.9:5353");
+    let client = socket(scene.server.neighbour(), "192.0.2.2:0");
+    client.send_to(b"a question", "192.0.2.1:7053").unwrap();
+    let mut buffer = [0; 64];
+    let (length, from) = service.recv_from(&mut buffer).unwrap();
+    assert_eq!(&buffer[..length], b"a question");
+    service.send_to(b"an answer", from).unwrap();
+    let (length, from) = client.recv_from(&mut buffer).unwrap();
+    assert_eq!(&buffer[..length], b"an answer");
+    assert_eq!(from.to_string(), "192.0.2.1:7053");
     scene.call("delete_vm", json!([cid]));
     scene.assert_no_machines();
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use warren_garden_client::Streams;
 use warren_tests_conformance::garden::{Server, Sink, shell};
-use warren_tests_harness::programs;
+use warren_tests_harness::{NetNs, programs};
 
 /// What starts the services of the test's stemcell: leaves its environment, says that it began, and
 /// stays.
@@ -201,6 +201,14 @@ impl Scene {
             0 => Ok(out.text().trim_end().to_owned()),
             status => Err(format!("{status}: {}", errors.text())),
         }
+    }
+
+    /// A machine's network.
+    #[track_caller]
+    pub fn network(&self, cid: &str) -> NetNs {
+        let link = self.says(cid, "readlink /proc/self/ns/net").unwrap();
+        let number = link.trim_matches(|c: char| !c.is_ascii_digit());
+        NetNs::numbered(number.parse().unwrap())
     }
 
     /// Settings as the machine's agent sees them.

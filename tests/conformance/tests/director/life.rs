@@ -11,12 +11,18 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("config/blobs.yml", "--- {}\n"),
     (
         "jobs/everywhere/spec",
-        "---\nname: everywhere\ntemplates: {token: token}\npackages: []\nproperties: {token: {}}\n",
+        "---\nname: everywhere\ntemplates: {token: token, large: large}\npackages: []\n\
+         properties: {token: {}}\n",
     ),
     ("jobs/everywhere/monit", ""),
     (
         "jobs/everywhere/templates/token",
         "<%= p('token') %> <%= spec.deployment %>\n",
+    ),
+    // More than buses carry that nobody has told to carry more.
+    (
+        "jobs/everywhere/templates/large",
+        "<%= Random.new(1).bytes(800_000).unpack1('H*') %>",
     ),
 ];
 
@@ -73,6 +79,13 @@ fn a_deployment_lives_changes_and_goes() {
         tokens[0].len() == 40 && tokens[0].ends_with(" small\n"),
         "{tokens:?}"
     );
+    let large = scene.inside(&machines[0], "wc -c </var/vcap/jobs/everywhere/large");
+    assert_eq!(large.trim(), "1600000");
+    let blobs = scene.shell(&format!(
+        "find {}/blobs -size +700k",
+        scene.at("home").display()
+    ));
+    assert_eq!(blobs, "", "templates went by the blobstore");
     // Packages, jobs and names came by signed URLs: machines have no password, and without there is nothing.
     for cid in &machines {
         let kept = scene.kept(cid);

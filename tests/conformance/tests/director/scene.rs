@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -62,7 +63,7 @@ impl Scene {
         ));
         scene.start_nats();
         scene.start_director();
-        let stemcell = scene.stemcell("1.1");
+        let stemcell = scene.first_stemcell();
         scene.bosh(&["upload-stemcell", stemcell.to_str().unwrap()]);
         release::write(&scene.at("release"));
         let tarball = scene.at("small.tgz");
@@ -432,6 +433,15 @@ impl Scene {
             .unwrap_or_default()
     }
 
+    /// The stemcell of every scene, of version 1.1. It is made once, which takes seconds.
+    fn first_stemcell(&self) -> PathBuf {
+        static MADE: OnceLock<Vec<u8>> = OnceLock::new();
+        let stemcell = self.at("stemcell.tgz");
+        let bytes = MADE.get_or_init(|| fs::read(self.stemcell("1.1")).unwrap());
+        fs::write(&stemcell, bytes).unwrap();
+        stemcell
+    }
+
     /// A stemcell of busybox and this executable, of a version.
     pub fn stemcell(&self, version: &str) -> PathBuf {
         let root = self.server.rootfs.root();
@@ -441,12 +451,7 @@ impl Scene {
             fs::write(&bash, "#!/bin/sh\nexec /bin/busybox sh \"$@\"\n").unwrap();
             fs::set_permissions(&bash, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        // The first one is `stemcell.tgz`.
-        let name = match version {
-            "1.1" => "stemcell.tgz".to_owned(),
-            other => format!("stemcell-{other}.tgz"),
-        };
-        let stemcell = self.at(&name);
+        let stemcell = self.at(&format!("stemcell-{version}.tgz"));
         let built = Command::new(programs::warren())
             .args(["stemcell", "build", "--directory"])
             .arg(root)

@@ -1,5 +1,5 @@
 //! The commands of `docs/how-to/docker.md`: a director two levels inside an unprivileged container of
-//! Docker's.
+//! Docker's; and what `docs/how-to/firewall.md` says of Docker.
 //!
 //! There is no network, so the page's way for that is taken: a root file system that is there.
 
@@ -63,5 +63,8 @@ fn the_page_is_true() {
         said.contains("Garden at level 1") && !said.contains("FAILING"),
         "{said}"
     );
+    let firewall = page::block("docs/how-to/firewall.md", "In Docker", "");
+    let said = script(&firewall.replace("...", "--rm --network none warren:test"));
+    assert!(said.contains("10.0.0.6:4222"), "{said}");
     script("docker exec nest warren down --all; docker rm -f nest; docker volume rm warren");
 }

@@ -2,7 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::scene::{AGENT, FOLDER, Scene, firewall};
+use warren_tests_harness::page;
+use warren_tests_vm::warren;
+
+use super::scene::{AGENT, FOLDER, NATS, Scene};
+
+const PAGE: &str = "docs/how-to/firewall.md";
 
 /// Tries both places for ever and writes a line about each attempt.
 const PROBE: &str = r#"exec 9<> <(:) >>"$1"
@@ -40,11 +45,13 @@ impl Watched {
         let agent = format!("[Service]\nExecStart={probe} {FOLDER}/agent\nTimeoutStopSec=5\n");
         scene.put("/run/systemd/system/bosh-agent.service", &agent);
         scene.vm.shell("systemctl stop bosh-agent && systemctl daemon-reload && systemctl start bosh-agent").success();
-        let watch = format!(
-            "/warren {}",
-            firewall("watch", &["--agent-cgroup", AGENT]).join(" ")
-        );
-        scene.start_unit("watch.service", &watch);
+        // As the page has it: the servers are those of the agent's settings.
+        let settings = format!("{{\"mbus\": \"nats://{NATS}\"}}");
+        scene.vm.shell("mkdir -p /var/vcap/bosh").success();
+        scene.put("/var/vcap/bosh/settings.json", &settings);
+        let watch = page::block(PAGE, "Beside a stock agent", "");
+        assert!(watch.contains(AGENT), "{watch}");
+        scene.start_unit("watch.service", &format!("/{}", watch.trim_end()));
         let watched = Watched { scene };
         watched.wait_for_log("Watching", 1);
         watched
@@ -220,6 +227,13 @@ fn a_restarted_watcher_leaves_no_gap() {
         .success();
     let agent = watched.scene.process_of(AGENT);
     super::scene::assert_passes(&agent, "the agent without a watcher");
+    // What the page says to look at, as the agent.
+    for command in page::named(PAGE) {
+        let words: Vec<&str> = command.split(' ').skip(1).collect();
+        let said = warren(&agent, &words).success();
+        println!("{command}\n{}{}", said.stdout, said.stderr);
+    }
+    super::scene::assert_passes(&agent, "the agent");
     watched.assert_outsider_refused();
     drop(agent);
 }

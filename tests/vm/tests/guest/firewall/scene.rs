@@ -163,7 +163,7 @@ fn clean(vm: &Vm) {
         done
         ip link delete nats 2>/dev/null
         ip netns delete nats 2>/dev/null
-        rm -rf /run/warren-test
+        rm -rf /run/warren-test /var/vcap/bosh/settings.json
         nft flush ruleset";
     vm.shell(script).success();
 }
