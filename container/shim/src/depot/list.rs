@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Depot, Error};
 use crate::record::Record;
-use crate::spec::ContainerSpec;
+use crate::spec::{ContainerSpec, Place};
 
 /// A container that the depot has.
 #[derive(Debug)]
@@ -40,6 +40,16 @@ impl Depot {
         }
         found.sort_by(|a, b| a.handle.cmp(&b.handle));
         Ok(found)
+    }
+
+    /// The groups that a container's are below, as they were when it was asked for; `None` if there is no
+    /// such container.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Malformed`].
+    pub fn parent(&self, handle: &str) -> Result<Option<Place>, Error> {
+        let spec = read_spec(&self.path(handle))?;
+        Ok(spec.map(|spec| spec.cgroup.parent))
     }
 
     /// Removes what a crash has left half made or half removed.

@@ -120,6 +120,11 @@ impl Gardener {
         peas: impl Iterator<Item = &'a String>,
     ) -> Result<(), Error> {
         let mut failures = Vec::new();
+        // The depot knows it only as long as it has the container.
+        let parent = self.parent_of(handle).unwrap_or_else(|error| {
+            failures.push(error.to_string());
+            self.groups.place().clone()
+        });
         if let Err(error) = self.depot.destroy(handle) {
             failures.push(format!("remove its processes: {}", chain(&error)));
         }
@@ -131,7 +136,7 @@ impl Gardener {
             failures.push(format!("remove its root file system: {}", chain(&error)));
         }
         for id in peas {
-            if let Err(error) = self.remove_pea_parts(handle, id) {
+            if let Err(error) = self.remove_pea_parts(&parent, handle, id) {
                 failures.push(format!("remove what process {id:?} has: {error}"));
             }
         }
@@ -139,6 +144,7 @@ impl Gardener {
             failures.push(format!("remove the images inside it: {error}"));
         }
         if failures.is_empty() {
+            self.leave_groups(&parent);
             Ok(())
         } else {
             Err(Error::Plain(failures.join("; ")))

@@ -6,7 +6,6 @@ use warren_wire_garden::Error;
 use warren_wire_garden::info::{BulkInfoResponse, ContainerInfo};
 use warren_wire_garden::limits::{CpuLimits, MemoryLimits};
 
-use super::state::file_name;
 use super::{Gardener, error, properties};
 
 impl Gardener {
@@ -82,7 +81,7 @@ impl Gardener {
 
     fn unthrottled(&self, handle: &str) -> Result<u64, Error> {
         let shares = self.container(handle)?.record().cpu_shares;
-        let groups = self.groups.of(&file_name(handle))?;
+        let groups = self.groups_of(handle)?;
         let is_v1 = groups.v1.iter().any(|group| group.has_controller("cpu"));
         Ok(match is_v1 {
             true => shares,
@@ -105,7 +104,7 @@ impl Gardener {
         handle: &str,
     ) -> Result<warren_container_runtime::groups::metrics::InForce, Error> {
         self.container(handle)?;
-        let groups = self.groups.of(&file_name(handle))?;
+        let groups = self.groups_of(handle)?;
         warren_container_runtime::groups::metrics::limits(&groups)
             .map_err(error::step("read the container's limits"))
     }

@@ -25,7 +25,7 @@ impl Gardener {
     /// [`Error::ContainerNotFound`], or what cannot be read.
     pub fn metrics(&self, handle: &str) -> Result<Metrics, Error> {
         let record = self.container(handle)?.record();
-        let set = self.groups.of(&file_name(handle))?;
+        let set = self.groups_of(handle)?;
         let disk = match record.has_image {
             true => self.disk(&file_name(handle))?,
             false => DiskStat::default(),

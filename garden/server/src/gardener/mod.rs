@@ -53,6 +53,7 @@ pub mod state;
 mod throttle;
 mod unique;
 mod unkept;
+mod whereabouts;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use warren_container_runtime::groups;
+use warren_container_runtime::groups::{self, Place};
 use warren_container_runtime::spec::{Bind, Limits, OwnRoot};
 use warren_container_shim::Session;
 use warren_lib_errchain::chain;
@@ -207,10 +207,14 @@ impl Gardener {
     /// Removes all of a process; what cannot be removed goes with its container.
     fn remove_pea(&self, container: &Container, id: &str) {
         let handle = container.handle.as_str();
-        let inside = self.groups.place().child(&file_name(handle));
-        let removed = groups::destroy(&inside.child(&name_inside(id)), PATIENCE)
-            .map_err(error::step("remove its control groups"))
-            .and_then(|_| self.remove_pea_parts(handle, id))
+        let inside = self.parent_of(handle).and_then(|parent| {
+            let place = parent.child(&file_name(handle)).child(&name_inside(id));
+            groups::destroy(&place, PATIENCE)
+                .map_err(error::step("remove its control groups"))
+                .map(|_| parent)
+        });
+        let removed = inside
+            .and_then(|parent| self.remove_pea_parts(&parent, handle, id))
             .and_then(|()| {
                 let noted = container.update(&self.records, |record| {
                     record.peas.remove(id);
@@ -224,10 +228,16 @@ impl Gardener {
         }
     }
 
-    /// Removes what a process has outside of its container's parts.
-    pub(super) fn remove_pea_parts(&self, handle: &str, id: &str) -> Result<(), Error> {
+    /// Removes what a process has outside of its container's parts; `parent` is what its container's
+    /// groups are below.
+    pub(super) fn remove_pea_parts(
+        &self,
+        parent: &Place,
+        handle: &str,
+        id: &str,
+    ) -> Result<(), Error> {
         let name = pea_name(handle, id);
-        groups::destroy(&self.groups.place().child(&name), PATIENCE)
+        groups::destroy(&parent.child(&name), PATIENCE)
             .map_err(error::step("remove its control groups"))?;
         // While processes live in it, its root cannot be unmounted for good.
         let removed = self.store.destroy(&name);
@@ -261,8 +271,12 @@ impl Gardener {
         handle: &str,
         id: &str,
     ) -> Result<warren_sys_cgroup::GroupSet, Error> {
-        let apart = self.groups.of(&pea_name(handle, id));
-        apart.or_else(|_| self.groups.of_process(&file_name(handle), &name_inside(id)))
+        let parent = self.parent_of(handle)?;
+        let apart = parent.child(&pea_name(handle, id)).open();
+        let inside = || parent.child(&file_name(handle)).child(&name_inside(id));
+        apart
+            .or_else(|_| inside().open())
+            .map_err(error::step("open the process's control group"))
     }
 }
 

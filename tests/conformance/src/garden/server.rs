@@ -66,6 +66,7 @@ impl ServerBuilder {
             tls: self.tls,
             pid: None,
             before: None,
+            group: None,
             others: None,
         };
         server.start();
@@ -86,6 +87,8 @@ pub struct Server {
     pid: Option<String>,
     /// What there was when it had no container yet.
     before: Option<Remains>,
+    /// The group below the machine's that it is started in, if it is not that.
+    group: Option<String>,
     /// Below it others may have left mounts.
     others: Option<PathBuf>,
 }
@@ -203,6 +206,10 @@ impl Server {
                 let theirs = format!("mount {}/", others.display());
                 left.retain(|each| !each.starts_with(&theirs));
             }
+            if let Some(group) = &self.group {
+                let own = [format!("/{group}"), format!("/{group}/garden")];
+                left.retain(|each| !own.iter().any(|own| each.ends_with(own)));
+            }
             if left.is_empty() {
                 return;
             }
@@ -273,13 +280,30 @@ impl Server {
             .map(|each| format!("'{each}'"))
             .collect::<Vec<_>>();
         let log = at("log");
-        let enter = self.machine.enter();
+        let enter = self.machine.enter() + &self.below();
         let script = format!(
             "{enter}{} >>{log} 2>&1 </dev/null & echo $!",
             command.join(" ")
         );
         let started = self.actor().run(&["sh", "-c", &script]).success();
         self.pid = Some(started.stdout.trim().to_owned());
+    }
+
+    /// Has it started in a group below the machine's own the next time, in every hierarchy. That group stays.
+    pub fn move_on(&mut self, name: &str) {
+        self.group = Some(name.to_owned());
+    }
+
+    /// Lines of a shell script with which it goes to that group.
+    fn below(&self) -> String {
+        let Some(name) = &self.group else {
+            return String::new();
+        };
+        let go = |group: &&Path| {
+            let path = group.join(name).display().to_string();
+            format!("mkdir -p {path} && echo $$ >{path}/cgroup.procs\n")
+        };
+        self.machine.groups().iter().map(go).collect()
     }
 
     /// Has it started without its wishes the next time.

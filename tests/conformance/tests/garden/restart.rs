@@ -199,6 +199,33 @@ fn neither_output_nor_input_is_lost_with_the_server() {
     assert!(!server.log().contains("dropped"), "{}", server.log());
 }
 
+/// From a shell, say, and then as a unit: what was made before stays where it is.
+#[test]
+fn a_server_in_another_group_knows_the_containers_of_before() {
+    let mut server = Server::new();
+    let mut spec = server.spec("before");
+    spec.limits.memory.limit_in_bytes = 64 << 20;
+    server.client().create(&spec).unwrap();
+    server.end("-TERM");
+    server.move_on("later");
+    server.start();
+    let client = server.client();
+    assert!(server.try_group_file("before", "memory", "tasks").is_some());
+    let limits = client.memory_limits("before").unwrap();
+    assert_eq!(limits.limit_in_bytes, 64 << 20);
+    assert!(client.metrics("before").unwrap().pid_stat.current > 0);
+    // A process with limits of its own has groups beside its container's.
+    let limited = crate::pea::limited(&server, "exit 3", 32 << 20);
+    let process = client.run("before", &limited, Streams::default()).unwrap();
+    assert_eq!(process.wait().unwrap(), 3);
+    client.create(&server.spec("after")).unwrap();
+    assert!(server.try_group_file("after", "memory", "tasks").is_none());
+    client.destroy("before").unwrap();
+    assert!(server.try_group_file("before", "memory", "tasks").is_none());
+    assert!(client.metrics("after").unwrap().pid_stat.current > 0);
+    client.destroy("after").unwrap();
+}
+
 #[test]
 fn all_go_at_the_start_if_asked() {
     let mut server = Server::builder()

@@ -16,7 +16,7 @@
 use std::time::Duration;
 
 use warren_container_runtime::groups::Place;
-use warren_sys_cgroup::{Cgroup, Error as CgroupError, GroupSet};
+use warren_sys_cgroup::{Cgroup, Error as CgroupError};
 use warren_wire_garden::Error;
 
 pub mod systemd;
@@ -227,24 +227,6 @@ impl Base {
             }
             None => Ok(()),
         }
-    }
-
-    /// The groups of a process in a container.
-    ///
-    /// # Errors
-    /// They are not there.
-    pub fn of_process(&self, container: &str, name: &str) -> Result<GroupSet, Error> {
-        let opened = self.place.child(container).child(name).open();
-        opened.map_err(error::step("open the process's control group"))
-    }
-
-    /// A container's groups.
-    ///
-    /// # Errors
-    /// They are not there.
-    pub fn of(&self, name: &str) -> Result<GroupSet, Error> {
-        let opened = self.place.child(name).open();
-        opened.map_err(error::step("open the container's control group"))
     }
 }
 

@@ -9,7 +9,7 @@ pub mod plan;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use warren_container_runtime::groups::metrics;
+use warren_container_runtime::groups::{Place, metrics};
 use warren_lib_errchain::chain;
 use warren_sys_cgroup::GroupSet;
 use warren_sys_cgroup::limits::{Cpu, CpuShare, Limits};
@@ -33,6 +33,7 @@ struct Subject {
     name: String,
     shares: u64,
     created: u64,
+    place: Place,
     groups: GroupSet,
 }
 
@@ -129,13 +130,19 @@ impl Gardener {
         let mut subjects = Vec::new();
         for container in all.iter().filter(|container| container.is_ready()) {
             let record = container.record();
+            // Of one that is being destroyed nothing may be there any more.
+            let Ok(parent) = self.parent_of(&record.handle) else {
+                continue;
+            };
             let mut add = |name: String, shares, created| {
+                let place = parent.child(&name);
                 // A process without limits of its own has no such group, a dead container none.
-                if let Ok(groups) = self.groups.of(&name) {
+                if let Ok(groups) = place.open() {
                     subjects.push(Subject {
                         name,
                         shares,
                         created,
+                        place,
                         groups,
                     });
                 }
@@ -157,7 +164,7 @@ impl Gardener {
             ..Limits::default()
         };
         if let Err(error) = subject.groups.limit(&limits) {
-            let is_there = self.groups.of(&subject.name).is_ok();
+            let is_there = subject.place.open().is_ok();
             if is_there {
                 let text = chain(&error);
                 let values = [("group", subject.name.as_str()), ("error", text.as_str())];

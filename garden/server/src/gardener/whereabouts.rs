@@ -1,0 +1,52 @@
+//! Where a container's groups are.
+//!
+//! They are below the group of the server that made it. One that is started later may be in another group
+//! (a shell's, not a unit's), or find other hierarchies mounted, and makes its own containers there; those
+//! of before, and their processes, stay where they are and are found by what was written down then.
+
+use std::time::Duration;
+
+use warren_container_runtime::groups::Place;
+use warren_sys_cgroup::GroupSet;
+use warren_wire_garden::Error;
+
+use super::state::file_name;
+use super::{Gardener, error};
+
+impl Gardener {
+    /// The groups that a container's are below.
+    ///
+    /// # Errors
+    /// What was written down cannot be read.
+    pub(super) fn parent_of(&self, handle: &str) -> Result<Place, Error> {
+        let parent = self.depot.parent(handle);
+        let parent = parent.map_err(error::step("find the container's control group"))?;
+        Ok(parent.unwrap_or_else(|| self.groups.place().clone()))
+    }
+
+    /// Where a container's groups are.
+    pub(super) fn place_of(&self, handle: &str) -> Result<Place, Error> {
+        Ok(self.parent_of(handle)?.child(&file_name(handle)))
+    }
+
+    /// A container's groups.
+    ///
+    /// # Errors
+    /// They are not there.
+    pub(super) fn groups_of(&self, handle: &str) -> Result<GroupSet, Error> {
+        let opened = self.place_of(handle)?.open();
+        opened.map_err(error::step("open the container's control group"))
+    }
+
+    /// Removes the groups that an earlier server's containers were in, after the last of them.
+    pub(super) fn leave_groups(&self, parent: &Place) {
+        let is_there = |handle: &String| self.parent_of(handle).is_ok_and(|other| other == *parent);
+        if parent == self.groups.place() || self.all().keys().any(is_there) {
+            return;
+        }
+        if let Ok(groups) = parent.open() {
+            // Another server may be there by now.
+            let _in_use = groups.remove(Duration::ZERO);
+        }
+    }
+}
