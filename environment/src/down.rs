@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::lock::Lock;
 use crate::step::step;
-use crate::{Error, Level, Progress, Record, files, forwarding, garden, mounts};
+use crate::{Error, Level, Progress, Record, executable, files, forwarding, garden, mounts};
 
 /// Removes an environment with its director and all of its machines; images, also as this machine's
 /// Garden has unpacked them, stay unless they are to go as well. One that is half made, or half
@@ -50,7 +50,7 @@ pub fn down(home: &Path, with_images: bool, progress: &dyn Progress) -> Result<(
 /// Ends everything that runs; files stay.
 pub(crate) fn halt(home: &Path, record: &Record, progress: &dyn Progress) -> Result<(), Error> {
     let machine = Level::machine(home);
-    let executable = home.join("bin/warren");
+    let executable = executable::path(home);
     let handle = machine.container(record);
     step(progress, &format!("Container {handle}"), || {
         let told = match has_server(&machine, record, &executable, &handle)? {

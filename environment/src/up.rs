@@ -8,8 +8,6 @@
 //!
 //! Each step looks first whether it is done, so the whole may be broken off and begun again.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::boot::Access;
@@ -17,8 +15,8 @@ use crate::image::ImageOptions;
 use crate::lock::Lock;
 use crate::step::step;
 use crate::{
-    Database, Error, Level, Progress, Record, boot, configs, container, files, garden, image,
-    layers, levels, network, prepare,
+    Database, Error, Level, Progress, Record, boot, configs, container, executable, files, garden,
+    image, layers, levels, network, prepare,
 };
 
 /// What environment is wanted.
@@ -69,8 +67,8 @@ pub fn up(options: &Options, progress: &dyn Progress) -> Result<Ready, Error> {
     let all = levels(home, &record);
     same_image(options, wanted.as_ref(), &record, all.first())?;
     let executable = match &options.executable {
-        Some(from) => executable(home, from)?,
-        None => home.join("bin/warren"),
+        Some(from) => executable::keep(home, from)?,
+        None => executable::path(home),
     };
     let image = step(progress, "Image", || match &wanted {
         Some(wanted) => image::ensure(home, &record, wanted, &executable),
@@ -156,7 +154,7 @@ fn same_image(
     if record.image.is_empty() || !lives() {
         return Ok(());
     }
-    let own = options.home.join("bin/warren");
+    let own = executable::path(&options.home);
     let executable = options.executable.as_deref().unwrap_or(&own);
     let wanted = image::key_of(record, wanted, executable)?;
     match wanted == record.image {
@@ -246,23 +244,6 @@ fn tag(home: &Path) -> char {
         sum.wrapping_mul(31).wrapping_add(usize::from(*byte))
     });
     char::from(TAGS.get(sum % TAGS.len()).copied().unwrap_or(b'a'))
-}
-
-/// Keeps a copy, so that an executable that is built anew does not change what runs.
-fn executable(home: &Path, from: &Path) -> Result<PathBuf, Error> {
-    let to = home.join("bin/warren");
-    files::directory(&home.join("bin"), 0o755)?;
-    let same = || -> io::Result<bool> {
-        let (a, b) = (fs::metadata(from)?, fs::metadata(&to)?);
-        Ok(a.len() == b.len() && fs::read(from)? == fs::read(&to)?)
-    };
-    if !same().unwrap_or_default() {
-        let new = home.join("bin/warren.new");
-        fs::copy(from, &new)
-            .and_then(|_| fs::rename(&new, &to))
-            .map_err(Error::file("copy the executable to", &to))?;
-    }
-    Ok(to)
 }
 
 fn note_address(

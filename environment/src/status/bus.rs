@@ -46,7 +46,8 @@ pub(crate) fn connects(inside: &Level, record: &Record) -> Result<String, String
         ping_interval: ANSWERING,
     };
     let heard = Arc::new(LastFailure::default());
-    let mut client = Client::start(options, Arc::clone(&heard) as _).map_err(|error| said(&error))?;
+    let mut client =
+        Client::start(options, Arc::clone(&heard) as _).map_err(|error| said(&error))?;
     let connected = client.wait_connected(CONNECTING);
     let answered = connected && client.flush(ANSWERING);
     client.close();
@@ -58,7 +59,9 @@ pub(crate) fn connects(inside: &Level, record: &Record) -> Result<String, String
     Err(format!(
         "{url} does not answer within {} s{}",
         patience.as_secs(),
-        why.as_deref().map(|why| format!(": {why}")).unwrap_or_default()
+        why.as_deref()
+            .map(|why| format!(": {why}"))
+            .unwrap_or_default()
     ))
 }
 

@@ -1,6 +1,7 @@
 //! How an environment fares: one row for each part, each a check that is made now.
 //!
 //! ```text
+//! level 0    the executable, whether it is the one that asks
 //! level 0..  Garden            a ping at each level
 //! director   NATS, database, API, workers, TLS, blobstore, scheduler, sync-dns
 //! inside     a container made in the innermost Garden: files in, a process in bpm, gone again
@@ -13,6 +14,7 @@
 pub(crate) mod bus;
 mod deployed;
 mod director;
+mod executable;
 mod inside;
 pub(crate) mod patience;
 mod process;
@@ -232,7 +234,8 @@ pub fn status(home: &Path) -> Result<Vec<Row>, Error> {
     let not_up = || Error::NotUp(home.to_owned());
     let inner = all.pop().ok_or_else(not_up)?;
     let around = all.last().cloned().ok_or_else(not_up)?;
-    let mut rows: Vec<Row> = all.iter().map(garden).collect();
+    let mut rows = vec![executable::row(home, &record)];
+    rows.extend(all.iter().map(garden));
     let handle = around.container(&record);
     let services = {
         let (around, handle) = (around.clone(), handle.clone());

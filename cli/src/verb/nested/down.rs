@@ -6,6 +6,7 @@ use serde::Serialize;
 use warren_environment::down;
 
 use super::home::Home;
+use super::own::hand_over;
 use super::progress::{Step, Steps};
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, show};
@@ -38,6 +39,11 @@ impl Report for Down {
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, format: Format) -> Result<u8, Failure> {
+        let words: &[&str] = match self.all {
+            true => &["down", "--all"],
+            false => &["down"],
+        };
+        hand_over(&self.home.home, words, format)?;
         let steps = Steps::new(format);
         down(&self.home.home, self.all, &steps)?;
         let steps = steps.done();

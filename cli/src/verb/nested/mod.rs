@@ -6,6 +6,7 @@
 mod down;
 mod home;
 mod logs;
+mod own;
 mod progress;
 mod rest;
 mod shell;

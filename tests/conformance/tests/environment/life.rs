@@ -1,6 +1,7 @@
 //! From nothing to a deployment and back to nothing.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -54,6 +55,7 @@ fn from_nothing_and_back() {
     a_firewall_that_does_not_hold(&scene, &machines[0]);
 
     // It rests, and comes back with what it had.
+    its_executable_is_another(&scene);
     scene.warren(&["stop"]);
     assert!(!scene.level(0).join("garden.sock").exists());
     scene.warren(&["start"]);
@@ -75,6 +77,19 @@ fn from_nothing_and_back() {
     scene.warren(&["down"]);
     drop(scene);
     leaks.assert_same();
+}
+
+/// As after this one was built anew: what it was started with stops, starts and removes it.
+#[track_caller]
+fn its_executable_is_another(scene: &Scene) {
+    let kept = scene.level(0).join("bin/warren");
+    let other = scene.level(0).join("bin/other");
+    fs::copy(&kept, &other).unwrap();
+    let mut file = fs::OpenOptions::new().append(true).open(&other).unwrap();
+    file.write_all(b"\0").unwrap();
+    drop(file);
+    fs::rename(&other, &kept).unwrap();
+    scene.until_rows(|rows| rows.works("Executable", "another than this one"));
 }
 
 fn mode_of(path: &Path) -> u32 {

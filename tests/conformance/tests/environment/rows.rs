@@ -166,6 +166,7 @@ impl Rows {
         let level = row["level"].as_u64().ok_or_else(|| row.to_string())?;
         let is_there = match component.as_str() {
             "Garden" => level < depth,
+            "Executable" => level == 0,
             _ => level == depth,
         };
         holds(is_there, "it is where it should be", row)?;
