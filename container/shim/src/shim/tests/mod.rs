@@ -10,6 +10,7 @@ mod terminals;
 
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -24,11 +25,16 @@ use plain::Plain;
 const DEADLINE: Duration = Duration::from_secs(30);
 const HANDLE: &str = "h";
 
+/// One at a time: what is forked for another has copies of all sockets and pipes until its program begins, so
+/// that what was closed here is not closed yet for whoever is at the other end.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A shim in a thread, and the depot that reaches it.
 struct World {
     depot: Depot,
     thread: Option<JoinHandle<()>>,
     _folder: tempfile::TempDir,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl World {
@@ -39,6 +45,7 @@ impl World {
 
     /// One that waits for others for other times.
     fn with(times: Times) -> Self {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         let depot = Depot::open(folder.path(), PathBuf::from("/nonexistent")).unwrap();
         let directory = depot.path(HANDLE);
@@ -54,6 +61,7 @@ impl World {
             depot,
             thread: Some(thread),
             _folder: folder,
+            _alone: alone,
         }
     }
 
