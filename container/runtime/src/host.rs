@@ -71,24 +71,37 @@ impl Host {
     /// # Errors
     /// [`HostError`].
     pub fn discover() -> Result<Self, HostError> {
-        let proc = Path::new("/proc");
         let ids = |file: &str| {
-            let path = proc.join("self").join(file);
+            let path = Path::new("/proc/self").join(file);
             let text = read(&path)?;
             greatest_id(&text).ok_or(HostError::NoIds(path))
         };
-        let sysctls = SYSCTLS.iter().filter_map(|name| {
-            // A kernel without the parameter is fine: then there is nothing to take over.
-            let text = read(&proc.join("sys").join(name.replace('.', "/"))).ok()?;
-            Some(((*name).to_owned(), text.trim().to_owned()))
-        });
         Ok(Self {
             max_id: ids("uid_map")?.min(ids("gid_map")?),
             bounding: capabilities::bounding()?,
             devices: usable_devices()?,
-            sysctls: sysctls.collect(),
+            sysctls: sysctls(),
         })
     }
+
+    /// The same for a later container: what stays as it is as long as we run is not asked again. That is
+    /// all but kernel parameters, which anybody may have set.
+    #[must_use]
+    pub fn as_of_now(&self) -> Self {
+        Self {
+            sysctls: sysctls(),
+            ..self.clone()
+        }
+    }
+}
+
+fn sysctls() -> BTreeMap<String, String> {
+    let values = SYSCTLS.iter().filter_map(|name| {
+        // A kernel without the parameter is fine: then there is nothing to take over.
+        let text = read(&Path::new("/proc/sys").join(name.replace('.', "/"))).ok()?;
+        Some(((*name).to_owned(), text.trim().to_owned()))
+    });
+    values.collect()
 }
 
 fn read(path: &Path) -> Result<String, HostError> {

@@ -9,7 +9,12 @@
 //! remover:       all of leaving ─► veth pairs, in one go, without the lock
 //!                               ─► rules, record, address and ports, with the lock ─► gone
 //!                               ─► the bridge, if nobody stays on it: set aside, see `idle`
+//!                                         ─► with the last bridge, the table
 //! ```
+//!
+//! The kernel tracks connections only for who has rules that ask for it. To begin and to end that, it
+//! writes its own code anew and goes over all connections that there are, so one container after the
+//! other should not have it do both each time.
 //!
 //! Whoever needs what a leaving container still has, waits: its handle, its subnet, its ports.
 
@@ -26,6 +31,7 @@ use crate::apply::{self, Execute};
 use crate::error::Error;
 use crate::plan::{self, Names, Observed, Others, Step};
 use crate::record::{Phase, Record};
+use crate::ruleset::Ruleset;
 use crate::settings::Settings;
 use crate::subnet::{Lease, Request};
 
@@ -210,6 +216,15 @@ fn delete_bridge<'a>(
     let mut inner = shared.lock();
     inner.leaving.idle.end();
     inner.subnets.release(lease);
+    if inner.records.is_empty() && inner.leaving.idle.is_empty() {
+        // With the lock: the next container makes the table anew.
+        let rules = Step::Rules(Ruleset::new(&shared.settings).nothing());
+        if let Err(source) = apply::apply(executor, &[rules], None) {
+            let source = Box::new(source);
+            let of = handle.clone();
+            report(&handle, &Error::Step { handle: of, source });
+        }
+    }
     inner
 }
 
@@ -249,9 +264,12 @@ fn delete_pairs(
 impl Inner {
     /// Removes the rules and the record of a container whose links are gone, and sets the bridge
     /// aside if it was the last on it. Marked before the record goes: a crash between the two finds
-    /// both.
+    /// both. The table stays as long as a bridge does, also if it was the last of all.
     fn finish(&mut self, shared: &Shared, record: &Record) -> Result<(), Error> {
-        let others = self.others(record);
+        let others = match self.others(record) {
+            Others::None => Others::Elsewhere,
+            others => others,
+        };
         let none = Observed::default();
         let mut steps = plan::tear_down(&shared.settings, record, &none, others)?;
         let is_last = others != Others::InSubnet;

@@ -150,7 +150,7 @@ impl Depot {
         join: impl FnOnce(BorrowedFd<'_>) -> T,
     ) -> Result<(Created, T), Error> {
         let directory = self.path(&spec.handle);
-        crate::bundle::write(spec, &directory)?;
+        crate::bundle::write(&self.facts, spec, &directory)?;
         let failed = |message: String| Error::Create {
             handle: spec.handle.clone(),
             message,
@@ -211,6 +211,8 @@ impl Depot {
             None,
         )
         .map_err(|errno| start(errno.into()))?;
+        // Nothing is asked of the library that it would have to fork for: that copies the tables of
+        // all of the server's memory, where the other way (vfork) copies nothing.
         let mut command = Command::new(&self.program);
         command
             .arg("shim")
@@ -218,7 +220,6 @@ impl Depot {
             .stdin(Stdio::null())
             .stdout(theirs)
             .stderr(file)
-            .current_dir("/")
             // What is in there is the server's affair, and stays in /proc for the shim's life.
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))

@@ -42,6 +42,7 @@ pub struct Depot {
     directory: PathBuf,
     program: PathBuf,
     busy: busy::Busy,
+    facts: crate::bundle::Facts,
 }
 
 impl Depot {
@@ -63,6 +64,7 @@ impl Depot {
             directory,
             program,
             busy: busy::Busy::default(),
+            facts: crate::bundle::Facts::default(),
         };
         depot.sweep()?;
         Ok(depot)

@@ -85,9 +85,11 @@ fn few(remarks: &[String]) -> Vec<String> {
     remarks.iter().take(MOST_REMARKS).map(short).collect()
 }
 
-/// Leaves the session of whoever started us, and takes the line to them off standard output.
+/// Leaves the session and the directory of whoever started us, and takes the line to them off standard
+/// output.
 fn detach() -> Result<OwnedFd, rustix::io::Errno> {
     rustix::process::setsid()?;
+    rustix::process::chdir("/")?;
     let line = fcntl_dupfd_cloexec(stdout(), 3)?;
     let flags = OFlags::RDWR | OFlags::CLOEXEC;
     let null = rustix::fs::open(c"/dev/null", flags, Mode::empty())?;

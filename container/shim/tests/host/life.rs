@@ -1,5 +1,6 @@
 //! Creating, starting, stopping, destroying.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -175,6 +176,32 @@ fn files_of_the_depot_are_seen_inside_and_change_in_place() {
         world.depot.write_file("other", &file),
         Err(Error::ContainerNotFound { .. })
     ));
+}
+
+/// Each starts the next one and ends: whoever is seen is gone when its signal comes.
+#[test]
+fn who_forks_faster_than_signals_come_is_killed() {
+    let world = World::new();
+    let mut v1 = world.spec("v1", false);
+    v1.cgroup.parent.v2 = None;
+    for (handle, spec) in [("usual", world.spec("usual", false)), ("v1", v1)] {
+        let container = world.start(handle, &spec);
+        container
+            .says("exec </dev/null >/dev/null 2>&1; f() { f & }; for n in 1 2 3 4; do f & done");
+        world.depot.stop(handle, true).unwrap();
+        let groups = spec.cgroup.parent.child(&spec.cgroup.name).open().unwrap();
+        let init = world.depot.state(handle).unwrap().init;
+        let v1 = groups
+            .v1
+            .iter()
+            .flat_map(|group| group.procs_below().unwrap());
+        assert_eq!(v1.collect::<BTreeSet<i32>>(), BTreeSet::from([init]));
+        if let Some(v2) = &groups.v2 {
+            assert_eq!(v2.procs_below().unwrap(), [init]);
+        }
+        // Nobody was left frozen.
+        assert_eq!(container.says("echo moves"), "moves");
+    }
 }
 
 #[test]
