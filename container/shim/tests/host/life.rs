@@ -178,7 +178,7 @@ fn files_of_the_depot_are_seen_inside_and_change_in_place() {
     ));
 }
 
-/// Each starts the next one and ends: whoever is seen is gone when its signal comes.
+/// Each starts the next one and ends: whoever is seen is gone when its signal comes. They do not multiply.
 #[test]
 fn who_forks_faster_than_signals_come_is_killed() {
     let world = World::new();
@@ -199,7 +199,6 @@ fn who_forks_faster_than_signals_come_is_killed() {
         if let Some(v2) = &groups.v2 {
             assert_eq!(v2.procs_below().unwrap(), [init]);
         }
-        // Nobody was left frozen.
         assert_eq!(container.says("echo moves"), "moves");
     }
 }

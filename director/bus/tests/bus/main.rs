@@ -242,9 +242,7 @@ async fn a_server_that_comes_back_is_used_again() {
         .await
         .unwrap();
     server.kill();
-    while bus.is_connected() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(|| !bus.is_connected()).await;
     let error = bus.connected(Duration::from_millis(200)).await.unwrap_err();
     assert!(error.to_string().contains(&server.address()), "{error}");
     server.run();
