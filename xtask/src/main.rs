@@ -3,7 +3,7 @@
 //! | check | question |
 //! |---|---|
 //! | `layers` | does every crate depend only on what its row of the table allows? |
-//! | `tidy` | does every source file keep the rules that no lint can express? |
+//! | `tidy` | does every source file, and every page, keep the rules that no lint can express? |
 //!
 //! Each finding is one line on standard error. Exit code 0: nothing found;
 //! 1: findings; 2: the check could not run.

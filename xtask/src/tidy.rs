@@ -1,4 +1,4 @@
-//! Rules for source files that no lint can express.
+//! Rules for source files and pages that no lint can express.
 //!
 //! | rule | why |
 //! |---|---|
@@ -10,9 +10,11 @@
 //! | no white space at the end of a line | diffs show changes only |
 //!
 //! Files are read through [`lexer`], so that words in comments and strings do
-//! not count as code, nor code as comments.
+//! not count as code, nor code as comments. Pages of documentation have rules
+//! of their own: [`pages`].
 
 mod lexer;
+mod pages;
 #[cfg(test)]
 mod tests;
 
@@ -30,7 +32,7 @@ const NOTES: &[&str] = &["TODO", "FIXME", "XXX"];
 /// Macros that must not be committed.
 const LEFTOVERS: &[&str] = &["dbg", "todo", "unimplemented"];
 
-/// Checks every Rust file below `root`.
+/// Checks every Rust file and every page below `root`.
 pub(crate) fn check(root: &Path) -> Result<Report, Error> {
     let mut files = Vec::new();
     collect(root, &mut files)?;
@@ -51,10 +53,11 @@ pub(crate) fn check(root: &Path) -> Result<Report, Error> {
             Err(_) => findings.errors.push(format!("{name}: not UTF-8")),
         }
     }
+    let pages = pages::check(root, &mut findings.errors)?;
     Ok(Report {
         errors: findings.errors,
         warnings: findings.warnings,
-        looked_at: format!("{} files", files.len()),
+        looked_at: format!("{} files, {pages} pages", files.len()),
     })
 }
 

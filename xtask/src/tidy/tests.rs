@@ -134,7 +134,7 @@ fn folders_are_walked_without_build_results() {
         fs::write(path, text).unwrap();
     }
     let report = check(root.path()).unwrap();
-    assert_eq!(report.looked_at, "2 files");
+    assert_eq!(report.looked_at, "2 files, 1 pages");
     assert_eq!(report.errors.len(), 1, "{:?}", report.errors);
     assert!(
         report.errors[0].starts_with("cli/tests/it/tests.rs:1:"),
