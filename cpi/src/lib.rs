@@ -18,6 +18,7 @@ mod disk;
 mod error;
 mod forgotten;
 mod garden;
+mod lock;
 mod mounts;
 mod name;
 pub mod networks;

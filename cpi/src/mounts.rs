@@ -83,7 +83,8 @@ pub(crate) fn unmount(point: &Path) -> Result<(), Error> {
 /// to remove.
 pub(crate) fn remove_mount_points(path: &Path) -> Result<(), Error> {
     for entry in entries(path)? {
-        std::fs::remove_dir(&entry).map_err(Error::host("remove the mount point", &entry))?;
+        missing_is_fine(std::fs::remove_dir(&entry))
+            .map_err(Error::host("remove the mount point", &entry))?;
     }
     missing_is_fine(std::fs::remove_dir(path)).map_err(Error::host("remove the directory", path))
 }

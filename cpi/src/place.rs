@@ -11,6 +11,7 @@
 //! HostEphemeralBindMountsDir/.making/CID  locked by the create_vm that makes it; gone when it is made
 //! HostPersistentBindMountsDir/CID       bound to itself, shared; each disk of the machine mounted below
 //! HostPersistentBindMountsDir/.guest/CID  slave of the former; what the container gets
+//! HostPersistentBindMountsDir/.locks/CID  a machine's lock; made when first needed, gone with the machine
 //! ```
 //!
 //! The container hears of disks that are mounted on the host; what it mounts or unmounts itself
@@ -114,6 +115,12 @@ impl Places {
     #[must_use]
     pub fn guest(&self, vm: &str) -> PathBuf {
         self.persistent.join(".guest").join(vm)
+    }
+
+    /// Locks of machines.
+    #[must_use]
+    pub fn locks(&self) -> PathBuf {
+        self.persistent.join(".locks")
     }
 }
 

@@ -16,6 +16,7 @@ use warren_garden_client::Client;
 use warren_wire_garden::error::text::BEING_DESTROYED;
 use warren_wire_garden::info::ContainerInfo;
 
+use crate::lock::Machine;
 use crate::mounts::{bind, clear, missing_is_fine, remove_mount_points};
 use crate::name::is_id;
 use crate::place::Places;
@@ -153,8 +154,11 @@ fn mount_shared(path: &Path) -> Result<(), Error> {
 
 /// Removes all of a machine that there is.
 pub(crate) fn remove(places: &Places, garden: &Client, cid: &str) -> Result<(), Error> {
+    // Whoever changes the machine under its lock is not waited for, but ends with the container.
     remove_container(garden, cid)?;
-    remove_directories(places, cid)
+    let locked = Machine::new(places, cid)?;
+    remove_directories(places, cid)?;
+    locked.forget()
 }
 
 /// Removes a container and waits until it is gone; one that is not there is fine.

@@ -1,16 +1,15 @@
 //! What is written down about a disk, and its lock: `DisksDir/.info/CID`.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
 
-use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Error;
 use crate::mounts::missing_is_fine;
 use crate::place::Places;
+use crate::{Error, lock};
 
 /// The most of it that is read.
 const MOST: u64 = 1 << 20;
@@ -38,10 +37,7 @@ impl Locked {
         std::fs::create_dir_all(&directory)
             .map_err(Error::host("make the directory", &directory))?;
         let path = directory.join(cid);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let file = options.open(&path).map_err(Error::host("open", &path))?;
-        flock(&file, FlockOperation::LockExclusive).map_err(Error::errno("lock", &path))?;
+        let file = lock::take(&path)?;
         Ok(Self { path, file })
     }
 

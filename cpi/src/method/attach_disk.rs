@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use warren_wire_cpi::Version;
 
-use crate::{Cpi, Error, disk, mounts, settings, vm};
+use crate::{Cpi, Error, disk, lock, mounts, settings, vm};
 
 impl Cpi {
     pub(super) fn attach_disk(
@@ -13,9 +13,9 @@ impl Cpi {
         cid: &str,
         version: Version,
     ) -> Result<Value, Error> {
-        vm::expect(&self.garden, vm)?;
         let places = self.places()?;
-        let _locked = disk::lock(&places, cid)?;
+        let _machine = lock::Machine::expect(&places, &self.garden, vm)?;
+        let _disk = disk::lock(&places, cid)?;
         let point = places.persistent(vm).join(cid);
         let hint = format!("{}/{cid}", self.config.actions.guestpersistentbindmountsdir);
         let is_new = vm::disk_mount(&places, vm, cid)?.is_none();
@@ -36,7 +36,7 @@ impl Cpi {
         })
     }
 
-    /// Writes a disk's hint into the agent's settings, or takes it out.
+    /// Writes a disk's hint into the agent's settings, or takes it out; under the machine's lock.
     pub(super) fn tell_agent(&self, vm: &str, disk: &str, hint: Option<&str>) -> Result<(), Error> {
         let mut value = self.agent_settings(vm)?;
         settings::set_disk(&mut value, disk, hint);

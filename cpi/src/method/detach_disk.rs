@@ -6,16 +6,16 @@
 use std::time::{Duration, Instant};
 
 use crate::disk::Origin;
-use crate::{Cpi, Error, disk, mounts, start, vm};
+use crate::{Cpi, Error, disk, lock, mounts, start, vm};
 
 /// How long the last user of a disk may take to let it go.
 const LAST: Duration = Duration::from_secs(30);
 
 impl Cpi {
     pub(super) fn detach_disk(&self, vm: &str, cid: &str) -> Result<(), Error> {
-        vm::expect(&self.garden, vm)?;
         let places = self.places()?;
-        let _locked = disk::lock(&places, cid)?;
+        let _machine = lock::Machine::expect(&places, &self.garden, vm)?;
+        let _disk = disk::lock(&places, cid)?;
         let point = vm::disk_mount(&places, vm, cid)?;
         // The agent is told last: a detach that was killed goes on here.
         if point.is_none() && self.agent_settings(vm)?["disks"]["persistent"][cid].is_null() {

@@ -1,5 +1,6 @@
 //! Calls at the same time, and calls that are killed at any moment.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -7,34 +8,38 @@ use warren_tests_harness::Leaks;
 
 use crate::scene::{Scene, create_vm, names, request};
 
+/// Makes calls at the same time, all of which must succeed; the answers.
+#[track_caller]
+fn at_once(scene: &Scene, requests: impl IntoIterator<Item = Value>) -> Vec<Value> {
+    let calls: Vec<_> = requests
+        .into_iter()
+        .map(|one| (scene.command(&one), one))
+        .collect();
+    let all: String = calls
+        .iter()
+        .map(|((command, _), _)| format!("({command}) &\n"))
+        .collect();
+    let script = format!("{all}wait");
+    scene.server.actor().run(&["sh", "-c", &script]).success();
+    let answer = |((_, output), request): ((String, PathBuf), Value)| {
+        let answer: Value = serde_json::from_slice(&std::fs::read(output).unwrap()).unwrap();
+        assert_eq!(answer["error"], Value::Null, "{request}: {answer}");
+        answer
+    };
+    calls.into_iter().map(answer).collect()
+}
+
 #[test]
 fn machines_are_made_at_the_same_time() {
     let leaks = Leaks::snapshot();
     let scene = Scene::new("auto");
     let stemcell = scene.stemcell(true);
-    let calls: Vec<_> = (2..6)
-        .map(|last| {
-            let arguments = create_vm(&stemcell, &format!("10.244.0.{last}"), json!({}));
-            scene.command(&request("create_vm", arguments))
-        })
-        .collect();
-    let all: String = calls
-        .iter()
-        .map(|(command, _)| format!("({command}) &\n"))
-        .collect();
-    scene
-        .server
-        .actor()
-        .run(&["sh", "-c", &format!("{all}wait")])
-        .success();
-    let cids: Vec<String> = calls
-        .iter()
-        .map(|(_, output)| {
-            let answer: Value = serde_json::from_slice(&std::fs::read(output).unwrap()).unwrap();
-            assert_eq!(answer["error"], Value::Null, "{answer}");
-            answer["result"][0].as_str().unwrap().to_owned()
-        })
-        .collect();
+    let calls = (2..6).map(|last| {
+        let arguments = create_vm(&stemcell, &format!("10.244.0.{last}"), json!({}));
+        request("create_vm", arguments)
+    });
+    let id = |answer: Value| answer["result"][0].as_str().unwrap().to_owned();
+    let cids: Vec<String> = at_once(&scene, calls).into_iter().map(id).collect();
     // Each in its own directories.
     for (place, cid) in cids.iter().enumerate() {
         scene
@@ -47,21 +52,70 @@ fn machines_are_made_at_the_same_time() {
             place.to_string()
         );
     }
-    let deletes: String = cids
-        .iter()
-        .map(|cid| {
-            format!(
-                "({}) &\n",
-                scene.command(&request("delete_vm", json!([cid]))).0
-            )
-        })
-        .collect();
-    scene
-        .server
-        .actor()
-        .run(&["sh", "-c", &format!("{deletes}wait")])
-        .success();
+    at_once(
+        &scene,
+        cids.iter().map(|cid| request("delete_vm", json!([cid]))),
+    );
     scene.assert_no_machines();
+    drop(scene);
+    leaks.assert_same();
+}
+
+#[test]
+fn what_is_of_one_machine_or_disk_changes_at_the_same_time() {
+    let leaks = Leaks::snapshot();
+    let scene = Scene::new("directory");
+    let stemcell = scene.stemcell(true);
+    let vm = scene.vm(&stemcell, "10.244.0.2");
+    let made = at_once(
+        &scene,
+        (0..8).map(|_| request("create_disk", json!([1, {}, vm]))),
+    );
+    let disks: Vec<&str> = made
+        .iter()
+        .map(|answer| answer["result"].as_str().unwrap())
+        .collect();
+    let call = |method: &str, disk: &str| request(method, json!([vm, disk]));
+    let known = || scene.settings(&vm)["disks"]["persistent"].clone();
+    let hints = |disks: &[&str]| -> Value {
+        let hint = |disk: &&str| (disk.to_string(), json!(format!("/warden-cpi-dev/{disk}")));
+        disks
+            .iter()
+            .map(hint)
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    // The settings are those of all of them.
+    at_once(
+        &scene,
+        disks[..4].iter().map(|disk| call("attach_disk", disk)),
+    );
+    assert_eq!(known(), hints(&disks[..4]));
+    let detached = disks[..2].iter().map(|disk| call("detach_disk", disk));
+    let attached = disks[4..].iter().map(|disk| call("attach_disk", disk));
+    at_once(&scene, detached.chain(attached));
+    assert_eq!(known(), hints(&disks[2..]));
+
+    // Whoever deletes what another has just deleted has what was wanted.
+    let about = |method: &str, cid: &str| request(method, json!([cid]));
+    let deletes = (0..4).map(|_| about("delete_vm", &vm));
+    let others = (0..2).flat_map(|_| {
+        [
+            about("has_vm", &vm),
+            about("has_disk", disks[0]),
+            about("delete_disk", disks[0]),
+            about("delete_disk", disks[1]),
+        ]
+    });
+    at_once(&scene, deletes.chain(others));
+    assert_eq!(scene.call("has_vm", json!([vm])), false);
+    scene.assert_no_machines();
+    let deletes = disks[2..].iter().map(|disk| about("delete_disk", disk));
+    let stemcells = (0..3).map(|_| about("delete_stemcell", &stemcell));
+    at_once(&scene, deletes.clone().chain(deletes).chain(stemcells));
+    for place in ["disks", "disks/.info", "stemcells", "stemcells/.content"] {
+        assert_eq!(names(&scene.at(place)), Vec::<String>::new(), "in {place}");
+    }
     drop(scene);
     leaks.assert_same();
 }

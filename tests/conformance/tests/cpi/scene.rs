@@ -234,6 +234,7 @@ impl Scene {
             "ephemeral/.making",
             "persistent",
             "persistent/.guest",
+            "persistent/.locks",
         ] {
             let names = names(&self.at(place));
             assert_eq!(names, Vec::<String>::new(), "in {place}");
