@@ -13,6 +13,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
 
 use serde_json::Value;
 use warren_wire_agent::base64;
@@ -84,8 +85,9 @@ impl Dispatcher {
         }
     }
 
-    /// Goes on with what an earlier life did not finish.
-    pub fn resume(&self) {
+    /// Goes on with what an earlier life did not finish, when it is told to: not before there is the bus,
+    /// which an update of settings is about.
+    pub fn resume(&self, when: Receiver<()>) {
         let kept = match self.agent.tasks.kept() {
             Ok(kept) => kept,
             Err(error) => {
@@ -97,6 +99,19 @@ impl Dispatcher {
                 return;
             }
         };
+        if kept.is_empty() {
+            return;
+        }
+        let wait = move |_: &Cancel| {
+            // Nobody tells: the agent could not begin, and ends.
+            while when.recv().is_err() {
+                std::thread::park();
+            }
+            Ok(Value::Null)
+        };
+        if !self.agent.tasks.in_turn(Box::new(wait)) {
+            say!("dispatch", "there is no thread for what is to be resumed");
+        }
         for task in kept {
             let payload = base64::decode(&task.payload).unwrap_or_default();
             let request = Request::decode(&payload).unwrap_or_default();
@@ -216,6 +231,7 @@ impl Dispatcher {
                 task_id: id.to_owned(),
                 method: method.to_owned(),
                 payload: base64::encode(payload),
+                ..Kept::default()
             };
             if let Err(error) = self.agent.tasks.keep(task) {
                 return Response::failed(method, &warren_lib_errchain::chain(&error));

@@ -1,97 +1,194 @@
 //! Programs that a former life of the agent began and did not see the end of: scripts, drains, errands,
 //! compilations.
 //!
+//! ```text
+//! record ──► program, whose variable names the record ──► its end is seen: the record goes
+//!                     └─ the agent is killed: the next one ends all who have the variable, then the record goes
+//! ```
+//!
 //! Their outcome is nobody's any more, and whoever wants them again would have two at a time, which write to
-//! the same files. So they are ended before the agent takes requests. They are known by a variable that each
-//! is begun with, and by being the first of their group in a session that is not their own: what a script has
-//! put into the background to stay is not.
+//! the same files. So they are ended before the agent takes requests. The first process of a program need not
+//! be there for that: it dies of the first word that it says to an agent that is gone, and those that it has
+//! begun live on. What a script has put into a session of its own is to stay; nothing of a compilation is.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, getpgid, getpgrp, getsid, kill_process_group};
 
 use crate::agent::Agent;
+use crate::owner::Owner;
 use crate::process::{GRACE, end_group};
-use crate::{files, say};
+use crate::{files, id, say};
 
 /// The variable.
 const MARK: &str = "WARREN_AGENT_PROGRAM";
+/// How often is looked for processes: some may begin others while they are being ended.
+const LOOKS: u32 = 4;
 
-/// Which agent began a program: several may share a process table, as those of containers with their host's.
-fn value(agent: &Agent) -> OsString {
+/// What a program is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A job: it may leave processes that are to stay.
+    Job,
+    /// A compilation.
+    Compilation,
+}
+
+impl Kind {
+    /// The name of a program's record: of what kind it is, in which session it was begun, and one by chance.
+    fn record(self) -> String {
+        let word = match self {
+            Kind::Job => "job",
+            Kind::Compilation => "compilation",
+        };
+        let session = getsid(None).map_or(0, |session| session.as_raw_nonzero().get());
+        format!("{word}-{session}-{}", id::uuid())
+    }
+}
+
+/// Whether a record's program ends with processes in this session.
+fn ends(record: &str, session: i32) -> bool {
+    let mut parts = record.split('-');
+    let (word, begun_in) = (parts.next(), parts.next());
+    word == Some("compilation") || begun_in.and_then(|text| text.parse().ok()) == Some(session)
+}
+
+/// A program whose end is not seen yet. Dropping it says that it was.
+#[derive(Debug)]
+pub struct Begun {
+    record: PathBuf,
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if let Err(error) = files::remove(&self.record) {
+            say!("left", "{}", warren_lib_errchain::chain(&error));
+        }
+    }
+}
+
+/// To be called before a program of this agent is begun.
+#[must_use]
+pub fn begin(agent: &Agent, kind: Kind, command: &mut Command) -> Begun {
+    let name = kind.record();
+    let mut value = owned_by(agent);
+    value.push(&name);
+    command.env(MARK, value);
+    let directory = agent.paths.programs();
+    let record = directory.join(name);
+    let made = files::directory(&directory, 0o700, Owner::ROOT)
+        .and_then(|()| std::fs::write(&record, "").map_err(files::failed("write", &record)));
+    // Scripts that stop jobs have to run on a full disk too.
+    if let Err(error) = made {
+        let why = warren_lib_errchain::chain(&error);
+        say!(
+            "left",
+            "this program will not be ended if the agent is killed: {why}"
+        );
+    }
+    Begun { record }
+}
+
+/// What the variable begins with: several agents may share a process table, as those of containers with
+/// their host's.
+fn owned_by(agent: &Agent) -> OsString {
     let mut value = OsString::from(agent.settings.agent_id());
     value.push(":");
     value.push(agent.paths.root());
+    value.push(":");
     value
 }
 
-/// Has a program be known as one of this agent.
-pub fn mark(agent: &Agent, command: &mut Command) {
-    command.env(MARK, value(agent));
-}
-
 /// Ends what is left, with all processes of the groups.
-pub fn end(agent: &Agent) {
-    let mark = [MARK.as_bytes(), b"=", value(agent).as_bytes()].concat();
+///
+/// # Errors
+/// The records cannot be read or removed.
+pub fn end(agent: &Agent) -> Result<(), files::FileError> {
+    let directory = agent.paths.programs();
+    let records = files::names(&directory)?;
+    if records.is_empty() {
+        return Ok(());
+    }
+    let mark = [MARK.as_bytes(), b"=", owned_by(agent).as_bytes()].concat();
+    for _ in 0..LOOKS {
+        let left = groups(&mark, &records);
+        if left.is_empty() {
+            break;
+        }
+        for group in &left {
+            say!(
+                "left",
+                "ending process group {group} of the agent's life before"
+            );
+            // It may have ended by now.
+            let _gone = kill_process_group(*group, Signal::TERM);
+        }
+        let deadline = Instant::now() + GRACE;
+        for group in left {
+            end_group(group, deadline);
+        }
+    }
+    for record in records {
+        files::remove(&directory.join(record))?;
+    }
+    Ok(())
+}
+
+/// The groups of processes whose variable names one of the records, but for those that are to stay.
+fn groups(mark: &[u8], records: &[String]) -> HashSet<Pid> {
     let names = files::names(Path::new("/proc")).unwrap_or_default();
-    let left: Vec<Pid> = names
+    let pids = names
         .iter()
-        .filter_map(|name| Pid::from_raw(name.parse().ok()?))
-        .filter(|pid| is_left(*pid, &mark))
-        .collect();
-    for group in &left {
-        say!("left", "ending program {group} of the agent's life before");
-        // It may have ended by now.
-        let _gone = kill_process_group(*group, Signal::TERM);
-    }
-    let deadline = Instant::now() + GRACE;
-    for group in left {
-        end_group(group, deadline);
-    }
-}
-
-fn is_left(pid: Pid, mark: &[u8]) -> bool {
-    let directory = Path::new("/proc").join(pid.to_string());
-    let stat = std::fs::read(directory.join("stat"));
-    if !stat.is_ok_and(|stat| leads_a_group(&String::from_utf8_lossy(&stat))) {
-        return false;
-    }
-    let environment = std::fs::read(directory.join("environ"));
-    environment.is_ok_and(|all| all.split(|byte| *byte == 0).any(|one| one == mark))
-}
-
-/// Whether a process is the first of its group, and not of its session; of its `/proc/PID/stat`, see
-/// proc_pid_stat(5). Its name may have spaces and brackets.
-fn leads_a_group(stat: &str) -> bool {
-    let Some((before, after)) = stat.rsplit_once(')') else {
-        return false;
+        .filter_map(|name| Pid::from_raw(name.parse().ok()?));
+    let group = |pid: Pid| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let record = named(&environment, mark)?;
+        let record = records.iter().find(|name| name.as_bytes() == record)?;
+        let (group, session) = (getpgid(Some(pid)).ok()?, getsid(Some(pid)).ok()?);
+        let ends = ends(record, session.as_raw_nonzero().get());
+        (ends && group != getpgrp()).then_some(group)
     };
-    let pid = before.split(' ').next();
-    let mut rest = after.split_ascii_whitespace().skip(2);
-    let (group, session) = (rest.next(), rest.next());
-    pid == group && session.is_some() && session != group
+    pids.filter_map(group).collect()
+}
+
+/// What stands behind the mark in a process's environment.
+fn named<'a>(environment: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
+    environment
+        .split(|byte| *byte == 0)
+        .find_map(|variable| variable.strip_prefix(mark))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::leads_a_group;
+    use super::{Kind, ends, named};
 
     #[test]
-    fn who_leads_a_group_in_a_session_of_another() {
-        assert!(leads_a_group("70 (a) b)) S 1 70 7 0 -1 4194560"));
-        for stat in [
-            "70 (sh) S 1 70 70 0",
-            "70 (sh) S 1 69 7 0",
-            "2 (kthreadd) S 0 0 0 0",
-            "70 (sh) S 1 70",
-            "70 sh",
-            "",
+    fn what_a_script_has_put_into_another_session_stays() {
+        assert!(ends("job-70-0f3b57a2-11aa", 70));
+        assert!(!ends("job-70-0f3b57a2-11aa", 71));
+        assert!(ends("compilation-70-0f3b57a2-11aa", 71));
+        assert!(!ends("", 70));
+        let session = rustix::process::getsid(None).unwrap().as_raw_nonzero();
+        assert!(ends(&Kind::Job.record(), session.get()));
+        assert!(!ends(&Kind::Job.record(), session.get() + 1));
+    }
+
+    #[test]
+    fn the_variable_names_the_record() {
+        let mark = b"M=agent:/:";
+        for (environment, expected) in [
+            (&b"A=b\0M=agent:/:r\0C=\0"[..], Some(&b"r"[..])),
+            (b"M=agent:/:", Some(b"")),
+            (b"M=agent:/vm:r\0", None),
+            (b"XM=agent:/:r\0", None),
+            (b"", None),
         ] {
-            assert!(!leads_a_group(stat), "{stat}");
+            assert_eq!(named(environment, mark), expected);
         }
     }
 }

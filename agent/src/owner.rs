@@ -1,6 +1,6 @@
 //! Users and groups by name, from the files below the root.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Gid, Uid, chownat};
 
@@ -50,6 +50,13 @@ impl Owner {
         chownat(CWD, path, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
             .map_err(|errno| failed("change the owner of", path)(errno.into()))
     }
+}
+
+/// The home of a user, if there is one of this name.
+#[must_use]
+pub fn home(paths: &Paths, name: &str) -> Option<PathBuf> {
+    let fields = entry(&paths.passwd(), name)?;
+    Some(fields.get(5).map(PathBuf::from).unwrap_or_default())
 }
 
 /// A group's number.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! /var/vcap/bosh/      agent.json settings.json update_settings.json spec.json tasks.json
-//!                      persistent_disk_hints.json managed_disk_settings.json etc/ log/
+//!                      persistent_disk_hints.json managed_disk_settings.json etc/ log/ programs/
 //! /var/vcap/data/      jobs packages sys/{log,run} blobs sensitive_blobs compile tmp dynamic_disks
 //! /var/vcap/{jobs,packages}/NAME   symbolic links into data
 //! /var/vcap/{sys,store,store_migration_target,monit,instance,bosh_ssh}
@@ -46,6 +46,8 @@ below! {
     disk_hints = "var/vcap/bosh/persistent_disk_hints.json",
     /// The disk that is mounted at each boot: a bare id.
     managed_disk = "var/vcap/bosh/managed_disk_settings.json",
+    /// Records of programs whose end was not seen.
+    programs = "var/vcap/bosh/programs",
     /// Ephemeral data.
     data = "var/vcap/data",
     /// Rendered jobs.

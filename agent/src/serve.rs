@@ -11,6 +11,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -144,6 +145,9 @@ pub fn start(options: &Options) -> Result<Running, ServeError> {
     let guard = Arc::new(Guard::start(options.firewall, !has_own_rules, urls)?);
     let guarded = begun.elapsed();
     let dispatcher = Dispatcher::new(Arc::clone(&agent));
+    // They are known, and in the queue before all others, when the first request comes.
+    let (there_is_a_bus, told) = channel();
+    dispatcher.resume(told);
     let https = mbus.urls.iter().find(|url| url.0.starts_with("https://"));
     let (bus, listener) = match https {
         Some(url) => {
@@ -165,7 +169,8 @@ pub fn start(options: &Options) -> Result<Running, ServeError> {
         (booted - settled).as_millis(),
         (guarded - booted).as_millis()
     );
-    dispatcher.resume();
+    // Nobody listens where nothing is to be resumed.
+    let _listens = there_is_a_bus.send(());
     let cancel = Cancel::default();
     let (theirs, wish) = (Arc::clone(&agent), cancel.clone());
     let heartbeats = std::thread::Builder::new()

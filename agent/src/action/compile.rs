@@ -19,7 +19,7 @@ use crate::files::{self, NotAName};
 use crate::install::apply::{keep_only, link_target};
 use crate::install::packages;
 use crate::install::plan::{Item, PackageItem, compiled, package};
-use crate::left;
+use crate::left::{self, Kind};
 use crate::pack;
 use crate::process::{Cancel, Kept, Sink, run as run_program};
 use crate::script::jobs::append;
@@ -141,7 +141,7 @@ fn package_it(
         .env("BOSH_INSTALL_TARGET", &target.link)
         .env("BOSH_PACKAGE_NAME", &compile.name)
         .env("BOSH_PACKAGE_VERSION", &compile.version);
-    left::mark(agent, &mut command);
+    let _begun = left::begin(agent, Kind::Compilation, &mut command);
     let (stdout, stderr) = (sink("stdout")?, sink("stderr")?);
     let outcome = run_program(&mut command, stdout, stderr, 0, cancel)?;
     check(cancel)?;

@@ -50,7 +50,7 @@ pub enum BootstrapError {
 pub fn run(agent: &Agent) -> Result<(), BootstrapError> {
     let settings = agent.settings.settings();
     // Before what they have left is swept away.
-    left::end(agent);
+    left::end(agent)?;
     directories::make(&agent.paths, &settings.env.bosh.run_dir)?;
     for directory in [
         agent.paths.data_jobs(),

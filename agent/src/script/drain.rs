@@ -171,8 +171,9 @@ fn one(
         if let Some(next) = &parameters.next_state {
             command.env("BOSH_JOB_NEXT_STATE", next);
         }
-        left::mark(agent, &mut command);
+        let begun = left::begin(agent, left::Kind::Job, &mut command);
         let outcome = run(&mut command, Sink::tail(KEPT), Sink::tail(KEPT), 0, cancel);
+        drop(begun);
         let outcome = outcome.map_err(|source| DrainError::Run {
             job: job.to_owned(),
             source,

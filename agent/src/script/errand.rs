@@ -54,7 +54,7 @@ pub fn run_one(agent: &Agent, job: Option<&str>, cancel: &Cancel) -> Result<Erra
     }
     let mut command = Command::new(program);
     command.env("PATH", PATH);
-    left::mark(agent, &mut command);
+    let _begun = left::begin(agent, left::Kind::Job, &mut command);
     let outcome = run(&mut command, Sink::tail(KEPT), Sink::tail(KEPT), 0, cancel)?;
     Ok(Errand {
         stdout: text(&outcome.stdout),

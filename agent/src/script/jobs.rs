@@ -138,7 +138,7 @@ fn one(
     };
     let mut command = Command::new(program);
     command.env("PATH", PATH).envs(environment);
-    left::mark(agent, &mut command);
+    let _begun = left::begin(agent, left::Kind::Job, &mut command);
     let (stdout, stderr) = (sink("stdout")?, sink("stderr")?);
     match run(&mut command, stdout, stderr, NICE, cancel)?.code {
         0 => Ok(()),

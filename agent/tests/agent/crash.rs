@@ -2,20 +2,22 @@
 //! another, and started again; the same request then comes through, and nothing half-made is taken for
 //! whole.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::mount::{UnmountFlags, unmount};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use warren_agent::disk::is_mount_point;
 
 use crate::deploy::spec;
 use crate::disks::with_disks;
-use crate::scripts::assert_ended;
+use crate::scripts::{assert_ended, has_ended, with_jobs};
 use crate::support::certificates::AGENT;
 use crate::support::tar::tgz;
 use crate::support::until;
-use crate::support::vm::{Vm, options};
+use crate::support::vm::{Vm, executable, options};
 
 const ROOT: &str = "WARREN_TEST_AGENT_ROOT";
 const MONIT: &str = "WARREN_TEST_AGENT_MONIT";
@@ -26,7 +28,7 @@ fn agent_process() {
     let (Ok(root), Ok(monit)) = (std::env::var(ROOT), std::env::var(MONIT)) else {
         return;
     };
-    warren_agent::serve::run(&options(std::path::Path::new(&root), &monit)).unwrap();
+    warren_agent::serve::run(&options(Path::new(&root), &monit)).unwrap();
 }
 
 struct Agent(Child);
@@ -109,24 +111,47 @@ fn an_apply_that_is_cut_off_is_completed_by_the_next() {
     agent.kill();
 }
 
+/// What a program begins and leaves behind: one of its own process group, and one in a session of its own.
+/// Each tells its id and writes on and on.
+const LEFT_BEHIND: &str = "rm -f PIDS.*\n\
+    write='echo $$ >>PIDS.KIND; for i in {1..6000}; do echo x >>WHERE; sleep 0.01; done'\n\
+    bash -c \"${write/KIND/group}\" & setsid bash -c \"${write/KIND/session}\" &\n\
+    until [ -s PIDS.group ] && [ -s PIDS.session ]; do sleep 0.01; done\n\
+    echo $$ >PIDS.first\n";
+
+fn left_behind(pids: &Path, place: &str) -> String {
+    let pids = pids.display().to_string();
+    LEFT_BEHIND.replace("PIDS", &pids).replace("WHERE", place)
+}
+
+/// Waits until a program has left all that behind; it is gone itself when it has heard nothing of the agent.
+fn until_left(pids: &Path) {
+    until("the program", || {
+        let first = std::fs::read_to_string(pids.with_extension("first"));
+        first.is_ok_and(|text| text.ends_with('\n'))
+    });
+}
+
+fn until_ended(pids: &Path) {
+    let first = std::fs::read_to_string(pids.with_extension("first")).unwrap();
+    until("the end of the first process", || has_ended(&first));
+}
+
 #[test]
 fn a_compilation_that_is_cut_off_begins_anew() {
     let vm = Vm::new();
     let mut agent = Agent::start(&vm);
     let pids = vm.path("pids");
+    // It says nothing to the agent, and so does not end by itself when that is gone.
     let packaging = format!(
-        "echo $$ >>{}; for i in $(seq 60); do echo $i >> $BOSH_INSTALL_TARGET/lines; sleep 0.001; done\n\
-         [ ! -e {1} ] || sleep 600",
+        "set +x; exec >/dev/null 2>&1; echo $$ >>{}\n\
+         for i in $(seq 60); do echo $i >> $BOSH_INSTALL_TARGET/lines; sleep 0.001; done",
         pids.display(),
-        vm.path("endless").display()
     );
     let source = vm.blob("source", &tgz(&[("packaging", &packaging)]));
+    let argument = json!(["source", source, "app", "1", {}]);
     for point in POINTS {
-        vm.director.send(
-            3,
-            "compile_package",
-            json!(["source", source, "app", "1", {}]),
-        );
+        vm.director.send(3, "compile_package", argument.clone());
         std::thread::sleep(Duration::from_millis(point));
         agent.kill();
         agent = Agent::start(&vm);
@@ -134,23 +159,73 @@ fn a_compilation_that_is_cut_off_begins_anew() {
         if pids.exists() {
             assert_ended(&pids);
         }
-        let value = vm
-            .director
-            .run("compile_package", json!(["source", source, "app", "1", {}]));
+        let value = vm.director.run("compile_package", argument.clone());
         let id = value["result"]["blobstore_id"].as_str().unwrap();
         let archive = std::fs::read(vm.path(&format!("var/vcap/blobstore/{id}"))).unwrap();
         let lines = &crate::support::tar::listing(&archive)[0].1;
         assert_eq!(lines.lines().count(), 60);
     }
-    // Surely in the middle of it.
-    vm.write("endless", "");
-    let begun = vm.read("pids").lines().count();
-    let argument = json!(["source", source, "app", "1", {}]);
+    // Surely in the middle of it. The first process ends with the agent, what it has begun does not.
+    let pids = vm.path("left");
+    let packaging = format!(
+        "{}while echo; do sleep 0.01; done",
+        left_behind(&pids, "$BOSH_INSTALL_TARGET/lines")
+    );
+    let source = vm.blob("endless", &tgz(&[("packaging", &packaging)]));
+    let argument = json!(["endless", source, "app", "1", {}]);
     vm.director.send(3, "compile_package", argument);
-    until("the script", || vm.read("pids").lines().count() > begun);
+    until_left(&pids);
     agent.kill();
+    until_ended(&pids);
     agent = Agent::start(&vm);
-    assert_ended(&pids);
+    assert_ended(&pids.with_extension("group"));
+    assert_ended(&pids.with_extension("session"));
+    assert_eq!(records(&vm), Vec::<String>::new());
+    agent.kill();
+}
+
+/// Of programs whose end the agent has not seen.
+fn records(vm: &Vm) -> Vec<String> {
+    let names = std::fs::read_dir(vm.path("var/vcap/bosh/programs")).unwrap();
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
+    names
+        .map(|entry| name(entry).to_string_lossy().into_owned())
+        .collect()
+}
+
+#[test]
+fn a_script_that_is_cut_off_is_not_there_twice() {
+    let vm = Vm::new();
+    let agent = Agent::start(&vm);
+    with_jobs(&vm, &["a"]);
+    let pids = vm.path("left");
+    let script = format!(
+        "{}[ -e {} ] || while echo; do sleep 0.01; done",
+        left_behind(&pids, "/dev/null"),
+        vm.path("ends").display()
+    );
+    executable(&vm, "var/vcap/data/jobs/a/v/bin/pre-start", &script);
+    vm.director.send(3, "run_script", json!(["pre-start", {}]));
+    until_left(&pids);
+    agent.kill();
+    until_ended(&pids);
+    let agent = Agent::start(&vm);
+    assert_ended(&pids.with_extension("group"));
+    // What a script has put into a session of its own is to stay.
+    let ids = |name: &str| std::fs::read_to_string(pids.with_extension(name)).unwrap();
+    let stayed = ids("session");
+    assert!(!has_ended(&stayed));
+    // So does all that one has left that did end.
+    vm.write("ends", "");
+    vm.director.run("run_script", json!(["pre-start", {}]));
+    assert_eq!(records(&vm), Vec::<String>::new());
+    agent.kill();
+    let agent = Agent::start(&vm);
+    for pid in [stayed, ids("group"), ids("session")] {
+        assert!(!has_ended(&pid), "{pid}");
+        let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+    }
     agent.kill();
 }
 

@@ -9,7 +9,7 @@ use crate::support::until;
 use crate::support::vm::{Vm, executable};
 
 /// Jobs whose programs tests write themselves.
-fn with_jobs(vm: &Vm, jobs: &[&str]) {
+pub fn with_jobs(vm: &Vm, jobs: &[&str]) {
     for job in jobs {
         std::fs::create_dir_all(vm.path(&format!("var/vcap/data/jobs/{job}/v/bin"))).unwrap();
         let link = vm.path(&format!("var/vcap/jobs/{job}"));
@@ -200,7 +200,8 @@ fn errands_end_with_their_output_or_on_demand() {
     running.stop();
 }
 
-fn has_ended(pid: &str) -> bool {
+/// Whether a process is gone, or nobody has asked for its end yet.
+pub fn has_ended(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
     stat.map_or(true, |stat| stat.contains(") Z"))
 }

@@ -125,15 +125,26 @@ fn a_certificate_that_cannot_be_used_changes_nothing() {
 fn an_update_that_was_cut_off_is_done_under_the_same_id() {
     let vm = Vm::new();
     let pair = certificates().pair(&permanent_name());
-    let request = json!({"protocol": 3, "method": "update_settings",
-        "arguments": [{"mbus": {"cert": pair}}], "reply_to": "director.d.agent-1.x"});
-    let payload = warren_wire_agent::base64::encode(request.to_string().as_bytes());
-    let kept =
-        json!({"task-7": {"TaskID": "task-7", "Method": "update_settings", "Payload": payload}});
-    vm.write("var/vcap/bosh/tasks.json", kept.to_string());
+    let kept = |id: &str, place: u64, update: serde_json::Value| {
+        let request = json!({"protocol": 3, "method": "update_settings",
+            "arguments": [update], "reply_to": "director.d.agent-1.x"});
+        let payload = warren_wire_agent::base64::encode(request.to_string().as_bytes());
+        json!({"TaskID": id, "Method": "update_settings", "Payload": payload, "Place": place})
+    };
+    let ca = std::fs::read_to_string(certificates().path("ca.crt")).unwrap();
+    let all = json!({
+        "task-7": kept("task-7", 5, json!({"mbus": {"cert": pair}})),
+        "task-8": kept("task-8", 4, json!({"trusted_certs": ca})),
+    });
+    vm.write("var/vcap/bosh/tasks.json", all.to_string());
     let running = vm.start();
     vm.director.ping();
-    assert_eq!(vm.director.finish("task-7"), Response::Value("ok".into()));
+    for task in ["task-8", "task-7"] {
+        assert_eq!(vm.director.finish(task), Response::Value("ok".into()));
+    }
+    // The one that came in last is what holds: it trusts nobody else.
+    let trusted = vm.path("usr/local/share/ca-certificates/bosh-trusted-cert-1.crt");
+    assert!(!trusted.exists());
     assert!(
         vm.read("var/vcap/bosh/update_settings.json")
             .contains("PRIVATE KEY")

@@ -6,28 +6,26 @@
 //! ```
 //!
 //! What changes the state of the instance runs one after the other, in the order it came in; what
-//! only reads, or is a program of its own, runs beside it. An errand is run once at a time: whoever asks for
-//! the one that is running, as a director does that was started again, gets the task that it is. Tasks that survive a restart are in
-//! `tasks.json`, mode 0600: `{"<id>":{"TaskID":..,"Method":..,"Payload":<base64 of the request>}}`.
+//! only reads, or is a program of its own, runs beside it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod errands;
+mod kept;
+
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::files::{self, FileError};
+pub use kept::Kept;
+
 use crate::process::Cancel;
 
 /// How many results are kept.
 const KEPT: usize = 256;
 /// How many tasks run beside the queue at once.
 const BESIDE: usize = 16;
-/// Between two looks whether errands have ended.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// What came of a task.
 pub type Outcome = Result<Value, String>;
@@ -91,21 +89,6 @@ pub struct Tasks {
     kept: Mutex<PathBuf>,
 }
 
-/// A task that survives a restart.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Kept {
-    /// Its id.
-    #[serde(rename = "TaskID")]
-    pub task_id: String,
-    /// Its method.
-    #[serde(rename = "Method")]
-    pub method: String,
-    /// The request, in base64.
-    #[serde(rename = "Payload")]
-    pub payload: String,
-}
-
 fn locked(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
     inner.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -167,60 +150,6 @@ impl Tasks {
         };
         locked(&self.inner).entries.insert(id.to_owned(), entry);
         self.give(id, lane, cancel, work);
-    }
-
-    /// Adds an errand, or finds that it is running; the answer is the task's id. One that was told to end is
-    /// another: it ends first.
-    pub fn add_errand(&self, id: &str, errand: &str, work: Work) -> String {
-        let cancel = Cancel::default();
-        let ending: Vec<String> = {
-            let mut inner = locked(&self.inner);
-            let mut ending = Vec::new();
-            for (other, entry) in &inner.entries {
-                if !entry.is_running_errand() || entry.errand.as_deref() != Some(errand) {
-                    continue;
-                }
-                if entry.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
-                    ending.push(other.clone());
-                } else {
-                    return other.clone();
-                }
-            }
-            let entry = Entry {
-                state: State::Running,
-                cancel: Some(cancel.clone()),
-                errand: Some(errand.to_owned()),
-            };
-            inner.entries.insert(id.to_owned(), entry);
-            ending
-        };
-        let theirs = std::sync::Arc::clone(&self.inner);
-        let work = move |cancel: &Cancel| {
-            let is_running = |id: &String| {
-                let inner = locked(&theirs);
-                inner.entries.get(id).is_some_and(Entry::is_running_errand)
-            };
-            // Told to end meanwhile, it ends at once by itself.
-            while ending.iter().any(is_running) && cancel.sleep(LOOK) {}
-            work(cancel)
-        };
-        self.give(id, Lane::Beside, cancel, Box::new(work));
-        id.to_owned()
-    }
-
-    /// Waits until no errand runs any more; whether that is so, and not that the waiting shall end.
-    #[must_use]
-    pub fn wait_for_errands(&self, cancel: &Cancel) -> bool {
-        while locked(&self.inner)
-            .entries
-            .values()
-            .any(Entry::is_running_errand)
-        {
-            if !cancel.sleep(LOOK) {
-                return false;
-            }
-        }
-        true
     }
 
     /// Has something done when all is done that came before; whether it will be.
@@ -305,68 +234,24 @@ impl Tasks {
             .cancel();
         Ok(())
     }
-
-    /// Keeps a task over a restart.
-    ///
-    /// # Errors
-    /// [`FileError`].
-    pub fn keep(&self, task: Kept) -> Result<(), FileError> {
-        self.change(|kept| {
-            kept.insert(task.task_id.clone(), task);
-        })
-    }
-
-    /// Forgets a kept task.
-    ///
-    /// # Errors
-    /// [`FileError`].
-    pub fn forget(&self, id: &str) -> Result<(), FileError> {
-        self.change(|kept| {
-            kept.remove(id);
-        })
-    }
-
-    fn change(&self, how: impl FnOnce(&mut BTreeMap<String, Kept>)) -> Result<(), FileError> {
-        let path = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut kept = read(&path)?;
-        how(&mut kept);
-        files::write_json(&path, &kept, 0o600)
-    }
-
-    /// The tasks that an earlier life did not finish.
-    ///
-    /// # Errors
-    /// [`FileError`].
-    pub fn kept(&self) -> Result<Vec<Kept>, FileError> {
-        let path = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(read(&path)?.into_values().collect())
-    }
-}
-
-/// A file that is no such list is as good as none: whoever waits for the task asks again.
-fn read(path: &std::path::Path) -> Result<BTreeMap<String, Kept>, FileError> {
-    let bytes = files::read_if_there(path)?;
-    Ok(bytes
-        .and_then(|bytes| warren_wire_agent::decode(&bytes).ok())
-        .unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CancelError, Kept, Lane, State, Tasks};
+    use super::{CancelError, Lane, State, Tasks};
     use crate::process::Cancel;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
 
-    fn tasks() -> (tempfile::TempDir, Tasks) {
+    /// With their file in a directory of its own.
+    pub(super) fn tasks() -> (tempfile::TempDir, Tasks) {
         let directory = tempfile::tempdir().unwrap();
         let tasks = Tasks::new(directory.path().join("tasks.json"));
         (directory, tasks)
     }
 
-    fn wait(tasks: &Tasks, id: &str) -> State {
+    /// Waits for a task's end.
+    pub(super) fn wait(tasks: &Tasks, id: &str) -> State {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             match tasks.get(id) {
@@ -416,37 +301,6 @@ mod tests {
     }
 
     #[test]
-    fn an_errand_runs_once_at_a_time_and_is_waited_for() {
-        let (_directory, tasks) = tasks();
-        let runs = Arc::new(AtomicUsize::new(0));
-        let errand = |id: &str, what: &str| {
-            let runs = Arc::clone(&runs);
-            let work = move |cancel: &Cancel| {
-                let at_once = runs.fetch_add(1, Ordering::SeqCst) + 1;
-                let _ended = cancel.sleep(Duration::from_secs(60));
-                runs.fetch_sub(1, Ordering::SeqCst);
-                Ok(at_once.into())
-            };
-            tasks.add_errand(id, what, Box::new(work))
-        };
-        let wished = Cancel::default();
-        wished.cancel();
-        assert!(tasks.wait_for_errands(&wished));
-        assert_eq!(errand("a", "smoke"), "a");
-        assert_eq!(errand("b", "smoke"), "a");
-        assert_eq!(tasks.get("b"), None);
-        assert!(!tasks.wait_for_errands(&wished));
-        // One that ends is another, and has ended when that begins.
-        tasks.cancel("a").unwrap();
-        assert_eq!(errand("c", "smoke"), "c");
-        assert_eq!(errand("d", "smoke"), "c");
-        assert_eq!(wait(&tasks, "a"), State::Done(Ok(1.into())));
-        tasks.cancel("c").unwrap();
-        assert_eq!(wait(&tasks, "c"), State::Done(Ok(1.into())));
-        assert!(tasks.wait_for_errands(&Cancel::default()));
-    }
-
-    #[test]
     fn what_has_no_id_has_its_turn() {
         let (_directory, tasks) = tasks();
         let (open, gate) = channel::<()>();
@@ -489,24 +343,5 @@ mod tests {
         }
         wait(&tasks, &(super::KEPT + 9).to_string());
         assert_eq!(tasks.get("0"), None);
-    }
-
-    #[test]
-    fn kept_tasks_are_on_disk() {
-        use std::os::unix::fs::PermissionsExt;
-        let (directory, tasks) = tasks();
-        let task = Kept {
-            task_id: "t".into(),
-            method: "update_settings".into(),
-            payload: "e30=".into(),
-        };
-        tasks.keep(task.clone()).unwrap();
-        let path = directory.path().join("tasks.json");
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(Tasks::new(path.clone()).kept().unwrap(), [task]);
-        tasks.forget("t").unwrap();
-        assert!(tasks.kept().unwrap().is_empty());
-        std::fs::write(path, "junk").unwrap();
-        assert!(tasks.kept().unwrap().is_empty());
     }
 }
