@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use warren_director_store::deployments::{self, Deployment};
 use warren_director_store::instances::{self, Instance};
 
@@ -82,13 +83,30 @@ impl Call {
     }
 
     /// The body as a JSON document.
-    pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
+    pub(crate) async fn json(&mut self) -> Result<Value, Failure> {
         let text = self.text().await?;
-        serde_json::from_str(&text).map_err(|error| {
+        let document = serde_json::from_str(&text).map_err(|error| {
             Failure::bad(
                 710_001,
                 format!("Incorrect JSON structure of the request's body: {error}"),
             )
+        })?;
+        match has_nul(&document) {
+            true => Err(Failure::nul("body")),
+            false => Ok(document),
+        }
+    }
+
+    /// The body as a JSON object with these keys.
+    pub(crate) async fn object<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
+        let document = self.json().await?;
+        // An array would be taken for the values in their order.
+        if !document.is_object() {
+            return Err(Failure::bad(40_000, "JSON object expected"));
+        }
+        serde_json::from_value(document).map_err(|error| {
+            let text = format!("The request's body has a value of another type: {error}");
+            Failure::bad(40_000, text)
         })
     }
 
@@ -125,6 +143,18 @@ impl Call {
         let mut all = instances::of_deployment(self.api.store.pool(), deployment.id).await?;
         all.retain(|one| !*one.compilation);
         Ok(all)
+    }
+}
+
+/// Whether a text of a document has a character that PostgreSQL does not keep.
+fn has_nul(document: &Value) -> bool {
+    match document {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(map) => map
+            .iter()
+            .any(|(key, value)| key.contains('\0') || has_nul(value)),
+        _ => false,
     }
 }
 

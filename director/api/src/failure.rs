@@ -35,6 +35,13 @@ impl Failure {
         Self::Code(StatusCode::BAD_REQUEST, code, text.into())
     }
 
+    /// A text that no database keeps; SQLite would, and find something else by it.
+    pub(crate) fn nul(part: &str) -> Self {
+        let text =
+            format!("The request's {part} has a NUL character, which no name or text may have");
+        Self::bad(40_005, text)
+    }
+
     /// 404 with a code.
     pub(crate) fn missing(code: u32, text: impl Into<String>) -> Self {
         Self::Code(StatusCode::NOT_FOUND, code, text.into())

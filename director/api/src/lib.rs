@@ -31,5 +31,6 @@ mod serve;
 mod upload;
 
 pub use api::{Api, Certificate, Features, Info, User};
+pub use endpoints::{Endpoint, endpoints};
 pub use metrics::{Counted, metrics_router};
 pub use serve::router;

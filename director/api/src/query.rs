@@ -22,6 +22,13 @@ impl Query {
         )
     }
 
+    /// Whether a name or value has this character.
+    #[must_use]
+    pub fn has(&self, character: char) -> bool {
+        let mut all = self.0.iter();
+        all.any(|(name, value)| name.contains(character) || value.contains(character))
+    }
+
     /// The last value of a parameter.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -38,6 +38,16 @@ impl Takes {
             Takes::Archive => is("application/x-compressed") || is("multipart/form-data"),
         }
     }
+
+    /// One that is taken; `None` if any is.
+    pub(crate) fn content_type(self) -> Option<&'static str> {
+        match self {
+            Takes::Anything => None,
+            Takes::Json => Some("application/json"),
+            Takes::Yaml => Some("text/yaml"),
+            Takes::Archive => Some("application/x-compressed"),
+        }
+    }
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send>>;

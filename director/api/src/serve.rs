@@ -141,13 +141,17 @@ impl Server {
         let Some((route, params)) = found else {
             return ("-", Err(Failure::NoEndpoint(path.to_owned())));
         };
+        let query = Query::parse(head.uri.query().unwrap_or_default());
+        if segments.iter().any(|part| part.contains('\0')) || query.has('\0') {
+            return (route.pattern, Err(Failure::nul("path or query")));
+        }
         let scopes = user.map(|user| user.scopes.as_slice()).unwrap_or_default();
         let name = user.map(|user| user.name.clone()).unwrap_or_default();
         let rights = Rights::new(scopes, &self.api.info.uuid);
         let mut call = Call::new(Arc::clone(&self.api), head.headers, body);
         (call.user, call.rights, call.params) = (name, rights, params);
         call.request_id = Arc::clone(id);
-        call.query = Query::parse(head.uri.query().unwrap_or_default());
+        call.query = query;
         let answer = match self.check(&mut call, route.need).await {
             Ok(()) => (route.answer)(call).await,
             Err(failure) => Err(failure),

@@ -64,7 +64,7 @@ pub(super) fn lines(kind: &str, before: &Mapping, after: &Mapping, redact: bool)
 }
 
 async fn diff(mut call: Call) -> Result<Response, Failure> {
-    let wanted: Wanted = call.json().await?;
+    let wanted: Wanted = call.object().await?;
     if let (Some(from), Some(to)) = (&wanted.from, &wanted.to) {
         let (kind, before) = side(&call, from).await?;
         let (other, after) = side(&call, to).await?;

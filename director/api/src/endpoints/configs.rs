@@ -141,7 +141,7 @@ struct New {
 }
 
 async fn create(mut call: Call) -> Result<Response, Failure> {
-    let new: New = call.json().await?;
+    let new: New = call.object().await?;
     let (kind, name) = (new.r#type.clone(), new.name.clone());
     let made = make(&call, new).await;
     let error = match &made {

@@ -40,6 +40,9 @@ async fn create(mut call: Call) -> Result<Response, Failure> {
         }
         Some(name) => to_s(name),
     };
+    if name.contains('\0') {
+        return Err(Failure::nul("manifest, for its name,"));
+    }
     let canonical_name = canonical(&name)?;
     let mut work = options(&call.query, true)?;
     if work.recreate_vms_created_before.is_some() && !work.recreate {

@@ -134,7 +134,7 @@ struct Reported {
 }
 
 async fn report(mut call: Call) -> Result<Response, Failure> {
-    let event: Reported = call.json().await?;
+    let event: Reported = call.object().await?;
     let required = |name: &str, value: &Option<String>| -> Result<String, Failure> {
         value
             .clone()

@@ -38,7 +38,32 @@ mod uploads;
 mod variables;
 mod vms;
 
+use axum::http::Method;
+
 use crate::route::Route;
+
+/// An endpoint, for whoever wants to try them all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its method.
+    pub method: Method,
+    /// Its path; parts of `:name` stand for anything.
+    pub pattern: &'static str,
+    /// The content type that its requests must have; `None` if any will do.
+    pub content_type: Option<&'static str>,
+}
+
+/// Every endpoint behind the door, as requests are compared with them.
+#[must_use]
+pub fn endpoints() -> Vec<Endpoint> {
+    let routes = all().into_iter();
+    let endpoints = routes.map(|route| Endpoint {
+        method: route.method,
+        pattern: route.pattern,
+        content_type: route.takes.content_type(),
+    });
+    endpoints.collect()
+}
 
 /// Every route; of several that fit, the first counts.
 pub(crate) fn all() -> Vec<Route> {

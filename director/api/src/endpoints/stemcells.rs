@@ -94,7 +94,7 @@ struct Needed {
 
 /// True unless the stemcell was offered to every CPI, under its name or a former one.
 async fn is_needed(mut call: Call) -> Result<Response, Failure> {
-    let body: Body = call.json().await?;
+    let body: Body = call.object().await?;
     let missing = |what: &str| {
         Failure::bad(
             40_001,

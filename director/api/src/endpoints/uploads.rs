@@ -56,7 +56,7 @@ struct Place {
 }
 
 async fn from_url(mut call: Call, what: What) -> Result<Response, Failure> {
-    let place: Place = call.json().await?;
+    let place: Place = call.object().await?;
     let Some(location) = place.location.filter(|location| !location.is_empty()) else {
         return Err(Failure::bad(
             40_001,

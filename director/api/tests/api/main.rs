@@ -5,6 +5,7 @@
 mod access;
 mod clean_up;
 mod configs;
+mod every;
 mod output;
 mod recorded;
 mod refused;
