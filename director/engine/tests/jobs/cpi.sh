@@ -28,6 +28,7 @@ case $request in
   fi
   ;;
 '{"method":"has_vm"'*) [ -e gone ] && answer false || answer true ;;
+'{"method":"get_vm_log"'*) [ -e vm-log ] && answer "$(cat vm-log)" || answer null ;;
 '{"method":"has_disk"'*) [ -e no-disk ] && answer false || answer true ;;
 '{"method":"create_disk"'*) [ -e disk-cid ] && answer "$(cat disk-cid)" || answer "\"disk-$$\"" ;;
 '{"method":"attach_disk"'*) answer '"/dev/x"' ;;
@@ -39,6 +40,9 @@ case $request in
   fi
   ;;
 '{"method":"create_vm"'*)
+  agent=${request#*'"arguments":["'}
+  agent=${agent%%'"'*}
+  grep -q "$agent" users.json && echo "$agent" >>known
   answer "[\"vm-$$\",{}]"
   ;;
 '{"method":"calculate_vm_cloud_properties"'*)

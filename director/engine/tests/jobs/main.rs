@@ -8,6 +8,7 @@ mod aliases;
 mod archives;
 mod artifacts;
 mod binding;
+mod boots;
 mod checks;
 mod compiling;
 mod cpis;

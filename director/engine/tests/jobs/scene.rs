@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 use warren_director_blobstore::Local;
-use warren_director_bus::{Bus, Options, ServerUrl};
+use warren_director_bus::{Bus, Options, ServerUrl, Users};
 use warren_director_cpi::{Cpi, Settings};
 use warren_director_engine::{Config, Engine, Parts, Worker};
 use warren_director_store::output::{Kind, Outputs};
@@ -132,7 +132,8 @@ impl Scene {
                 process: "p".to_owned(),
             })
             .unwrap(),
-            users: None,
+            // Of a server that does not run: written all the same.
+            users: Some(Users::new(&at("users.json"), &at("nats.pid"))),
             cpi: Cpi::new(
                 Settings {
                     command: vec![program],
