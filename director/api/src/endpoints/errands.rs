@@ -116,12 +116,12 @@ async fn of_instances(call: &Call) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
-fn maps<'m>(map: &'m Mapping, key: &str) -> impl Iterator<Item = &'m Mapping> {
+pub(super) fn maps<'m>(map: &'m Mapping, key: &str) -> impl Iterator<Item = &'m Mapping> {
     let list = map.get(key).and_then(Value::as_seq).unwrap_or_default();
     list.iter().filter_map(Value::as_map)
 }
 
-fn word(map: &Mapping, key: &str) -> String {
+pub(super) fn word(map: &Mapping, key: &str) -> String {
     map.get(key).map(to_s).unwrap_or_default()
 }
 

@@ -2,11 +2,14 @@
 //!
 //! An empty body means the manifest and the configs of the last deploy.
 
+use std::collections::BTreeSet;
+
 use axum::response::Response;
 use warren_director_store::deployments;
 use warren_director_store::work::{StateChange, Work};
 use warren_wire_manifest::check::read_manifest;
 
+use super::errands::{maps, word};
 use crate::call::{self, Call, is_called, is_index, no_instance};
 use crate::enqueue::on_deployment;
 use crate::failure::Failure;
@@ -60,6 +63,18 @@ async fn change(mut call: Call) -> Result<Response, Failure> {
             return Err(no_instance(&deployment.name, job.unwrap_or("*"), id));
         }
     }
+    let manifest = match text.trim().is_empty() {
+        true => deployment.manifest.as_deref(),
+        false => Some(text.as_str()),
+    };
+    if let (Some(job), None, Some(manifest)) = (job, id, manifest) {
+        let manifest = read_manifest(manifest, "deployment manifest")?;
+        let mut groups: BTreeSet<String> = all.iter().map(|one| one.job.clone()).collect();
+        groups.extend(maps(&manifest, "instance_groups").map(|group| word(group, "name")));
+        if !groups.contains(job) {
+            return Err(no_group(&deployment.name, job, &groups));
+        }
+    }
     let mut work = super::deploy::options(&call.query, id.is_none())?;
     // What is to be done is the state's to say.
     work.recreate = false;
@@ -105,6 +120,18 @@ async fn change(mut call: Call) -> Result<Response, Failure> {
     }
     let description = super::deploy::description(&work);
     on_deployment(&call, description, Work::UpdateDeployment(work)).await
+}
+
+/// A change of a group that is not there would change nothing, and nobody would know.
+fn no_group(deployment: &str, job: &str, groups: &BTreeSet<String>) -> Failure {
+    let known: Vec<&str> = groups.iter().map(String::as_str).collect();
+    Failure::missing(
+        70_001,
+        format!(
+            "Instance group '{job}' in deployment '{deployment}' doesn't exist; it has: {}",
+            known.join(", ")
+        ),
+    )
 }
 
 /// Whether a text has the shape of an instance's id.

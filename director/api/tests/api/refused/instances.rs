@@ -1,6 +1,6 @@
 //! Requests about instances, and what is on them.
 
-use super::{FIX, IGNORE, JSON, PROBLEMS, RUN, SSH, refused};
+use super::{FIX, IGNORE, JSON, PROBLEMS, RUN, SSH, YAML, refused};
 use crate::scene::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,6 +161,22 @@ async fn requests_about_instances() {
             "",
             (404, 70_001),
             "Instance 'web/*' in deployment 'zookeeper' doesn't exist",
+        ),
+        (
+            "PUT",
+            "/deployments/zookeeper/jobs/nosuch?state=restart",
+            YAML,
+            "",
+            (404, 70_001),
+            "Instance group 'nosuch' in deployment 'zookeeper' doesn't exist; it has: smoke-tests, zookeeper",
+        ),
+        (
+            "PUT",
+            "/deployments/zookeeper/jobs/nosuch/0?state=recreate",
+            YAML,
+            "",
+            (404, 70_001),
+            "Instance 'nosuch/0' in deployment 'zookeeper' doesn't exist",
         ),
         (
             "POST",
