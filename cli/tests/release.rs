@@ -148,6 +148,22 @@ fn what_is_refused() {
     let top = tempfile::tempdir().unwrap();
     for (line, expected) in [
         ("$R create", "Error: . is no release directory"),
+        ("$R blobs", "Error: . is no release directory"),
+        (
+            "$R add-blob /etc/hosts x",
+            "Error: . is no release directory",
+        ),
+        ("$R remove-blob x", "Error: . is no release directory"),
+        (
+            "$WARREN -n upload-blobs",
+            "Error: . is no release directory",
+        ),
+        ("$R generate-job x", "Error: . is no release directory"),
+        // Files of somebody else are not taken for what is left over.
+        (
+            "mkdir blobs; touch blobs/own; $WARREN sync-blobs || { test -e blobs/own && exit 1; }",
+            "Error: . is no release directory",
+        ),
         (
             "echo x >x; $R inspect x",
             "Error: cannot read the release tarball",

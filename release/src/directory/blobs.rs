@@ -41,8 +41,9 @@ fn checked(path: &str, document: PathBuf) -> Result<(), Error> {
 /// What is listed.
 ///
 /// # Errors
-/// [`Error`]; also for a path that leaves `blobs/`.
+/// [`Error`], [`Error::NoDirectory`]; also for a path that leaves `blobs/`.
 pub fn blobs(directory: &Directory) -> Result<Blobs, Error> {
+    directory.is_one()?;
     let path = list_path(directory);
     let bytes = read_if_there(&path)?.unwrap_or_default();
     let blobs = Blobs::parse(&bytes).map_err(|source| Error::Yaml {

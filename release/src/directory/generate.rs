@@ -48,6 +48,7 @@ fn new_folder(
     what: &'static str,
     name: &str,
 ) -> Result<PathBuf, Error> {
+    directory.is_one()?;
     directory.config()?;
     check_name(what, name)?;
     let path: PathBuf = directory.root().join(folder).join(name);

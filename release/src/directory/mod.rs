@@ -97,6 +97,17 @@ impl Directory {
         Ok(Config::parse(&text, private.as_deref())?)
     }
 
+    /// That it is one: elsewhere nothing is listed, and nothing is taken for left over.
+    fn is_one(&self) -> Result<(), Error> {
+        let path = self.config_path("final.yml");
+        match path.try_exists().map_err(error::file("look at", &path))? {
+            true => Ok(()),
+            false => Err(Error::NoDirectory {
+                path: self.root.clone(),
+            }),
+        }
+    }
+
     /// Versions there are of a release.
     ///
     /// # Errors
