@@ -428,6 +428,17 @@ fn errors_say_what_to_do() {
         "{}",
         ran.err
     );
+    // Where there is an environment its servers are meant, most likely.
+    let home = tempfile::tempdir().unwrap();
+    let record = r#"{"name":"warren","depth":1,"database":"sqlite","database_password":"","bpm":false,
+        "tag":"u","machines":[10,244],"levels":[10,255],"image":"i","addresses":[]}"#;
+    std::fs::write(home.path().join("environment.json"), record).unwrap();
+    let mut list = Command::new(WARREN);
+    list.args(["container", "-t", "/no/such.sock", "list"]);
+    let output = list.env("WARREN_HOME", home.path()).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    let next = home.path().join("next/garden.sock");
+    assert!(told.contains(&format!(" {} ", next.display())), "{told}");
     let body = r#"{"Type":"ContainerNotFoundError","Message":"unknown handle: a","Handle":"a"}"#;
     let ran = Server::answering(&[(404, body)]).run(&["info", "a", "--json"]);
     let error: serde_json::Value = serde_json::from_str(&ran.err).unwrap();

@@ -6,6 +6,18 @@ use crate::lock::Lock;
 use crate::step::step;
 use crate::{Error, Level, Progress, Record, executable, files, forwarding, garden, mounts};
 
+/// All but images, below the home; the record last, as it tells what there is.
+const FILES: [&str; 8] = [
+    "next",
+    "garden/depot",
+    "garden/state",
+    "garden.log",
+    "garden.log.1",
+    "init",
+    "bin",
+    "environment.json",
+];
+
 /// Removes an environment with its director and all of its machines; images, also as this machine's
 /// Garden has unpacked them, stay unless they are to go as well. One that is half made, or half
 /// removed, goes too.
@@ -14,23 +26,17 @@ use crate::{Error, Level, Progress, Record, executable, files, forwarding, garde
 /// [`Error`]; the next call goes on from there.
 pub fn down(home: &Path, with_images: bool, progress: &dyn Progress) -> Result<(), Error> {
     if !home.exists() {
-        return Ok(());
+        return step(progress, "Environment", || {
+            Ok((format!("there is none in {}", home.display()), ()))
+        });
     }
     let _lock = Lock::take(home)?;
     if let Some(record) = Record::read(home)? {
         halt(home, &record, progress)?;
     }
     step(progress, "Files", || {
-        for name in [
-            "next",
-            "garden/depot",
-            "garden/state",
-            "garden.log",
-            "garden.log.1",
-            "init",
-            "bin",
-            "environment.json",
-        ] {
+        let is_there = FILES.iter().any(|name| home.join(name).exists());
+        for name in FILES {
             files::remove(&home.join(name))?;
         }
         if with_images {
@@ -43,7 +49,11 @@ pub fn down(home: &Path, with_images: bool, progress: &dyn Progress) -> Result<(
             }
             return Ok(("removed, images as well".to_owned(), ()));
         }
-        Ok::<_, Error>(("removed; images are kept".to_owned(), ()))
+        let told = match is_there {
+            true => "removed; images are kept",
+            false => "there was no environment; images are kept",
+        };
+        Ok::<_, Error>((told.to_owned(), ()))
     })
 }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::neighbours::Holder;
+
 /// See the module.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -27,6 +29,12 @@ pub enum Error {
     /// There is no environment.
     #[error("there is no environment in {}: warren up makes one", .0.display())]
     NotUp(PathBuf),
+    /// There is one, and nothing of it runs.
+    #[error("the environment in {} is stopped: warren start brings it back", .0.display())]
+    Rests(PathBuf),
+    /// It was begun, and never had a director.
+    #[error("the environment in {} is half made, and nothing of it runs: warren up goes on with it", .0.display())]
+    HalfMade(PathBuf),
     /// Something else changes it.
     #[error("another command changes the environment in {}; wait until it is done", .0.display())]
     Busy(PathBuf),
@@ -222,6 +230,21 @@ pub enum Error {
         /// Why.
         source: warren_container_network::link::Error,
     },
+    /// Somebody has addresses that an environment needs.
+    #[error("{}.{}.0.0/16, which the environment in {} needs, is in use by {holder}", network[0], network[1], home.display())]
+    Taken {
+        /// Whose.
+        home: PathBuf,
+        /// The first two bytes of the addresses.
+        network: [u8; 2],
+        /// Who has them.
+        holder: Holder,
+    },
+    /// All letters for names of links are taken.
+    #[error(
+        "36 environments run on this machine, and names of links have no letter for one more: warren stop ends one"
+    )]
+    NoTag,
     /// No addresses are free.
     #[error(
         "no network is free: machines need one of 10.244.0.0/16 to 10.253.0.0/16, levels one of 10.255.0.0/16 and 10.240.0.0/16 to 10.243.0.0/16"

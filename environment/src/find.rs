@@ -159,7 +159,6 @@ fn of_director(record: &Record, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Database, ImageOptions};
 
     /// A name of a level or of this machine: the handle, none for the machine, and the process.
     type Meant = (Option<&'static str>, Option<&'static str>);
@@ -167,17 +166,8 @@ mod tests {
     #[test]
     fn names_of_levels_mean_something_whatever_runs() {
         let record = Record {
-            name: "warren".to_owned(),
             depth: 2,
-            database: Database::Sqlite,
-            database_password: String::new(),
-            bpm: false,
-            tag: 'u',
-            machines: [10, 244],
-            levels: [10, 255],
-            image: String::new(),
-            image_options: ImageOptions::default(),
-            addresses: Vec::new(),
+            ..Record::example()
         };
         let all = levels(Path::new("/nowhere"), &record);
         let table: [(&str, Option<Meant>); 17] = [

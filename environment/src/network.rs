@@ -6,6 +6,7 @@ use warren_container_network::link::Rtnetlink;
 use warren_garden_client::Streams;
 
 use crate::container::run;
+use crate::neighbours::Neighbours;
 use crate::{Error, Level, Record};
 
 /// Where stock's small environments have their machines, and what else may do.
@@ -14,25 +15,18 @@ const MACHINES: [u8; 10] = [244, 245, 246, 247, 248, 249, 250, 251, 252, 253];
 /// that each keeps its address.
 const LEVELS: [u8; 5] = [255, 243, 242, 241, 240];
 /// Bits of the network of machines.
-const BITS: u8 = 16;
+pub(crate) const BITS: u8 = 16;
 
-/// The first networks for machines and for levels that nothing in sight uses.
-pub(crate) fn choose() -> Result<([u8; 2], [u8; 2]), Error> {
-    let failed = |source: warren_container_network::link::Error| Error::Network {
-        step: "look at this machine's addresses".to_owned(),
-        source,
-    };
-    let mut netlink = Rtnetlink::open().map_err(failed)?;
-    let addresses = netlink.addresses().map_err(failed)?;
-    let routes = netlink.routes().map_err(failed)?;
-    let used: Vec<(IpAddr, u8)> = addresses
-        .iter()
-        .map(|address| (address.address, address.bits))
-        .chain(routes.iter().filter_map(|route| route.to))
-        .collect();
-    let machines = free(&MACHINES, &used).ok_or(Error::NoNetwork)?;
-    let levels = free(&LEVELS, &used).ok_or(Error::NoNetwork)?;
-    Ok((machines, levels))
+/// The first network for machines that nothing in sight uses.
+pub(crate) fn machines_among(neighbours: &Neighbours) -> Result<[u8; 2], Error> {
+    free(&MACHINES, |network| neighbours.is_free(network))
+}
+
+/// The same for levels, which machines do not use either.
+pub(crate) fn levels_among(neighbours: &Neighbours, machines: [u8; 2]) -> Result<[u8; 2], Error> {
+    free(&LEVELS, |network| {
+        network != machines && neighbours.is_free(network)
+    })
 }
 
 /// The address of the container of a level.
@@ -42,18 +36,15 @@ pub(crate) fn of_level(record: &Record, index: usize) -> Ipv4Addr {
     Ipv4Addr::new(a, b, u8::try_from(index).unwrap_or(u8::MAX), 2)
 }
 
-fn free(candidates: &[u8], used: &[(IpAddr, u8)]) -> Option<[u8; 2]> {
-    candidates
-        .iter()
-        .map(|second| [10, *second])
-        .find(|wanted| {
-            !used
-                .iter()
-                .any(|(address, bits)| overlaps(*wanted, *address, *bits))
-        })
+fn free(candidates: &[u8], is_free: impl Fn([u8; 2]) -> bool) -> Result<[u8; 2], Error> {
+    let mut networks = candidates.iter().map(|second| [10, *second]);
+    networks
+        .find(|network| is_free(*network))
+        .ok_or(Error::NoNetwork)
 }
 
-fn overlaps(wanted: [u8; 2], address: IpAddr, bits: u8) -> bool {
+/// Whether a network of 16 bits and another have addresses in common.
+pub(crate) fn overlaps(wanted: [u8; 2], address: IpAddr, bits: u8) -> bool {
     let IpAddr::V4(address) = address else {
         return false;
     };
@@ -119,14 +110,18 @@ mod tests {
 
     #[test]
     fn what_is_used_is_left_alone() {
-        assert_eq!(free(&MACHINES, &[]), Some([10, 244]));
-        assert_eq!(
-            free(&MACHINES, &[(at("0.0.0.0"), 0), (at("::"), 0)]),
-            Some([10, 244])
-        );
-        assert_eq!(free(&MACHINES, &[(at("10.244.3.1"), 24)]), Some([10, 245]));
-        assert_eq!(free(&MACHINES, &[(at("10.244.0.0"), 15)]), Some([10, 246]));
-        assert_eq!(free(&MACHINES, &[(at("10.245.0.0"), 16)]), Some([10, 244]));
-        assert_eq!(free(&MACHINES, &[(at("10.0.0.0"), 8)]), None);
+        let free = |used: &[(&str, u8)]| {
+            let is_free = |network| {
+                let mut used = used.iter();
+                !used.any(|(address, bits)| overlaps(network, at(address), *bits))
+            };
+            free(&MACHINES, is_free).ok()
+        };
+        assert_eq!(free(&[]), Some([10, 244]));
+        assert_eq!(free(&[("0.0.0.0", 0), ("::", 0)]), Some([10, 244]));
+        assert_eq!(free(&[("10.244.3.1", 24)]), Some([10, 245]));
+        assert_eq!(free(&[("10.244.0.0", 15)]), Some([10, 246]));
+        assert_eq!(free(&[("10.245.0.0", 16)]), Some([10, 244]));
+        assert_eq!(free(&[("10.0.0.0", 8)]), None);
     }
 }

@@ -86,6 +86,24 @@ impl Record {
         Self::read(home)?.ok_or_else(|| Error::NotUp(home.to_owned()))
     }
 
+    /// One as it was begun with.
+    #[cfg(test)]
+    pub(crate) fn example() -> Self {
+        Self {
+            name: "warren".to_owned(),
+            depth: 1,
+            database: Database::Sqlite,
+            database_password: String::new(),
+            bpm: false,
+            tag: 'u',
+            machines: [10, 244],
+            levels: [10, 255],
+            image: String::new(),
+            image_options: ImageOptions::default(),
+            addresses: Vec::new(),
+        }
+    }
+
     pub(crate) fn write(&self, home: &Path) -> Result<(), Error> {
         let path = home.join(NAME);
         let text = serde_json::to_vec_pretty(self).map_err(|source| Error::Record {

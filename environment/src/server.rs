@@ -14,21 +14,54 @@ use rustix::process::Pid;
 use warren_sys_process::stat::Stat;
 
 use crate::Level;
+use crate::neighbours::Other;
 
 /// All there are, those as well that do not answer yet or any more.
 pub(crate) fn all(level: &Level, executable: &Path) -> Vec<Pid> {
+    pids()
+        .filter(|pid| is_ours(*pid, level, executable))
+        .collect()
+}
+
+/// Servers of other homes in this network, each with its letter; those in containers have networks of their own.
+pub(crate) fn others(level: &Level) -> Vec<Other> {
+    let own = resolved(&level.own("garden.sock"));
+    pids().filter_map(|pid| other(pid, &own)).collect()
+}
+
+fn other(pid: Pid, own: &Path) -> Option<Other> {
+    let line = line(pid);
+    let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+    let [_, b"serve", b"garden", b"--bind-socket", socket, flags @ ..] = words.as_slice() else {
+        return None;
+    };
+    let socket = resolved(Path::new(OsStr::from_bytes(socket)));
+    let network = |process: &str| fs::metadata(format!("{process}/ns/net")).map(|at| at.ino());
+    let process = format!("/proc/{}", pid.as_raw_nonzero());
+    let is_here = network(&process).ok()? == network("/proc/self").ok()?;
+    let mut flags = flags.iter();
+    flags.find(|flag| **flag == b"--tag")?;
+    let tag = std::str::from_utf8(flags.next()?).ok()?.chars().next()?;
+    let home = socket.parent()?.to_owned();
+    (is_here && socket != own).then_some(Other { home, tag })
+}
+
+fn pids() -> impl Iterator<Item = Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter_map(Pid::from_raw)
-        .filter(|pid| is_ours(*pid, level, executable))
-        .collect()
+}
+
+/// The words of a process.
+fn line(pid: Pid) -> Vec<u8> {
+    fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default()
 }
 
 /// Whether a process is a server that was started for this home, and has not ended.
 pub(crate) fn is_ours(pid: Pid, level: &Level, executable: &Path) -> bool {
     let process = format!("/proc/{}", pid.as_raw_nonzero());
-    let line = fs::read(format!("{process}/cmdline")).unwrap_or_default();
+    let line = line(pid);
     let words: Vec<&[u8]> = line.split(|byte| *byte == 0).take(5).collect();
     let [program, b"serve", b"garden", b"--bind-socket", socket] = words.as_slice() else {
         return false;
@@ -66,6 +99,7 @@ mod tests {
             .arg0(executable)
             .args(["serve", "garden", "--bind-socket"])
             .arg(socket)
+            .args(["--tag", "x"])
             .current_dir(home)
             .stdin(Stdio::piped())
             .spawn();
@@ -99,6 +133,15 @@ mod tests {
             &Level::machine(&link),
             &link.join("bin/warren")
         ));
+        let next = home.join("next");
+        while !others(&level).iter().any(|other| other.home == next) {
+            assert!(Instant::now() < deadline, "the other is not seen");
+            std::thread::yield_now();
+        }
+        let others = others(&level);
+        let tags = others.iter().filter(|other| other.home == next);
+        assert_eq!(tags.map(|other| other.tag).collect::<String>(), "x");
+        assert!(others.iter().all(|other| other.home != home));
         ours.kill().unwrap();
         while is_ours(pid, &level, &executable) {
             assert!(Instant::now() < deadline, "it is still seen");

@@ -16,7 +16,7 @@ use crate::lock::Lock;
 use crate::step::step;
 use crate::{
     Database, Error, Level, Progress, Record, boot, configs, container, executable, files, garden,
-    image, layers, levels, network, prepare,
+    image, layers, levels, neighbours, network, prepare,
 };
 
 /// What environment is wanted.
@@ -79,6 +79,7 @@ pub fn up(options: &Options, progress: &dyn Progress) -> Result<Ready, Error> {
         record.image_options = wanted.unwrap_or_default();
         record.write(home)?;
     }
+    neighbours::admit(home, &mut record, &executable)?;
     for level in all.iter().take(record.depth) {
         step(
             progress,
@@ -218,15 +219,15 @@ fn record(options: &Options) -> Result<Record, Error> {
             "a depth is from 1 to {DEEPEST}, not {depth}"
         )));
     }
-    let (machines, levels) = network::choose()?;
+    let (machines, levels, tag) = neighbours::choose(home, options.machines)?;
     let record = Record {
         name: options.name.clone().unwrap_or_else(|| NAME.to_owned()),
         depth,
         database: options.database.unwrap_or_default(),
         database_password: files::random()?,
         bpm: options.bpm.unwrap_or_default(),
-        tag: tag(home),
-        machines: options.machines.unwrap_or(machines),
+        tag,
+        machines,
         levels,
         image: String::new(),
         image_options: ImageOptions::default(),
@@ -234,16 +235,6 @@ fn record(options: &Options) -> Result<Record, Error> {
     };
     record.write(home)?;
     Ok(record)
-}
-
-/// A letter or digit for this home: environments of one machine need different ones.
-fn tag(home: &Path) -> char {
-    const TAGS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-    let bytes = home.as_os_str().as_encoded_bytes();
-    let sum = bytes.iter().fold(0_usize, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(usize::from(*byte))
-    });
-    char::from(TAGS.get(sum % TAGS.len()).copied().unwrap_or(b'a'))
 }
 
 fn note_address(

@@ -2,6 +2,7 @@
 
 mod listing;
 mod table;
+mod waiting;
 
 use std::io::{self, Write};
 
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 pub use listing::Listing;
 pub use table::Table;
+pub use waiting::Display;
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

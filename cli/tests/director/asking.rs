@@ -95,6 +95,15 @@ fn a_cloud_check_asks_what_to_do() {
             .iter()
             .all(|line| !line.starts_with("PUT "))
     );
+    // A program that reads a document has nobody to ask, and has agreed to nothing.
+    let ran = told(&server, &[&words[..], &["--json"]].concat(), "2\n1\ny\n");
+    let lines = ran.json()["Lines"].to_string();
+    assert_eq!(ran.code, 1, "{ran:#?}");
+    assert!(
+        lines.contains("Cannot ask for confirmation or input with --json"),
+        "{lines}"
+    );
+    assert_eq!(chosen(), value!({"4": "recreate_vm", "5": "ignore"}));
     let flags = [
         &["-n"],
         &words[..],

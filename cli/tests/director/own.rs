@@ -16,6 +16,8 @@ fn environment() -> tempfile::TempDir {
     let director = home.path().join("next/vcap/store/director");
     fs::create_dir_all(director.join("certs")).unwrap();
     fs::write(home.path().join("environment.json"), record).unwrap();
+    // What `stop` takes away.
+    fs::write(home.path().join("garden.sock"), "").unwrap();
     fs::write(
         director.join("secrets.json"),
         r#"{"admin_password":"it's"}"#,
@@ -78,6 +80,73 @@ fn it_is_this_machines_own_unless_another_is_named() {
     let nothing = tempfile::tempdir().unwrap();
     let (_, text) = run(nothing.path(), None, &["stemcells"]);
     assert!(text.contains("Expected non-empty Director URL"), "{text}");
+}
+
+/// Nothing of it is asked, and it is said once what to do.
+#[test]
+fn one_that_is_stopped_says_so() {
+    let home = environment();
+    fs::remove_file(home.path().join("garden.sock")).unwrap();
+    let shown = home.path().display();
+    let said = format!("the environment in {shown} is stopped: warren start brings it back");
+    let of_director = format!("{said}\n\nExit code 1\n");
+    for (words, text) in [
+        (&["status"][..], format!("Error: {said}\n")),
+        (
+            &["status", "--json"],
+            format!("{{\"error\":\"{said}\",\"remedy\":null}}\n"),
+        ),
+        (&["tree"], format!("Error: {said}\n")),
+        (&["shell", "director"], format!("Error: {said}\n")),
+        (&["stemcells"], of_director.clone()),
+    ] {
+        assert_eq!(run(home.path(), None, words), (1, text), "{words:?}");
+    }
+    // Also if it is named as `env` does, with its authority; another may have its address by now.
+    let authority = home.path().join("next/vcap/store/director/certs/ca.crt");
+    let words = ["stemcells", "--ca-cert", authority.to_str().unwrap()];
+    assert_eq!(run(home.path(), Some(OWN), &words), (1, of_director));
+    let (_, text) = run(home.path(), Some(OWN), &["stemcells"]);
+    assert!(text.contains(&format!("'{OWN}/info'")), "{text}");
+    // What it is called is known all the same.
+    assert_eq!(run(home.path(), None, &["env"]).0, 0);
+}
+
+/// It is asked on a terminal whether all that goes may go; whoever gives a script is not.
+#[test]
+fn what_has_deployments_is_not_removed_unasked() {
+    let home = environment();
+    fs::remove_file(home.path().join("garden.sock")).unwrap();
+    let line = format!("{WARREN} down --home {}", home.path().display());
+    let on_a_terminal = |more: &str| {
+        let line = format!("{line}{more}");
+        let mut terminal = Command::new("script");
+        terminal.args(["-qec", &line, "/dev/null"]);
+        terminal
+            .env_remove("BOSH_NON_INTERACTIVE")
+            .env_remove("WARREN_NON_INTERACTIVE");
+        let output = crate::server::told(&mut terminal, "n\n");
+        (
+            output.status.code().unwrap(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    };
+    let (code, text) = on_a_terminal("");
+    assert_eq!(code, 1, "{text}");
+    for said in [
+        "with their disks",
+        "is stopped",
+        "Continue? [yN]: ",
+        "Error: Stopped",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(home.path().join("environment.json").exists());
+    let (code, text) = on_a_terminal(" --all --non-interactive");
+    assert!(code == 0 && !home.path().exists(), "{text}");
+    // There is nothing any more, which is good, and is told.
+    let (code, text) = on_a_terminal("");
+    assert!(code == 0 && text.contains("there is none in"), "{text}");
 }
 
 #[test]

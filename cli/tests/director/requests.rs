@@ -139,6 +139,32 @@ fn configs_of_cpis() {
     assert_eq!(server.run(&["delete-cpi-config"]).code, 0);
 }
 
+/// What is fetched needs a place: without one nothing is made ready to be fetched.
+#[test]
+fn a_directory_that_is_not_there_is_named_before_the_director_is_asked() {
+    let server = Server::new();
+    let file = server.file("file", "");
+    for words in [
+        &["logs", "web/0", "--dir"][..],
+        &["export-release", "zk/1", "os/1", "--dir"],
+        &["run-errand", "status", "--download-logs", "--logs-dir"],
+    ] {
+        for (directory, why) in [
+            ("none", "No such file or directory"),
+            (&file, "Not a directory"),
+        ] {
+            let ran = server.run(&[&["-d", "zk"], words, &[directory]].concat());
+            assert_eq!(ran.code, 1, "{ran:?}");
+            let step = "Looking for directory '";
+            assert!(
+                ran.err.contains(step) && ran.err.contains(why),
+                "{words:?}: {ran:?}"
+            );
+        }
+    }
+    assert_eq!(server.everything(), Vec::<String>::new());
+}
+
 #[test]
 fn configs_are_compared_by_number_and_by_content() {
     let server = Server::new();
@@ -150,7 +176,45 @@ fn configs_are_compared_by_number_and_by_content() {
         body(&server, "POST /configs/diff"),
         serde_json::json!({"from": {"id": "1", "content": ""}, "to": {"id": "", "content": "azs: []\n"}})
     );
-    assert_eq!(server.run(&["diff-config", "--from-id=1"]).code, 2);
+    for (words, said) in [
+        (
+            &["diff-config", "--from-id=1"][..],
+            "one of --to-id or --to-content must be specified",
+        ),
+        (
+            &[
+                "diff-config",
+                "--from-id=1",
+                "--from-content",
+                &path,
+                "--to-id=2",
+            ],
+            "only one of --from-id and --from-content can be specified",
+        ),
+        (
+            &["diff-config", "--from-id=one", "--to-id=2"],
+            "--from-id needs to be an integer.",
+        ),
+        (
+            &["delete-config"],
+            "Either <ID> or parameters --type and --name must be provided",
+        ),
+        (
+            &["delete-config", "--type=x"],
+            "Need to specify both parameters '--type' and '--name'",
+        ),
+        (
+            &["delete-config", "1", "--type=x", "--name=y"],
+            "Can only specify one of ID or parameters '--type' and '--name'",
+        ),
+    ] {
+        let ran = server.run(words);
+        assert_eq!(
+            (ran.code, ran.err),
+            (1, format!("{said}\n\nExit code 1\n")),
+            "{words:?}"
+        );
+    }
 }
 
 #[test]

@@ -8,17 +8,11 @@ use super::*;
 
 fn record() -> Record {
     Record {
-        name: "warren".to_owned(),
         depth: 2,
-        database: Database::Sqlite,
         database_password: "secret".to_owned(),
-        bpm: false,
-        tag: 'u',
-        machines: [10, 244],
-        levels: [10, 255],
         image: "bookworm-0".to_owned(),
-        image_options: crate::ImageOptions::default(),
         addresses: vec![Ipv4Addr::new(10, 254, 0, 2), Ipv4Addr::new(10, 254, 4, 2)],
+        ..Record::example()
     }
 }
 

@@ -49,7 +49,7 @@ const USES: [(&str, Use); 2] = [
     ("BPM process start", bpm),
 ];
 /// What has to be there for that.
-const GARDEN: &str = "Inner Garden";
+pub(super) const GARDEN: &str = "Inner Garden";
 
 fn garden_log(scene: &Scene) -> Option<PathBuf> {
     Some(scene.inner.here("vcap/sys/log/garden/garden.log"))

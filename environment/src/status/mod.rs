@@ -30,7 +30,7 @@ use self::patience::within;
 use crate::boot::Access;
 use crate::machines::Machine;
 use crate::services::{self, Service};
-use crate::{Error, Level, Record, jobs, levels};
+use crate::{Error, Level, Looking, Record, jobs, levels, rests};
 
 /// How long a check may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -227,19 +227,25 @@ const CHECKS: &[Check] = &[
 /// Makes all checks.
 ///
 /// # Errors
-/// [`Error::NotUp`], and the record cannot be read; what is wrong with a part is in its row.
-pub fn status(home: &Path) -> Result<Vec<Row>, Error> {
+/// As [`rests::awake`]; what is wrong with a part is in its row.
+pub fn status(home: &Path, looking: &Looking) -> Result<Vec<Row>, Error> {
+    rests::awake(home)?;
     let record = Record::of(home)?;
     let mut all = levels(home, &record);
     let not_up = || Error::NotUp(home.to_owned());
     let inner = all.pop().ok_or_else(not_up)?;
     let around = all.last().cloned().ok_or_else(not_up)?;
     let mut rows = vec![executable::row(home, &record)];
-    rows.extend(all.iter().map(garden));
+    rows.extend(
+        all.iter()
+            .map(|level| looking.at("Garden", || garden(level))),
+    );
     let handle = around.container(&record);
     let services = {
         let (around, handle) = (around.clone(), handle.clone());
-        let asked = within(PATIENCE, move || services::of(&around, &handle));
+        let asked = looking.at("the director's supervisor", || {
+            within(PATIENCE, move || services::of(&around, &handle))
+        });
         asked.and_then(|services| services.map_err(|error| said(&error)))
     };
     let scene = Arc::new(Scene {
@@ -255,12 +261,14 @@ pub fn status(home: &Path) -> Result<Vec<Row>, Error> {
     let (checked, inside) = std::thread::scope(|scope| {
         let inside = scope.spawn(|| {
             let theirs = Arc::clone(&scene);
-            let made = within(MAKING, move || inside::rows(&theirs));
+            let made = looking.at(inside::GARDEN, || {
+                within(MAKING, move || inside::rows(&theirs))
+            });
             made.unwrap_or_else(|cause| inside::stuck(&scene, &cause))
         });
         let checks: Vec<_> = CHECKS
             .iter()
-            .map(|check| scope.spawn(|| row(&scene, check)))
+            .map(|check| scope.spawn(|| looking.at(check.0, || row(&scene, check))))
             .collect();
         let checked: Vec<Row> = checks
             .into_iter()

@@ -16,7 +16,7 @@ use crate::machines::{self, Machine};
 use crate::process;
 use crate::services::{self, Service};
 use crate::status::said;
-use crate::{Error, Level, Record, levels};
+use crate::{Error, Level, Looking, Record, levels, rests};
 
 /// A level, a machine or a process.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -32,19 +32,25 @@ pub struct Node {
 /// All of it, the machine first.
 ///
 /// # Errors
-/// [`Error::NotUp`], and the record cannot be read; what does not answer says so in its place.
-pub fn tree(home: &Path) -> Result<Node, Error> {
+/// As [`rests::awake`]; what does not answer says so in its place.
+pub fn tree(home: &Path, looking: &Looking) -> Result<Node, Error> {
+    rests::awake(home)?;
     let record = Record::of(home)?;
     let all = levels(home, &record);
-    let known = all.last().map(|inner| instances::all(home, &record, inner));
+    let inner = all.last();
+    let known = looking.at("the director", || {
+        inner.map(|inner| instances::all(home, &record, inner))
+    });
     let Known { found, silent } = known.unwrap_or_default();
     // A director that does not even say who there is does not ask agents.
     let machines = match silent {
         Some(_) => Vec::new(),
-        None => Access::of(home, &record)
-            .and_then(|access| access.director())
-            .and_then(|director| machines::all(&director))
-            .unwrap_or_default(),
+        None => looking.at("agents", || {
+            Access::of(home, &record)
+                .and_then(|access| access.director())
+                .and_then(|director| machines::all(&director))
+                .unwrap_or_default()
+        }),
     };
     let scene = Scene {
         record,
@@ -52,7 +58,7 @@ pub fn tree(home: &Path) -> Result<Node, Error> {
         machines,
         groups: Groups::look(),
     };
-    Ok(level(&scene, None, &all, MACHINE))
+    Ok(looking.at("containers", || level(&scene, None, &all, MACHINE)))
 }
 
 struct Scene {

@@ -8,6 +8,7 @@ use warren_lib_errchain::chain;
 use warren_wire_garden as wire;
 
 use crate::failure::{Failure, exit};
+use crate::verb::nested;
 
 /// Where a Garden server listens unless told otherwise.
 const USUAL: &str = "127.0.0.1:7777";
@@ -123,11 +124,22 @@ pub(super) fn failed(step: impl Display) -> impl FnOnce(Error) -> Failure {
             other => chain(other),
         };
         let failure = Failure::text(format!("cannot {step}: {cause}"));
-        match remedy(&error) {
-            Some(remedy) => failure.remedy(remedy),
-            None => failure,
+        match (&error, remedy(&error)) {
+            (Error::Connect { .. }, _) if nested::is_made() => failure.remedy(own_servers()),
+            (_, Some(remedy)) => failure.remedy(remedy),
+            (_, None) => failure,
         }
     }
+}
+
+/// Where this machine's own environment has its servers.
+fn own_servers() -> String {
+    let home = nested::usual();
+    let home = home.display();
+    format!(
+        "name a server with --target, GAOL_TARGET or WARREN_GARDEN: those of 'warren up' are at {home}/garden.sock, \
+         {home}/next/garden.sock and so on, one level further in each; or start one with 'warren serve garden'"
+    )
 }
 
 fn remedy(error: &Error) -> Option<&'static str> {

@@ -243,6 +243,12 @@ impl Console {
 
     /// The same; nothing if there is no line any more.
     fn ask_line(&mut self, question: &str) -> Result<Option<String>, Problem> {
+        // Whoever reads the document does not answer; what changes something is not done unasked either.
+        if self.mode == Mode::Json {
+            return Err(Problem::text(
+                "Cannot ask for confirmation or input with --json: give --non-interactive as well, or what is asked for by flags",
+            ));
+        }
         let mut err = std::io::stderr().lock();
         let asked = write!(err, "{question}").and_then(|()| err.flush());
         let mut line = String::new();

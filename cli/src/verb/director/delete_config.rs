@@ -11,21 +11,33 @@ use super::session::Session;
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Its number
-    #[arg(value_name = "ID", conflicts_with_all = ["kind", "name"], required_unless_present = "kind")]
+    #[arg(value_name = "ID")]
     id: Option<String>,
 
     /// Its type, instead of a number
-    #[arg(long = "type", value_name = "TYPE", requires = "name")]
+    #[arg(long = "type", value_name = "TYPE")]
     kind: Option<String>,
 
     /// Its name
-    #[arg(long, value_name = "NAME", requires = "kind")]
+    #[arg(long, value_name = "NAME")]
     name: Option<String>,
 }
 
 impl Arguments {
+    /// Which is meant, and nothing else.
+    fn check(&self) -> Result<(), Problem> {
+        let wrong = match (&self.id, &self.kind, &self.name) {
+            (None, None, None) => "Either <ID> or parameters --type and --name must be provided",
+            (Some(_), None, None) | (None, Some(_), Some(_)) => return Ok(()),
+            (Some(_), ..) => "Can only specify one of ID or parameters '--type' and '--name'",
+            (None, ..) => "Need to specify both parameters '--type' and '--name'",
+        };
+        Err(Problem::text(wrong))
+    }
+
     /// Runs the verb.
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
+        self.check()?;
         let director = session.director()?;
         session.console.confirms(session.common.is_asked())?;
         let (is_deleted, nothing) = match (self.id, self.kind, self.name) {

@@ -6,11 +6,18 @@ use super::console;
 use super::template::read_text;
 use crate::output::Listing;
 
-fn side(id: Option<&str>, path: Option<&str>) -> Result<Side, Problem> {
-    match path {
-        Some(path) => Ok(Side::Content(read_text(path)?)),
-        None => Ok(Side::Id(id.unwrap_or_default().to_owned())),
-    }
+/// One of the two configs, in the stock command line's words if it is not clear which.
+fn side(which: &str, id: Option<&str>, path: Option<&str>) -> Result<Side, Problem> {
+    let wrong = match (id, path) {
+        (None, Some(path)) => return Ok(Side::Content(read_text(path)?)),
+        (Some(id), None) if id.parse::<u64>().is_ok() => return Ok(Side::Id(id.to_owned())),
+        (Some(_), None) => format!("--{which}-id needs to be an integer."),
+        (Some(_), Some(_)) => {
+            format!("only one of --{which}-id and --{which}-content can be specified")
+        }
+        (None, None) => format!("one of --{which}-id or --{which}-content must be specified"),
+    };
+    Err(Problem::text(wrong))
 }
 
 /// What is shown.
@@ -28,27 +35,27 @@ use super::session::Session;
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Number of the first config
-    #[arg(long, value_name = "ID", required_unless_present = "from_content")]
+    #[arg(long, value_name = "ID")]
     from_id: Option<String>,
 
     /// Number of the second config
-    #[arg(long, value_name = "ID", required_unless_present = "to_content")]
+    #[arg(long, value_name = "ID")]
     to_id: Option<String>,
 
     /// File of the first config, instead of a number
-    #[arg(long, value_name = "FILE", conflicts_with = "from_id")]
+    #[arg(long, value_name = "FILE")]
     from_content: Option<String>,
 
     /// File of the second config, instead of a number
-    #[arg(long, value_name = "FILE", conflicts_with = "to_id")]
+    #[arg(long, value_name = "FILE")]
     to_content: Option<String>,
 }
 
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
-        let from = side(self.from_id.as_deref(), self.from_content.as_deref())?;
-        let to = side(self.to_id.as_deref(), self.to_content.as_deref())?;
+        let to = side("to", self.to_id.as_deref(), self.to_content.as_deref())?;
+        let from = side("from", self.from_id.as_deref(), self.from_content.as_deref())?;
         let director = session.director()?;
         let diff = director.compare_configs(&from, &to)?;
         session.console.table(&table(self.from_id, self.to_id, &diff.diff));

@@ -49,6 +49,16 @@ pub fn file_name(name: &str, at: std::time::Duration) -> String {
     format!("{name}-{stamp}-{:09}.tgz", at.subsec_nanos())
 }
 
+/// That there is a directory to fetch into; to be asked before anything is made ready to be fetched.
+pub fn has_directory(directory: &Path) -> Result<(), Problem> {
+    let wrong = match std::fs::metadata(directory) {
+        Ok(about) if about.is_dir() => return Ok(()),
+        Ok(_) => "Not a directory".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Problem::text(wrong).step(format!("Looking for directory '{}'", directory.display())))
+}
+
 /// Fetches it.
 pub fn download(
     session: &mut Session<'_>,

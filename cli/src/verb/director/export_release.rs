@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use warren_director_client::Director;
 use warren_director_client::releases::{Export, Exported};
 
-use super::download::{Wanted, download};
+use super::download::{Wanted, download, has_directory};
 use super::problem::Problem;
 use super::session::Session;
 
@@ -62,6 +62,7 @@ impl Arguments {
         let stemcell = name_and_version(&self.stemcell, "stemcell")?;
         self.jobs.sort();
         self.jobs.dedup();
+        has_directory(&self.dir)?;
         let director = session.director()?;
         let deployment = session.deployment()?;
         check(&director, release, &self.jobs)?;

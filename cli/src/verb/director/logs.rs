@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::change::slug;
-use super::download::{Wanted, download};
+use super::download::{Wanted, download, has_directory};
 use super::problem::Problem;
 use super::remote::{Gateway, Way, run, with_hosts};
 use super::session::Session;
@@ -173,6 +173,8 @@ impl Arguments {
 
     fn fetch(self, session: &mut Session<'_>) -> Result<u8, Problem> {
         let slug = slug(&self.slug)?;
+        let directory = self.dir.as_deref().unwrap_or(Path::new("."));
+        has_directory(directory)?;
         let director = session.director()?;
         let deployment = session.deployment()?;
         let kinds: &[&str] = match (self.all_logs, self.agent, self.system) {
@@ -198,7 +200,7 @@ impl Arguments {
         let wanted = Wanted {
             blob: &blob,
             digest: None,
-            directory: self.dir.as_deref().unwrap_or(Path::new(".")),
+            directory,
             name: &name,
         };
         download(session, &director, &wanted)

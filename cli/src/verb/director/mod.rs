@@ -31,6 +31,7 @@ use self::session::Session;
 use crate::failure::Failure;
 use crate::output::Format;
 
+pub use common::is_on;
 pub use hoist::{flags_behind, is_common_flag};
 
 macro_rules! verbs {

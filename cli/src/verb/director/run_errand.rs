@@ -6,7 +6,7 @@ use warren_director_client::instances::parse_lines;
 use warren_director_client::jobs::{ErrandOptions, ErrandResult};
 
 use super::change::slug;
-use super::download::{Wanted, download};
+use super::download::{Wanted, download, has_directory};
 use crate::output::Listing;
 
 use super::problem::Problem;
@@ -55,6 +55,9 @@ impl Arguments {
         let mut instances = Vec::new();
         for one in &self.instances {
             instances.push(slug(one)?);
+        }
+        if self.download_logs {
+            has_directory(&self.logs_dir)?;
         }
         let director = session.director()?;
         let deployment = session.deployment()?;

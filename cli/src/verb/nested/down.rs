@@ -2,18 +2,21 @@
 
 use std::io::{self, Write};
 
+use rustix::termios::isatty;
 use serde::Serialize;
-use warren_environment::down;
+use warren_environment::{Loss, down, loss};
 
 use super::home::Home;
 use super::own::hand_over;
 use super::progress::{Step, Steps};
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, show};
+use crate::verb::director::is_on;
 
 /// Remove the environment that 'up' made, with its director and all of its machines and disks
 ///
-/// Images are kept for the next 'up', unless --all is given.
+/// Images are kept for the next 'up', unless --all is given. On a terminal it asks first if there are deployments,
+/// or if the director cannot tell.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example: warren down --all")]
 pub struct Arguments {
@@ -23,6 +26,10 @@ pub struct Arguments {
     /// Remove images as well: nothing is left
     #[arg(long)]
     all: bool,
+
+    /// Ask nothing [default: whether $WARREN_NON_INTERACTIVE or $BOSH_NON_INTERACTIVE is set]
+    #[arg(short, long)]
+    non_interactive: bool,
 }
 
 #[derive(Serialize)]
@@ -39,6 +46,13 @@ impl Report for Down {
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, format: Format) -> Result<u8, Failure> {
+        if !self.non_interactive
+            && !is_on("NON_INTERACTIVE")
+            && format == Format::Human
+            && isatty(io::stdin())
+        {
+            ask(loss(&self.home.home)?)?;
+        }
         let words: &[&str] = match self.all {
             true => &["down", "--all"],
             false => &["down"],
@@ -49,5 +63,29 @@ impl Arguments {
         let steps = steps.done();
         show(&Down { steps }, format)?;
         Ok(exit::GOOD)
+    }
+}
+
+/// Goes on if nothing is lost, or if the user agrees.
+fn ask(loss: Loss) -> Result<(), Failure> {
+    let lost = match loss {
+        Loss::Nothing => return Ok(()),
+        Loss::Deployments(names) => format!(
+            "These deployments go, with their disks: {}",
+            names.join(", ")
+        ),
+        Loss::Unknown(why) => {
+            format!(
+                "Deployments that there may be go, with their disks; the director cannot tell which: {why}"
+            )
+        }
+    };
+    let mut err = io::stderr().lock();
+    write!(err, "{lost}.\n\nContinue? [yN]: ").and_then(|()| err.flush())?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::text("Stopped")),
     }
 }

@@ -35,6 +35,11 @@ pub fn is_made() -> bool {
     Record::read(&usual()).is_ok_and(|record| record.is_some())
 }
 
+/// Refuses this machine's own environment if it rests, with words that say what to do.
+pub fn awake() -> Result<(), Failure> {
+    Ok(warren_environment::awake(&usual())?)
+}
+
 /// How to get into this machine's own environment, if it has one and we may read it.
 pub fn local() -> Option<Access> {
     let home = usual();

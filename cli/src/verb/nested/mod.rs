@@ -6,6 +6,7 @@
 mod down;
 mod home;
 mod logs;
+mod looking;
 mod own;
 mod progress;
 mod rest;
@@ -17,7 +18,7 @@ mod up;
 use crate::failure::Failure;
 use crate::output::Format;
 
-pub use home::{exports, is_made, local, usual};
+pub use home::{awake, exports, is_made, local, usual};
 pub use logs::{Asked as AskedLogs, run as show_logs};
 pub use rest::{run_start, run_stop};
 

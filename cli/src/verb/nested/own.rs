@@ -27,6 +27,8 @@ pub fn hand_over(home: &Path, words: &[&str], format: Format) -> Result<(), Fail
     };
     let mut command = Command::new(&executable);
     command.args(words).env("WARREN_HOME", home);
+    // Who was asked here is not asked again.
+    command.env("WARREN_NON_INTERACTIVE", "true");
     for name in OTHERS {
         command.env_remove(name);
     }

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::process::Command;
 
-use warren_environment::{Found, Level, Place, Process, find};
+use warren_environment::{Found, Level, Place, Process, awake, find};
 use warren_wire_garden::process::ProcessSpec;
 
 use super::home::Home;
@@ -59,6 +59,7 @@ impl Arguments {
         let Place::Container { level, handle, .. } = place else {
             return self.here();
         };
+        awake(&self.home.home)?;
         let process = match process {
             Some(name) => Some(warren_environment::process(&level, &handle, &name)?),
             None => None,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use warren_environment::status::{Row, State, status};
 
 use super::home::Home;
+use super::looking::looking;
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, Table, show};
 
@@ -13,7 +14,8 @@ use crate::output::{Format, Report, Table, show};
 ///
 /// Each row is a check that is made, not remembered: a query, a round trip over NATS, a blob put and
 /// got, a container made in the innermost Garden, a process started by bpm in it, the quorum of
-/// ZooKeeper. The exit code is 1 if any part fails.
+/// ZooKeeper. The exit code is 1 if any part fails, or if the environment is stopped, which is said in one
+/// line. On a terminal a line tells what is waited for.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example: warren status")]
 pub struct Arguments {
@@ -56,7 +58,9 @@ impl Report for Status {
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, format: Format) -> Result<u8, Failure> {
-        let rows = Status(status(&self.home.home)?);
+        let rows = Status(looking(|left| {
+            status(&self.home.home, left).map_err(Failure::from)
+        })?);
         show(&rows, format)?;
         let fails = rows.0.iter().any(|row| row.state == State::Failing);
         Ok(if fails { exit::BAD } else { exit::GOOD })

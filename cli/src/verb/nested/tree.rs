@@ -6,6 +6,7 @@ use serde::Serialize;
 use warren_environment::tree::{Node, tree};
 
 use super::home::Home;
+use super::looking::looking;
 use crate::failure::{Failure, exit};
 use crate::output::{Format, Report, show};
 
@@ -53,7 +54,12 @@ fn below(to: &mut dyn Write, node: &Node, before: &str) -> io::Result<()> {
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, format: Format) -> Result<u8, Failure> {
-        show(&Tree(tree(&self.home.home)?), format)?;
+        show(
+            &Tree(looking(|left| {
+                tree(&self.home.home, left).map_err(Failure::from)
+            })?),
+            format,
+        )?;
         Ok(exit::GOOD)
     }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use warren_container_rootfs::store::{Options, Store, USUAL};
 use warren_registry::{CERTIFICATES, Credentials, Settings};
 
-use super::progress::Display;
 use crate::failure::Failure;
+use crate::output::Display;
 
 /// Holds a registry's password, so that it is in no list of processes.
 const PASSWORD: &str = "WARREN_REGISTRY_PASSWORD";

@@ -58,7 +58,7 @@ fn from_nothing_and_back() {
     its_executable_is_another(&scene);
     scene.warren(&["stop"]);
     assert!(!scene.level(0).join("garden.sock").exists());
-    scene.warren(&["start"]);
+    it_starts_beside_others(&scene);
     scene.until_good();
     let again = scene.deploy(2, "hello");
     assert!(!again.contains("Compiling packages"), "{again}");
@@ -72,11 +72,50 @@ fn from_nothing_and_back() {
     assert!(scene.level(0).join("images").exists());
     assert!(!scene.level(1).exists());
     // There is nothing to remove any more, and that is good.
+    let said = scene.warren(&["down"]);
+    assert!(said.contains("there was no environment"), "{said}");
     scene.warren(&["down", "--all"]);
     assert!(!scene.home().exists());
-    scene.warren(&["down"]);
+    let said = scene.warren(&["down"]);
+    assert!(said.contains("there is none in"), "{said}");
     drop(scene);
     leaks.assert_same();
+}
+
+/// While it rested others came: one has its addresses, another the letter in names of its links.
+#[track_caller]
+fn it_starts_beside_others(scene: &Scene) {
+    for verb in [&["status"] as &[&str], &["status", "--json"], &["vms"]] {
+        let said = scene.refused(verb);
+        assert!(
+            said.contains("is stopped: warren start brings it back"),
+            "{said}"
+        );
+    }
+    let record = || -> serde_json::Value {
+        let record = fs::read(scene.level(0).join("environment.json")).unwrap();
+        serde_json::from_slice(&record).unwrap()
+    };
+    let before = record();
+    let network = format!("10.{}", before["machines"][1]);
+    let letter = before["tag"].as_str().unwrap();
+    let link = format!("w{letter}brdg-0a090900");
+    scene.shell(&format!(
+        "ip link add taken0 type bridge && ip address add {network}.9.1/24 dev taken0
+        ip link add {link} type bridge"
+    ));
+    let said = scene.refused(&["start"]);
+    let taken = format!("{network}.0.0/16, which the environment in ");
+    assert!(
+        said.contains(&taken) && said.contains("by the link taken0: "),
+        "{said}"
+    );
+    scene.shell("ip link delete taken0");
+    scene.warren(&["start"]);
+    let after = record();
+    assert_eq!(after["machines"], before["machines"]);
+    assert_ne!(after["tag"], before["tag"]);
+    scene.shell(&format!("ip link delete {link}"));
 }
 
 /// As after this one was built anew: what it was started with stops, starts and removes it.

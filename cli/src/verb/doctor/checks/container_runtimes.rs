@@ -12,6 +12,7 @@ use warren_container_runtime::groups::{self, Place};
 use warren_container_runtime::host::Host;
 use warren_container_runtime::spec::ContainerSpec;
 use warren_lib_errchain::chain;
+use warren_sys_cgroup::{GroupSet, Process};
 
 use super::super::child::in_child;
 use super::{Facts, Finding};
@@ -78,9 +79,34 @@ fn attempt(program: &Path, host: &Host) -> Result<String, String> {
     let scratch = tempfile::Builder::new().prefix(&name).tempdir();
     let scratch = scratch.map_err(failed)?;
     std::fs::create_dir(scratch.path().join("root")).map_err(failed)?;
-    in_child(&[], &[], || make(program, host, scratch.path())).and_then(|made| made)?;
+    let made = leaving_controllers(|| {
+        in_child(&[], &[], || make(program, host, scratch.path())).and_then(|made| made)
+    });
+    made?;
     scratch.close().map_err(failed)?;
     Ok(version)
+}
+
+/// Has our own group of cgroup v2 hand down afterwards what it handed down before: groups of containers are made
+/// below it, and whoever makes them hands on all that there is.
+fn leaving_controllers(work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    let failed = |step: &str, error: &dyn std::error::Error| format!("{step}: {}", chain(error));
+    let own = GroupSet::of(Process::Myself);
+    let own = own.map_err(|error| failed("finding our own groups", &error))?;
+    let Some(own) = own.v2 else {
+        return work();
+    };
+    let enabled = || {
+        let enabled = own.enabled();
+        enabled.map_err(|error| failed("reading which controllers are handed down", &error))
+    };
+    let before = enabled()?;
+    let done = work();
+    for controller in enabled()?.iter().filter(|one| !before.contains(one)) {
+        own.disable(controller)
+            .map_err(|error| failed("putting controllers back", &error))?;
+    }
+    done
 }
 
 /// In a child, which becomes the container's keeper.
