@@ -223,13 +223,21 @@ pub(crate) fn make(directory: &Path) -> Result<(), Error> {
         .map_err(failed("make", directory))
 }
 
-/// Writes a file as a whole.
+/// Writes a file as a whole. The name that it has meanwhile is its own: what a process that was killed left of another
+/// file has that one's mode, which a key must not get.
 fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
-    let new = path.with_extension("new");
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(failed("remove", &new)(error));
+        }
+        _ => {}
+    }
     fs::OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(mode)
         .open(&new)
         .and_then(|mut file| {
@@ -243,4 +251,32 @@ fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
 pub(crate) fn failed(step: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::File { step, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_its_owners_alone_whatever_was_left() {
+        let home = tempfile::tempdir().unwrap();
+        let certs = home.path().join("certs");
+        make(&certs).unwrap();
+        // A certificate whose writer was killed, under both names that it may have had.
+        for left in ["ca.new", "ca.crt.new", "ca.key.new"] {
+            let path = certs.join(left);
+            fs::write(&path, "x").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        let place = Place {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            nats_port: 4222,
+        };
+        let made = Home::prepare(home.path(), &place).unwrap();
+        let key = certs.join("ca.key");
+        assert_eq!(fs::read_to_string(&key).unwrap(), made.ca.key);
+        assert_eq!(key.metadata().unwrap().mode() & 0o777, 0o600);
+    }
 }
