@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::Read;
 
+use serde_json::{Map, Value};
+
 use crate::Error;
 
 /// The longest id that is looked for; a file's name with room for a suffix.
@@ -26,6 +28,19 @@ pub(crate) fn fresh() -> Result<String, Error> {
         id.push(digit);
     }
     Ok(id)
+}
+
+/// The id of what a call is to make: what its context says, or a new one. A caller that may die before it hears
+/// the id says what it shall be, and can ask for such a thing later. Stock directors say nothing.
+pub(crate) fn wanted(context: &Map<String, Value>, key: &str) -> Result<String, Error> {
+    match context.get(key).and_then(Value::as_str) {
+        Some(wanted) if is_id(wanted) => Ok(wanted.to_owned()),
+        Some(wanted) => Err(Error::Value(format!(
+            "{key}: '{}' cannot be an id",
+            wanted.escape_default()
+        ))),
+        None => fresh(),
+    }
 }
 
 /// Whether this can be an id: what cannot is unknown, never a path.

@@ -1,4 +1,7 @@
 //! `create_stemcell`: takes an image. Afterwards machines can be made of it, or the call fails.
+//!
+//! A caller that may die before it hears the id says in the call's context what the id shall be
+//! (`warren_stemcell_cid`), and can delete such a stemcell later. The id of a light one is its image's name.
 
 use std::path::Path;
 
@@ -13,6 +16,7 @@ impl Cpi {
         image: &str,
         properties: &Map<String, Value>,
         tags: Option<&Map<String, Value>>,
+        cid: &str,
     ) -> Result<Value, Error> {
         if tags.is_some_and(|tags| !tags.is_empty()) {
             self.note("a stemcell has no place for tags; they are not kept");
@@ -23,8 +27,7 @@ impl Cpi {
             self.pull(&cid)?;
             return Ok(json!(cid));
         }
-        let cid = name::fresh()?;
-        stemcell::import(&self.places()?, image, &cid)?;
+        stemcell::import(&self.places()?, image, cid)?;
         Ok(json!(cid))
     }
 

@@ -4,6 +4,9 @@
 //! plan ─► mark ─► directories ─► container ─► settings ─► agent ─► unmark
 //!                 └──────── any failure: all in reverse, then unmark ───┘
 //! ```
+//!
+//! A caller that may die before it hears the id says in the call's context what the id shall be
+//! (`warren_vm_cid`), and can ask for such a machine later.
 
 use serde_json::{Map, Value, json};
 use warren_wire_cpi::{Networks, Version};
@@ -14,7 +17,7 @@ use warren_wire_garden::network::{NetIn, Transport};
 
 use crate::networks::{self, add_name_servers, wired};
 use crate::place::Places;
-use crate::{Cpi, Error, forgotten, name, properties, settings, start, stemcell, vm};
+use crate::{Cpi, Error, forgotten, properties, settings, start, stemcell, vm};
 
 /// Where servers stand that a local stub asks.
 const RESOLV_CONF: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
@@ -28,6 +31,8 @@ const CREATING: &str = "Creating container";
 
 /// The arguments.
 pub(super) struct Wanted {
+    /// The id that it shall have.
+    pub(super) cid: String,
     pub(super) agent_id: String,
     pub(super) stemcell_cid: String,
     pub(super) cloud_properties: Map<String, Value>,
@@ -51,7 +56,17 @@ impl Cpi {
         for told in vm::sweep(&places, &self.garden) {
             self.note(told);
         }
-        let (cid, plan) = match self.plan(&places, wanted) {
+        let cid = wanted.cid.clone();
+        // What fails is removed under its name, which must not be another's.
+        let is_free = match vm::exists(&self.garden, &cid) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(Error::Value(format!("there is a VM '{cid}' already"))),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = is_free {
+            return Err(failed(String::new())(error));
+        }
+        let plan = match self.plan(&places, wanted) {
             Ok(planned) => planned,
             Err(error) => return Err(failed(String::new())(error)),
         };
@@ -82,8 +97,8 @@ impl Cpi {
         }
     }
 
-    fn plan(&self, places: &Places, wanted: Wanted) -> Result<(String, Plan), Error> {
-        let cid = name::fresh()?;
+    fn plan(&self, places: &Places, wanted: Wanted) -> Result<Plan, Error> {
+        let cid = wanted.cid;
         let image = stemcell::image(places, &wanted.stemcell_cid)?;
         let wishes = properties::read(&wanted.cloud_properties)?;
         for disk in &wanted.disk_cids {
@@ -128,7 +143,7 @@ impl Cpi {
             .into_iter()
             .partition(|port| port.protocol == Transport::Udp);
         let spec = ContainerSpec {
-            handle: cid.clone(),
+            handle: cid,
             image: ImageRef {
                 uri: image,
                 ..ImageRef::default()
@@ -149,7 +164,7 @@ impl Cpi {
             spec,
             asks_for_address: is_dynamic.then_some(wired),
         };
-        Ok((cid, plan))
+        Ok(plan)
     }
 
     fn make(&self, places: &Places, cid: &str, plan: Plan) -> Result<Networks, Error> {

@@ -21,7 +21,7 @@ pub(crate) use create_vm::AGENT;
 use serde_json::{Map, Value, json};
 use warren_wire_cpi::{Call, Version};
 
-use crate::{Cpi, Error, disk, stemcell, vm};
+use crate::{Cpi, Error, disk, name, stemcell, vm};
 
 impl Cpi {
     /// Carries out a call for a caller that speaks this version of the contract.
@@ -38,7 +38,10 @@ impl Cpi {
                 image_path,
                 cloud_properties,
                 tags,
-            } => self.create_stemcell(&image_path, &cloud_properties, tags.as_ref()),
+            } => {
+                let cid = name::wanted(context, "warren_stemcell_cid")?;
+                self.create_stemcell(&image_path, &cloud_properties, tags.as_ref(), &cid)
+            }
             Call::DeleteStemcell { cid } => done(stemcell::remove(&self.places()?, &cid)),
             Call::CreateVm {
                 agent_id,
@@ -49,6 +52,7 @@ impl Cpi {
                 env,
             } => {
                 let wanted = create_vm::Wanted {
+                    cid: name::wanted(context, "warren_vm_cid")?,
                     agent_id,
                     stemcell_cid,
                     cloud_properties,
@@ -65,7 +69,9 @@ impl Cpi {
             Call::CalculateVmCloudProperties { requirements } => {
                 calculate_vm_cloud_properties::answer(&requirements)
             }
-            Call::CreateDisk { size, .. } => self.create_disk(size, create_disk::wanted(context)),
+            Call::CreateDisk { size, .. } => {
+                self.create_disk(size, &name::wanted(context, "warren_disk_cid")?)
+            }
             Call::DeleteDisk { cid } => done(self.delete_disk(&cid)),
             Call::HasDisk { cid } => Ok(json!(disk::exists(&self.places()?, &cid))),
             Call::AttachDisk { vm_cid, disk_cid } => self.attach_disk(&vm_cid, &disk_cid, version),

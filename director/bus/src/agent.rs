@@ -55,6 +55,15 @@ impl Cancelled for Waiting {
     }
 }
 
+/// What came of asking for something that becomes a task.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Begun {
+    /// It is done already; the answer.
+    Done(Value),
+    /// It goes on, as the agent's task of this id.
+    Runs(String),
+}
+
 /// An agent on the bus.
 #[derive(Clone)]
 pub struct Agent {
@@ -110,22 +119,45 @@ impl Agent {
         arguments: Vec<Value>,
         cancelled: &impl Cancelled,
     ) -> Result<Value, Error> {
-        let begun = Instant::now();
+        match self.begin(method, arguments).await? {
+            Begun::Done(answer) => Ok(answer),
+            Begun::Runs(task) => self.wait_for(&task, method, cancelled).await,
+        }
+    }
+
+    /// Asks something that becomes a task.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn begin(&self, method: &str, arguments: Vec<Value>) -> Result<Begun, Error> {
         // The answer is the task's id and comes at once, whatever the task is.
         let answer = match REPEATABLE.contains(&method) {
             true => self.ask_again(method, arguments).await?,
             false => self.ask(method, arguments, PATIENCE).await?,
         };
-        let Some(task) = task_of(&answer) else {
-            return Ok(answer);
-        };
-        let end = self.wait_for(&task, method, cancelled).await;
+        Ok(match task_of(&answer) {
+            Some(task) => Begun::Runs(task),
+            None => Begun::Done(answer),
+        })
+    }
+
+    /// Waits for the end of a task of the agent that [`begin`](Self::begin) began a moment ago.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn wait_for(
+        &self,
+        task: &str,
+        method: &str,
+        cancelled: &impl Cancelled,
+    ) -> Result<Value, Error> {
+        let begun = Instant::now();
+        let end = self.ask_for(task, method, cancelled).await;
         calls::ended(&self.id, method, begun.elapsed(), &end);
         end
     }
 
-    /// Waits for the end of a task of the agent.
-    async fn wait_for(
+    async fn ask_for(
         &self,
         task: &str,
         method: &str,

@@ -15,7 +15,7 @@ mod process;
 mod redact;
 mod users;
 
-pub use agent::{Agent, Cancelled, Waiting};
+pub use agent::{Agent, Begun, Cancelled, Waiting};
 pub use bus::{Bus, Options};
 pub use error::Error;
 pub use users::{Known, Users};

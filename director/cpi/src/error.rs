@@ -63,6 +63,12 @@ impl Error {
         }
     }
 
+    /// Whether the CPI answered, and that it did not do it.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Error::Refused { .. })
+    }
+
     /// Whether the CPI lacks the method or the ability.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {

@@ -5,9 +5,11 @@ use warren_wire_cpi::{Call, ErrorKind, Networks, Version};
 
 use crate::{Cpi, Error};
 
-/// The key of a call's context that says what a new disk is to be called. CPIs but Warren's do not know
-/// it, and ignore it as all that they do not know of a context.
+/// The keys of a call's context that say what a new thing is to be called. CPIs but Warren's do not know
+/// them, and ignore them as all that they do not know of a context.
 const DISK_CID: &str = "warren_disk_cid";
+const VM_CID: &str = "warren_vm_cid";
+const STEMCELL_CID: &str = "warren_stemcell_cid";
 
 type Object = Map<String, Value>;
 
@@ -23,6 +25,8 @@ pub struct Info {
 /// A machine to make.
 #[derive(Debug, Clone)]
 pub struct NewVm {
+    /// Its id, if the CPI lets its callers say.
+    pub wanted: String,
     /// Its agent's name on the bus.
     pub agent_id: String,
     /// What it is made of.
@@ -49,7 +53,7 @@ fn text(method: &'static str, value: &Value) -> Result<String, Error> {
 }
 
 impl Cpi {
-    /// Takes an image; the answer is its id.
+    /// Takes an image; the answer is its id: `wanted` if the CPI lets its callers say.
     ///
     /// # Errors
     /// [`Error`].
@@ -58,6 +62,7 @@ impl Cpi {
         image: &str,
         cloud_properties: Object,
         tags: Object,
+        wanted: &str,
     ) -> Result<String, Error> {
         let tags = (self.info().await?.api_version >= 3).then_some(tags);
         let call = Call::CreateStemcell {
@@ -65,7 +70,10 @@ impl Cpi {
             cloud_properties,
             tags,
         };
-        text("create_stemcell", &self.call(&call, None).await?)
+        let answer = self
+            .call_with(&call, None, said(STEMCELL_CID, wanted))
+            .await?;
+        text("create_stemcell", &answer)
     }
 
     /// Removes an image.
@@ -79,7 +87,7 @@ impl Cpi {
         self.call(&call, None).await.map(drop)
     }
 
-    /// Makes a machine; the answer is its id.
+    /// Makes a machine; the answer is its id: the wanted one if the CPI lets its callers say.
     ///
     /// # Errors
     /// [`Error`].
@@ -92,7 +100,8 @@ impl Cpi {
             disk_cids: vm.disk_cids,
             env: vm.env,
         };
-        let answer = self.call(&call, stemcell_api).await?;
+        let said = said(VM_CID, &vm.wanted);
+        let answer = self.call_with(&call, stemcell_api, said).await?;
         let first = answer.get(0).unwrap_or(&answer);
         text("create_vm", first)
     }
@@ -188,8 +197,8 @@ impl Cpi {
             cloud_properties,
             vm_cid: Some(vm_cid.to_owned()),
         };
-        let said = Map::from_iter([(DISK_CID.to_owned(), Value::from(wanted))]);
-        text("create_disk", &self.call_with(&call, None, said).await?)
+        let answer = self.call_with(&call, None, said(DISK_CID, wanted)).await?;
+        text("create_disk", &answer)
     }
 
     /// Removes a disk; one that is not there is removed.
@@ -317,6 +326,11 @@ impl Cpi {
         };
         maybe(self.call(&call, None).await).map(drop)
     }
+}
+
+/// What a call's context says besides.
+fn said(key: &str, wanted: &str) -> Object {
+    Map::from_iter([(key.to_owned(), Value::from(wanted))])
 }
 
 /// An answer, or `None` if the CPI lacks the method.

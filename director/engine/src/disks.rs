@@ -15,12 +15,13 @@ mod attach;
 
 use serde_json::{Map, Value, json};
 use warren_director_store::disks::{self, Disk, New};
+use warren_director_store::intents::Kind;
 use warren_director_store::vms::Vm;
-use warren_director_store::{disk_intents, instances};
+use warren_director_store::{instances, intents};
 
 use crate::task::Event;
 use crate::variables::Variables;
-use crate::{Engine, Error, Task, disk_intent};
+use crate::{Engine, Error, Task, intent};
 use warren_director_plan::{DiskWanted, Group};
 
 pub use attach::{attach, attach_all, attach_one, begin, detach_all};
@@ -182,7 +183,7 @@ async fn replace(
     let cid = vm.cid.clone().unwrap_or_default();
     let name = row.name();
     let begun = record(task, "create", None, &name, None).await?;
-    let intent = disk_intent::announce(engine, task, &vm.cpi, &name).await?;
+    let intent = intent::announce(engine, task, Kind::Disk, &vm.cpi, &name).await?;
     let made = cpi
         .create_disk(wanted.size, properties, &cid, &intent)
         .await;
@@ -204,14 +205,14 @@ async fn replace(
     };
     let mut tx = engine.store.begin().await?;
     let added = async {
-        disk_intents::delete(&mut *tx, &intent).await?;
+        intents::delete(&mut *tx, &intent).await?;
         disks::create(&mut *tx, &new).await
     };
     let disk = match added.await {
         Ok(disk) => disk,
         Err(error) => {
             drop(tx);
-            disk_intent::undo(engine, task, &cpi, &intent, &made).await;
+            intent::undo(engine, task, &cpi, &intent, &made).await;
             return Err(error.into());
         }
     };

@@ -11,13 +11,13 @@
 //!
 //! Source: reference of the deploy engine; `docs/design/director.md`.
 
+mod agent_task;
 mod alerts;
 mod certificates;
 mod compile;
 mod config;
 mod cpis;
 mod deliver;
-mod disk_intent;
 mod disks;
 pub mod dns;
 mod documents;
@@ -26,6 +26,7 @@ mod error;
 mod event_log;
 mod fingerprints;
 mod inputs;
+mod intent;
 pub mod jobs;
 mod lease;
 mod lock;

@@ -1,18 +1,22 @@
 //! Machines whose ids nobody was told, because their director died while they were made.
 //!
 //! ```text
-//! row without an id ── its agent answers ── says which machine it is in ── the CPI knows it ──► the id
-//!                   └─ no answer, no name, or another kind of name ──────────────────────────► none
+//! row without an id ── the CPI has one of the name that it was asked to give ─────────────────► the id
+//!        └─ no ── its agent answers ── says which machine it is in ── the CPI knows it ───────► the id
+//!                    └─ no answer, no name, or another kind of name ──────────────────────────► none yet
 //! ```
 //!
-//! `create_vm` outlives whoever called it. The agent's user is there before its machine is, so the agent
-//! can be asked; what it calls its machine (`vm.name` of its settings) is the CPI's id where machines have
-//! no names besides, as with Garden. On networks that give addresses themselves nothing else would ever
-//! tell of such a machine; where the director gives them, the CPI finds it by its address as well.
+//! Warren's CPI takes the name that it is asked to give (see [`intent`](crate::intent)). Others do not; but the
+//! agent's user is there before its machine is, so the agent can be asked; what it calls its machine (`vm.name`
+//! of its settings) is the CPI's id where machines have no names besides, as with Garden.
+//!
+//! `create_vm` outlives whoever called it. One that ends after it was looked for here is found by its name later,
+//! as the intent stays for as long as that can be.
 
 use std::time::Duration;
 
 use serde_json::Value;
+use warren_director_store::intents;
 use warren_director_store::vms::Vm;
 
 use crate::{Engine, Error, Task};
@@ -28,6 +32,14 @@ pub(crate) async fn id_of(engine: &Engine, task: &Task, vm: &Vm) -> Result<Optio
     if vm.cid.is_some() {
         return Ok(None);
     }
+    let cpi = engine.cpi_named(task, &vm.cpi).await?;
+    for asked in intents::of_owner(engine.store.pool(), &vm.agent_id).await? {
+        if cpi.has_vm(&asked.cid).await? == Some(true) {
+            let cid = asked.cid;
+            task.log(&format!("machine {cid} was made by somebody who died"));
+            return Ok(Some(cid));
+        }
+    }
     let agent = engine.bus.agent(&vm.agent_id);
     match agent.wait_until_ready(PATIENCE, task).await {
         Ok(()) => {}
@@ -40,7 +52,6 @@ pub(crate) async fn id_of(engine: &Engine, task: &Task, vm: &Vm) -> Result<Optio
     let Some(name) = state.pointer("/vm/name").and_then(Value::as_str) else {
         return Ok(None);
     };
-    let cpi = engine.cpi_named(task, &vm.cpi).await?;
     if name.is_empty() || cpi.has_vm(name).await? != Some(true) {
         return Ok(None);
     }

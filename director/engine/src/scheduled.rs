@@ -9,12 +9,12 @@ use warren_director_store::ips::Owner;
 use warren_director_store::orphaned_vms::OrphanedVm;
 use warren_director_store::work::{Scheduled, Work};
 use warren_director_store::{
-    Error as StoreError, Store, disk_intents, disks, dns, events, ips, now, orphaned_vms, tasks,
+    Error as StoreError, Store, disks, dns, events, intents, ips, now, orphaned_vms, tasks,
 };
 
 use crate::cpis::Cpis;
 use crate::event_log::Stage;
-use crate::{Engine, Error, Task, disk_intent, jobs, lock};
+use crate::{Engine, Error, Task, intent, jobs, lock};
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -29,7 +29,7 @@ pub async fn has_work(store: &Store, wanted: Scheduled) -> Result<bool, StoreErr
         Scheduled::OrphanedVms => !orphaned_vms::list(pool).await?.is_empty(),
         Scheduled::OrphanedDisks { max_age } => {
             !old_disks(store, max_age).await?.is_empty()
-                || !disk_intents::left(pool, None).await?.is_empty()
+                || !intents::left(pool, None).await?.is_empty()
         }
         Scheduled::DnsBlobs { kept, max_age } => !old_names(store, kept, max_age).await?.is_empty(),
         Scheduled::DnsTombstones => {
@@ -133,7 +133,7 @@ async fn old_disks(store: &Store, max_age: u32) -> Result<Vec<disks::OrphanDisk>
 }
 
 async fn old_disks_go(engine: &Engine, task: &Task, max_age: u32) -> Result<String, Error> {
-    disk_intent::sweep(engine, task, None).await?;
+    intent::sweep(engine, task, None).await?;
     let all = old_disks(&engine.store, max_age).await?;
     let mut gone = 0;
     for one in &all {

@@ -16,12 +16,13 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use warren_director_blobstore::{Method, Signer};
 use warren_director_bus::Agent;
+use warren_director_store::intents::{self, Kind};
+use warren_director_store::now;
 use warren_director_store::vms::Vm;
-use warren_director_store::{now, uuid};
 
 use crate::deliver::Archive;
 use crate::fingerprints::of_blobstores;
-use crate::{Config, Engine, Error, Task};
+use crate::{Config, Engine, Error, Task, intent};
 
 /// The API version of stemcells whose agents know signed URLs.
 const SINCE: i64 = 3;
@@ -188,27 +189,39 @@ pub async fn ask(
     }
 }
 
-/// Asks an agent for what it puts into the blobstore, with an argument that follows from the URL for that.
-/// The result is its answer and the blob's id.
+/// Asks an agent for what it puts into the blobstore for an owner (see [`intent`]), with an argument that follows
+/// from the URL for that. The result is its answer and the blob's id, which is an intent until the caller has a row
+/// of it.
 ///
 /// # Errors
 /// What the agent says, when nothing of the blob stays; [`Error::Cancelled`].
 pub async fn ask_for_blob(
     engine: &Engine,
     task: &Task,
-    agent: &Agent,
+    (agent, owner): (&Agent, &str),
     method: &str,
     urls: &SignedUrls,
     argument: impl Fn(String) -> Value,
 ) -> Result<(Value, String), Error> {
-    let blob = uuid::new();
+    let blob = intent::announce(engine, task, Kind::Blob, "", owner).await?;
     let arguments = || vec![argument(urls.to_put(&blob))];
     let answer = ask(task, agent, method, urls.get.min(urls.put), arguments).await;
     match answer {
         Ok(answer) => Ok((answer, blob)),
         Err(error) => {
-            if let Err(second) = engine.blobs.delete(&blob).await {
-                task.log(&warren_lib_errchain::chain(&second));
+            let undone = async {
+                engine.blobs.delete(&blob).await?;
+                // One that did not say that it has ended may put it there still.
+                if matches!(
+                    error,
+                    Error::Bus(warren_director_bus::Error::Exception { .. })
+                ) {
+                    intents::delete(engine.store.pool(), &blob).await?;
+                }
+                Ok::<(), Error>(())
+            };
+            if let Err(second) = undone.await {
+                task.log(&second.story());
             }
             Err(error)
         }

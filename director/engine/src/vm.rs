@@ -6,13 +6,14 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use warren_director_cpi::{Networks, NewVm};
 use warren_director_plan::{Group, Input, InstancePlan, Reservation, names, spec};
+use warren_director_store::intents::{self, Kind};
 use warren_director_store::vms::{self, Vm};
-use warren_director_store::{Flag, instances, ips, uuid};
+use warren_director_store::{Flag, agent_tasks, instances, ips, uuid};
 
 use crate::fingerprints::{Fingerprints, differs};
 use crate::task::{Event, rfc3339};
 use crate::variables::Variables;
-use crate::{Engine, Error, Task, certificates, lock, lost, signed};
+use crate::{Engine, Error, Task, certificates, disks, intent, lock, lost, signed};
 
 /// How often a machine is tried if the CPI says that it may help.
 const TRIES: u32 = 5;
@@ -142,11 +143,15 @@ async fn ask_cpi(
     vm.cloud_properties = Some(planned.to_string());
     vms::save(engine.store.pool(), vm).await?;
     let env = environment(engine, wanted, &vm.agent_id, object(2))?;
+    // By which it is found if nobody hears of it.
+    let wanted_cid =
+        intent::announce(engine, task, Kind::Vm, &wanted.plan.cpi, &vm.agent_id).await?;
     let mut left = TRIES;
     let mut pause = PAUSE;
     let cid = loop {
         task.check()?;
         let new = NewVm {
+            wanted: wanted_cid.clone(),
             agent_id: vm.agent_id.clone(),
             stemcell_cid: stemcell_cid.clone(),
             cloud_properties: cloud_properties.clone(),
@@ -162,12 +167,20 @@ async fn ask_cpi(
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                // A CPI that refuses has made none; of another one nobody knows.
+                if error.is_refusal() {
+                    intents::delete(engine.store.pool(), &wanted_cid).await?;
+                }
+                return Err(error.into());
+            }
         }
     };
     vm.cid = Some(cid);
-    vms::save(engine.store.pool(), vm).await?;
-    Ok(())
+    let mut tx = engine.store.begin().await?;
+    intents::delete(&mut *tx, &wanted_cid).await?;
+    vms::save(&mut *tx, vm).await?;
+    disks::commit(tx).await
 }
 
 /// `env` of a machine: the director's, the manifest's over it, and who the machine is.
@@ -416,8 +429,8 @@ pub async fn update_settings(
 
 /// Deletes a machine and its row; its addresses stay with the instance.
 ///
-/// One whose director died while it was made may have no id in its row, and be there all the same: its
-/// agent tells it ([`lost`]).
+/// One whose director died while it was made may have no id in its row, and be there all the same: the CPI
+/// or its agent tells it ([`lost`]).
 pub async fn delete(engine: &Engine, task: &Task, vm: &Vm, instance: &str) -> Result<(), Error> {
     let Some(cid) = lost::id_of(engine, task, vm).await? else {
         return remove(engine, task, vm, instance).await;
@@ -425,7 +438,13 @@ pub async fn delete(engine: &Engine, task: &Task, vm: &Vm, instance: &str) -> Re
     let mut found = vm.clone();
     found.cid = Some(cid);
     vms::save(engine.store.pool(), &found).await?;
-    remove(engine, task, &found, instance).await
+    remove(engine, task, &found, instance).await?;
+    for asked in intents::of_owner(engine.store.pool(), &vm.agent_id).await? {
+        if found.cid.as_ref() == Some(&asked.cid) {
+            intents::delete(engine.store.pool(), &asked.cid).await?;
+        }
+    }
+    Ok(())
 }
 
 /// From its beginning the machine does not count any more: whatever cuts this off, the next deploy makes
@@ -466,6 +485,7 @@ async fn remove(engine: &Engine, task: &Task, vm: &Vm, instance: &str) -> Result
         done?;
     }
     ips::unbind_vm(pool, vm.id).await?;
+    agent_tasks::forget(pool, &vm.agent_id).await?;
     vms::delete(pool, vm.id).await?;
     engine.write_users().await
 }

@@ -17,7 +17,7 @@ use warren_lib_telemetry::metrics::Timing;
 use warren_lib_telemetry::{Context, Level, context, log};
 
 use crate::lease::Lease;
-use crate::{Engine, Error, Task, jobs};
+use crate::{Engine, Error, Task, agent_task, jobs};
 
 /// How often an idle worker looks by itself: for tasks of which it was not told, and for those of
 /// workers that died.
@@ -175,6 +175,11 @@ async fn perform(
     let Some(outcome) = outcome else {
         return "lost";
     };
+    if outcome.is_err()
+        && let Err(error) = agent_task::cancel_all(engine, &task).await
+    {
+        task.log(&error.story());
+    }
     let (state, result) = match outcome {
         Ok(result) => ("done", result),
         Err(error) if error.is_cancelled() => {

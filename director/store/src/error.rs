@@ -49,6 +49,14 @@ pub enum Error {
         /// Where it stops being JSON.
         source: serde_json::Error,
     },
+    /// A word in a column is none of those that are put there.
+    #[error("{column} has '{word}', which this warren does not know: use a newer warren")]
+    Word {
+        /// The column.
+        column: &'static str,
+        /// What it has.
+        word: String,
+    },
     /// A file of a task's output.
     #[error("cannot {step} {}", path.display())]
     File {

@@ -14,13 +14,13 @@
 //! Columns are BIGINT and TEXT (see `docs/design/director.md`): booleans are 0 and 1, times are Unix
 //! seconds, documents are JSON. Nothing here knows what a manifest is.
 
+pub mod agent_tasks;
 pub mod aliases;
 pub mod attributes;
 pub mod blobs;
 pub mod compiled_packages;
 pub mod configs;
 pub mod deployments;
-pub mod disk_intents;
 pub mod disks;
 pub mod dns;
 pub mod dynamic_disks;
@@ -31,6 +31,7 @@ pub mod external_links;
 mod filter;
 mod flag;
 pub mod instances;
+pub mod intents;
 pub mod ips;
 pub mod links;
 pub mod locks;

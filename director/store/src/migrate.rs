@@ -19,6 +19,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (6, include_str!("migrations/0006_spares.sql")),
     (7, include_str!("migrations/0007_disk_intents.sql")),
     (8, include_str!("migrations/0008_unfinished.sql")),
+    (9, include_str!("migrations/0009_intents.sql")),
 ];
 
 /// An arbitrary number that only this program locks.

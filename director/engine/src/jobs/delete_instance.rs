@@ -98,17 +98,18 @@ async fn end_jobs(
     if machine.cid.is_none() {
         return Ok(());
     }
-    match reach::state(engine, task, machine, Some(PATIENCE)).await? {
-        Reached::Says(_) => {}
+    let state = match reach::state(engine, task, machine, Some(PATIENCE)).await? {
+        Reached::Says(state) => state,
         Reached::Silent(_) | Reached::Gone => {
             let id = &machine.agent_id;
             task.log(&format!("agent {id} does not answer: no job is told"));
             return Ok(());
         }
-    }
+    };
     let agent = engine.bus.agent(&machine.agent_id);
-    // What is stopped has been told already.
-    if row.state != "stopped" {
+    // What is stopped has been told already; where an update broke off only the agent knows whether it is.
+    let is_sure = *row.update_completed || state["job_state"] == "stopped";
+    if row.state != "stopped" || !is_sure {
         // Should it stay after all, it is not what it was.
         let mut begun = row.clone();
         begun.update_completed = Flag(false);

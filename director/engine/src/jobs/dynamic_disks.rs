@@ -15,15 +15,15 @@ use serde_json::{Map, Value, json};
 use warren_director_cpi::{Cpi, ErrorKind};
 use warren_director_plan::json::from_mapping;
 use warren_director_store::deployments::{self, Deployment};
-use warren_director_store::disk_intents;
 use warren_director_store::dynamic_disks::{self, DynamicDisk, New};
 use warren_director_store::instances::{self, Instance};
+use warren_director_store::intents::{self, Kind};
 use warren_director_store::vms::{self, Vm};
 use warren_director_store::work::DynamicDisk as Wanted;
 
 use super::update_instance;
 use crate::disks::commit;
-use crate::{Engine, Error, Task, disk_intent, documents, lock, update};
+use crate::{Engine, Error, Task, documents, intent, lock, update};
 
 /// How long somebody who makes a disk of the same name is waited for.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -197,7 +197,8 @@ impl Disks<'_> {
         let cpi = self.engine.cpi_named(self.task, &machine.cpi).await?;
         let cid = machine.cid.as_deref().unwrap_or_default();
         let owner = format!("dynamic disk {name}");
-        let intent = disk_intent::announce(self.engine, self.task, &machine.cpi, &owner).await?;
+        let intent =
+            intent::announce(self.engine, self.task, Kind::Disk, &machine.cpi, &owner).await?;
         let disk_cid = cpi.create_disk(size, properties, cid, &intent).await?;
         let new = New {
             name,
@@ -210,12 +211,12 @@ impl Disks<'_> {
         };
         let mut tx = self.engine.store.begin().await?;
         let added = async {
-            disk_intents::delete(&mut *tx, &intent).await?;
+            intents::delete(&mut *tx, &intent).await?;
             dynamic_disks::create(&mut *tx, &new).await
         };
         if let Err(error) = added.await {
             drop(tx);
-            disk_intent::undo(self.engine, self.task, &cpi, &intent, &disk_cid).await;
+            intent::undo(self.engine, self.task, &cpi, &intent, &disk_cid).await;
             return Err(error.into());
         }
         commit(tx).await?;

@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 use warren_director_store::instances::Instance;
 use warren_director_store::vms::Vm;
 use warren_director_store::work::Logs;
-use warren_director_store::{blobs, now};
+use warren_director_store::{blobs, intents, now};
 use warren_lib_tar::{Entry, Kind, Time, Writer};
 
 use super::targets;
 use super::update_stemcell::directory;
 use super::upload::blocking;
+use crate::disks::commit;
 use crate::event_log::Stage;
 use crate::many::join_all;
 use crate::{Engine, Error, Task, signed};
@@ -40,15 +41,10 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Logs) -> Result<String, 
         .iter()
         .map(|(row, vm)| fetch(engine, task, row, vm, &wanted.kind, filters))
         .collect();
-    let pool = engine.store.pool();
     let (mut logs, mut failure) = (Vec::new(), None);
     for one in join_all(fetched).await {
         match one {
-            // Remembered whatever the others do: what nobody remembers is never deleted.
-            Ok((blob, sha1)) => {
-                blobs::remember(pool, &blob, &sha1, "log").await?;
-                logs.push(blob);
-            }
+            Ok((blob, _)) => logs.push(blob),
             Err(error) => failure = failure.or(Some(error)),
         }
     }
@@ -66,7 +62,8 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Logs) -> Result<String, 
         .await
 }
 
-/// Has an agent pack its logs; the answer is the blob's id and digest.
+/// Has an agent pack its logs; the answer is the blob's id and digest, which are remembered: what nobody remembers is
+/// never deleted.
 pub async fn fetch(
     engine: &Engine,
     task: &Task,
@@ -86,8 +83,10 @@ pub async fn fetch(
                         json!({"signed_url": url, "log_type": kind, "filters": filters})
                     };
                     let method = "fetch_logs_with_signed_url";
+                    let owner = format!("logs of {} for task {}", agent.id(), task.id);
+                    let of = (&agent, owner.as_str());
                     let asked =
-                        signed::ask_for_blob(engine, task, &agent, method, urls, argument).await?;
+                        signed::ask_for_blob(engine, task, of, method, urls, argument).await?;
                     (asked.0, Some(asked.1))
                 }
                 None => {
@@ -110,7 +109,12 @@ pub async fn fetch(
                     ),
                 )
             })?;
-            Ok((blob, text("sha1").unwrap_or_default()))
+            let sha1 = text("sha1").unwrap_or_default();
+            let mut tx = engine.store.begin().await?;
+            intents::delete(&mut *tx, &blob).await?;
+            blobs::remember(&mut *tx, &blob, &sha1, "log").await?;
+            commit(tx).await?;
+            Ok((blob, sha1))
         })
         .await
 }

@@ -18,7 +18,7 @@ use warren_director_plan::{Group, InstancePlan, State, assemble};
 use warren_director_store::instances::Instance;
 use warren_director_store::vms::Vm;
 use warren_director_store::work::Errand;
-use warren_director_store::{blobs, errands, ips};
+use warren_director_store::{agent_tasks, errands, ips};
 use warren_wire_manifest::deployment::Lifecycle;
 
 use super::planning::{DeployTask, Known, Ready, Scope};
@@ -27,7 +27,7 @@ use crate::event_log::Stage;
 use crate::many::join_all;
 use crate::reach::{self, Reached};
 use crate::task::Event;
-use crate::{Engine, Error, Task, disks as steps, dns, lock, update, vm};
+use crate::{Engine, Error, Task, agent_task, disks as steps, dns, lock, update, vm};
 
 /// How long the agent of a machine that is about to go may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -283,7 +283,9 @@ impl Running<'_> {
             .run(&title, |_| async {
                 let agent = engine.bus.agent(&machine.agent_id);
                 let arguments = if by_job { vec![json!(name)] } else { vec![] };
-                Ok(agent.run("run_errand", arguments, task).await?)
+                let ran = agent_task::run(engine, task, &agent, "run_errand", arguments).await;
+                agent_tasks::forget(engine.store.pool(), agent.id()).await?;
+                ran
             })
             .await;
         let code = |answer: &Value| answer.get("exit_code").and_then(Value::as_i64);
@@ -303,7 +305,6 @@ impl Running<'_> {
             )
         })?;
         let (blob, sha1) = fetch_logs::fetch(engine, task, row, machine, "job", None).await?;
-        blobs::remember(engine.store.pool(), &blob, &sha1, "log").await?;
         let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default();
         let line = json!({
             "instance": {"group": row.job, "id": row.uuid},

@@ -4,7 +4,8 @@
 //! (download) ── (verify) ── extract ── check the manifest ── for each CPI: known? upload, save
 //! ```
 //!
-//! An image that a CPI has is not sent again unless that is to be fixed. Source: reference of CPIs,
+//! An image that a CPI has is not sent again unless that is to be fixed. What a worker that died had sent, and no row
+//! tells of, goes before it is sent again. Source: reference of CPIs,
 //! stemcells and releases, section 3.2.
 
 use std::fs::File;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use warren_director_cpi::Cpi;
+use warren_director_store::intents::{self, Kind};
 use warren_director_store::stemcells::{self, New};
 use warren_director_store::work::{Source, Upload};
 use warren_release::stemcell;
@@ -19,8 +21,9 @@ use warren_wire_release::StemcellManifest;
 
 use super::upload::{self, Uploaded, blocking};
 use crate::cpis::Cpis;
+use crate::disks::commit;
 use crate::event_log::Stage;
-use crate::{Engine, Error, Task, lock};
+use crate::{Engine, Error, Task, intent, lock};
 
 /// Takes a stemcell.
 pub async fn run(engine: &Engine, task: &Task, wanted: &Upload) -> Result<String, Error> {
@@ -189,21 +192,28 @@ async fn give(
             _ => "",
         };
         let title = format!("Uploading stemcell {name}/{version} to the cloud{of}{skipped}");
-        let cid = stage
+        let (cid, intent) = stage
             .run(&title, |_| async {
                 if let Some(there) = there.filter(|_| !fix) {
-                    return Ok(there.cid);
+                    return Ok((there.cid, None));
                 }
+                // By which it is found if nobody hears of it.
+                let owner = format!("stemcell {name}/{version}{of}");
+                let kind = Kind::Stemcell;
+                let wanted = intent::announce(engine, task, kind, cpi_name, &owner).await?;
                 let image = image.to_string_lossy();
                 let properties = about.cloud_properties.clone();
-                Ok(cpi.create_stemcell(&image, properties, Map::new()).await?)
+                let cid = cpi
+                    .create_stemcell(&image, properties, Map::new(), &wanted)
+                    .await?;
+                Ok((cid, Some(wanted)))
             })
             .await?;
         stage
             .run(
                 &format!("Save stemcell {name}/{version} ({cid}){of}{skipped}"),
                 |_| async {
-                    if skipped.is_empty() {
+                    if let Some(intent) = &intent {
                         let new = New {
                             name,
                             version,
@@ -213,7 +223,10 @@ async fn give(
                             cpi: cpi_name,
                             api_version: about.api_version,
                         };
-                        stemcells::put(pool, &new).await?;
+                        let mut tx = engine.store.begin().await?;
+                        intents::delete(&mut *tx, intent).await?;
+                        stemcells::put(&mut *tx, &new).await?;
+                        commit(tx).await?;
                     }
                     stemcells::record_upload(pool, name, version, cpi_name).await?;
                     Ok(())

@@ -25,7 +25,7 @@ impl Update<'_> {
         archive: Option<(String, String)>,
     ) -> Result<(), Error> {
         // A machine that was just made has no jobs: stock goes through all of it, some five seconds.
-        if row.state == "stopped" || !self.responds || self.is_new {
+        if !self.responds || self.is_new || self.are_stopped(row, agent).await? {
             return Ok(());
         }
         let keeps = |keeps: bool| if keeps { "keep" } else { "delete" };
@@ -67,6 +67,19 @@ impl Update<'_> {
         step.advance(10, "executing post-stop");
         agent.run_script("post-stop", Map::new(), self.task).await?;
         Ok(())
+    }
+
+    /// Whether there are no jobs to end. A row that says so is right but where an update of the instance broke off,
+    /// which may have started them before it was cut off: there the agent is asked.
+    async fn are_stopped(&self, row: &instances::Instance, agent: &Agent) -> Result<bool, Error> {
+        if row.state != State::Stopped.word() {
+            return Ok(false);
+        }
+        if !self.changes.contains(&Change::Dirty) {
+            return Ok(true);
+        }
+        let state = agent.get_state(false, None).await?;
+        Ok(state.get("job_state").and_then(Value::as_str) == Some("stopped"))
     }
 
     /// Keeps what the disks hold while nothing writes to them.

@@ -27,7 +27,18 @@ case $request in
     answer null
   fi
   ;;
-'{"method":"has_vm"'*) [ -e gone ] && answer false || answer true ;;
+'{"method":"has_vm"'*)
+  cid=${request#*'"arguments":["'}
+  cid=${cid%%'"'*}
+  if [ -e gone ]; then
+    answer false
+  elif grep -q "warren_vm_cid\":\"$cid\"" requests; then
+    # It takes no names, as others' CPIs, unless it shall.
+    [ -e takes-names ] && answer true || answer false
+  else
+    answer true
+  fi
+  ;;
 '{"method":"get_vm_log"'*) [ -e vm-log ] && answer "$(cat vm-log)" || answer null ;;
 '{"method":"has_disk"'*) [ -e no-disk ] && answer false || answer true ;;
 '{"method":"create_disk"'*) [ -e disk-cid ] && answer "$(cat disk-cid)" || answer "\"disk-$$\"" ;;

@@ -68,6 +68,8 @@ pub struct Agents {
     breaks: AtomicBool,
     /// Of whom jobs have failed.
     failing: Mutex<BTreeSet<String>>,
+    /// Whose jobs were stopped.
+    stopped: Mutex<BTreeSet<String>>,
     /// Methods that they do not answer.
     stuck: Mutex<BTreeSet<String>>,
     /// Those that do not answer anything.
@@ -193,6 +195,22 @@ impl Director {
         self.cancel().await;
     }
 
+    /// Kills the workers when agents are asked for this once more, which then do not answer, and starts others
+    /// after what happens meanwhile.
+    pub async fn kill_at(&self, method: &str, meanwhile: impl AsyncFnOnce()) {
+        let before = self.asked(method).len();
+        self.stick(method);
+        let end = Instant::now() + Duration::from_secs(30);
+        while self.asked(method).len() == before {
+            assert!(Instant::now() < end, "{method} is not asked for");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.scene.kill_workers().await;
+        meanwhile().await;
+        self.go_on(method);
+        self.scene.start_workers().await;
+    }
+
     /// Cancels the newest task.
     pub async fn cancel(&self) {
         let pool = self.scene.engine.store.pool();
@@ -295,6 +313,10 @@ pub fn agents(server: &Server, scene: &Scene, how: &Arc<Agents>) -> Agent {
         open.unwrap()
             .write_all(format!("{call}\n").as_bytes())
             .unwrap();
+        // What is not answered is done all the same.
+        if method == "start" {
+            how.stopped.lock().unwrap().remove(agent);
+        }
         let is_stuck = how.stuck.lock().unwrap().contains(method);
         if is_stuck || how.silent.lock().unwrap().contains(agent) {
             return None;
@@ -311,6 +333,9 @@ pub fn agents(server: &Server, scene: &Scene, how: &Arc<Agents>) -> Agent {
             .and_then(VecDeque::pop_front);
         if next.is_some() {
             return next;
+        }
+        if method == "stop" {
+            how.stopped.lock().unwrap().insert(agent.to_owned());
         }
         if method == "start" {
             let mut failing = how.failing.lock().unwrap();
@@ -329,9 +354,11 @@ pub fn agents(server: &Server, scene: &Scene, how: &Arc<Agents>) -> Agent {
                 _ => false,
             };
         }
-        let state = match how.failing.lock().unwrap().contains(agent) {
-            true => "failing",
-            false => "running",
+        let is = |all: &Mutex<BTreeSet<String>>| all.lock().unwrap().contains(agent);
+        let state = match () {
+            () if is(&how.stopped) => "stopped",
+            () if is(&how.failing) => "failing",
+            () => "running",
         };
         let blob = || {
             let packed = tgz(&[("log", b"x")]);

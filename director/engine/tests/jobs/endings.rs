@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use warren_director_store::work::{Errand, Work};
-use warren_director_store::{deployments, instances, vms};
+use warren_director_store::work::{Errand, StateChange, Work};
+use warren_director_store::{agent_tasks, deployments, instances, vms};
 
 use crate::archives::a_job;
 use crate::director::{Director, manifest};
@@ -120,6 +120,82 @@ async fn scripts_for_after_a_deploy_that_failed_run_with_the_next() {
     assert_eq!((again.finished().len(), ran()), (3, 2));
     it.deploy(&manifest(1, "")).await.done();
     assert_eq!(ran(), 2);
+
+    // Their director is killed while they run, when all else is done.
+    let running = json!({"value": {"agent_task_id": "t", "state": "running"}});
+    let text = manifest(1, "  env: {a: 1}\n");
+    // After pre-stop, post-stop, pre-start and post-start.
+    let mut answers = vec![json!({"value": {}}); 4];
+    answers.push(running);
+    it.answer("run_script", &answers);
+    let (ended, ()) = tokio::join!(it.deploy(&text), it.kill_at("get_task", async || ()));
+    ended.done();
+    assert_eq!((ran(), it.calls("create_vm").len()), (4, 2));
+    it.deploy(&text).await.done();
+    assert_eq!(ran(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_that_a_killed_director_started_are_ended_before_they_are_started_again() {
+    let it = deployed(1).await;
+    let state = async |state: &str| {
+        let change = StateChange {
+            state: state.to_owned(),
+            job: Some("web".to_owned()),
+            id: Some("0".to_owned()),
+        };
+        it.update(|deploy| deploy.change = Some(change)).await
+    };
+    let counts = || ["drain", "stop", "start"].map(|method| it.asked(method).len());
+    state("stopped").await.done();
+    let before = counts();
+    let (ended, ()) = tokio::join!(state("started"), it.kill_at("start", async || ()));
+    ended.done();
+    assert_eq!(counts(), [before[0] + 1, before[1] + 1, before[2] + 2]);
+    // What was not started yet is not ended again.
+    state("stopped").await.done();
+    let before = counts();
+    let (ended, ()) = tokio::join!(state("started"), it.kill_at("update_settings", async || ()));
+    ended.done();
+    assert_eq!(counts(), [before[0], before[1], before[2] + 1]);
+    // Nor is an instance deleted under jobs that run.
+    state("stopped").await.done();
+    let before = counts();
+    let cancelled = it.kill_at("start", async || it.cancel().await);
+    let (ended, ()) = tokio::join!(state("started"), cancelled);
+    assert_eq!(ended.state, "cancelled", "{ended:?}");
+    let delete = Work::DeleteDeployment {
+        deployment: "d".to_owned(),
+        force: false,
+    };
+    it.scene.work_on(Some("d"), delete).await.done();
+    assert_eq!(it.asked("stop").len(), before[1] + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_errand_that_is_cancelled_while_nobody_works_on_it_is_ended() {
+    let it = Director::start().await;
+    it.release(&[a_job("web", "bbbb", "")]).await;
+    it.deploy(&manifest(1, "  lifecycle: errand\n"))
+        .await
+        .done();
+    let runs = json!({"value": {"agent_task_id": "t-1", "state": "running"}});
+    it.answer("run_errand", &[runs]);
+    let kill = it.kill_at("get_task", async || it.cancel().await);
+    let errand = Work::RunErrand(Errand {
+        deployment: "d".to_owned(),
+        name: "web".to_owned(),
+        keep_alive: false,
+        when_changed: false,
+        instances: Vec::new(),
+    });
+    let (ended, ()) = tokio::join!(it.scene.work_on(Some("d"), errand), kill);
+    assert_eq!(ended.state, "cancelled", "{ended:?}");
+    assert_eq!(it.asked("cancel_task"), [json!(["t-1"])]);
+    let pool = it.scene.engine.store.pool();
+    let machine = vms::list(pool).await.unwrap().remove(0);
+    let left = agent_tasks::of_agent(pool, &machine.agent_id).await;
+    assert_eq!(left.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -244,4 +244,10 @@ async fn an_export_compiles_what_no_deploy_needed() {
         .await
         .done();
     director.scene.work(work(&export(&[]))).await.done();
+    // A manifest of one release, as they were once.
+    let several = "releases: [{name: r, version: latest}]";
+    let one = manifest(1, "").replace(several, "release: {name: r, version: '1'}");
+    assert!(!one.contains(several));
+    director.deploy(&one).await.done();
+    director.scene.work(work(&export(&[]))).await.done();
 }

@@ -19,7 +19,7 @@ mod disks;
 mod dynamic_disks;
 mod endings;
 mod exports;
-mod forgotten_disks;
+mod forgotten;
 mod history;
 mod machine_properties;
 mod machines;

@@ -258,9 +258,16 @@ async fn agents_and_cpi_are_told_what_a_stock_director_tells_them() {
         assert_eq!(instance, "zookeeper/ID");
     }
     ours.insert("delete_disk".to_owned(), it.calls("delete_disk").remove(0));
-    // By which a disk is found whose director died while it was made: stock has nothing like it.
-    let context = ours["create_disk"]["context"].as_object_mut().unwrap();
-    assert!(context.remove("warren_disk_cid").is_some());
+    // By which something is found whose director died while it was made: stock has nothing like it.
+    for kind in ["disk", "vm"] {
+        let call = ours.get_mut(&format!("create_{kind}")).unwrap();
+        let context = call["context"].as_object_mut().unwrap();
+        assert!(context.remove(&format!("warren_{kind}_cid")).is_some());
+    }
+    if let Some(call) = ours.get_mut("create_stemcell") {
+        let context = call["context"].as_object_mut().unwrap();
+        assert!(context.remove("warren_stemcell_cid").is_some());
+    }
     let recorded: Map<String, Value> =
         serde_json::from_str(include_str!("recorded/cpi.json")).unwrap();
     for (method, recorded) in &recorded {

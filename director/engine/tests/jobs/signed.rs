@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use warren_director_blobstore::{Method, Signer};
 use warren_director_engine::{Config, SignedUrls};
 use warren_director_store::work::{Logs, Work};
-use warren_director_store::{Flag, now, vms};
+use warren_director_store::{Flag, intents, now, vms};
 
 use crate::archives::{a_job, package};
 use crate::director::{Director, manifest};
@@ -328,4 +328,41 @@ async fn machines_are_asked_by_what_they_were_told() {
         assert_eq!(it.asked("fetch_logs").len(), before + 1);
     }
     assert!(it.asked("fetch_logs_with_signed_url").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_put_for_a_worker_that_died_is_deleted() {
+    let it = director(|_| ()).await;
+    it.release(&[package("p", "aaaa", ""), a_job("web", "bbbb", "p")])
+        .await;
+    let method = "compile_package_with_signed_url";
+    let runs = json!({"value": {"agent_task_id": "t", "state": "running"}});
+    it.answer(method, &[runs]);
+    let blobs = &it.scene.engine.blobs;
+    let put = || {
+        blob(
+            &it.asked(method)[0][0]["upload_signed_url"],
+            Method::Put,
+            DAY,
+        )
+    };
+    let kill = it.kill_at("get_task", async || {
+        blobs.put(&put(), b"compiled".as_slice()).await.unwrap();
+    });
+    let text = manifest(1, "");
+    let (ended, ()) = tokio::join!(it.deploy(&text), kill);
+    ended.done();
+    assert_eq!(it.asked(method).len(), 2);
+    assert!(!blobs.exists(&put()).await.unwrap());
+    let logs = Work::FetchLogs(Logs {
+        deployment: "d".to_owned(),
+        job: "web".to_owned(),
+        id: "0".to_owned(),
+        kind: "job".to_owned(),
+        filters: None,
+    });
+    let ended = it.scene.work(logs).await.done();
+    assert!(blobs.exists(&ended.result).await.unwrap());
+    let left = intents::left(it.scene.engine.store.pool(), None).await;
+    assert_eq!(left.unwrap(), []);
 }

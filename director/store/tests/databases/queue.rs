@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use warren_director_store::work::{Deploy, Work};
-use warren_director_store::{Error, disk_intents, locks, tasks};
+use warren_director_store::{Error, intents, locks, tasks};
 
 use crate::open;
 
@@ -89,19 +89,26 @@ pub async fn a_dead_workers_task_is_claimed_again(url: String) {
         .unwrap()
         .unwrap();
     assert_eq!((again.id, again.attempts), (id, 2));
-    // Disks that it was about to have made are looked for by those who make others, or when it is over.
+    // Things that it was about to have made are looked for by those who make others, or when it is over.
     let left = async |owner: Option<&str>| {
-        let left = disk_intents::left(store.pool(), owner).await.unwrap();
+        let left = intents::left(store.pool(), owner).await.unwrap();
         left.into_iter().map(|one| one.cid).collect::<Vec<_>>()
     };
     for (cid, owner, task) in [("a", "web/1", id), ("b", "web/2", id), ("c", "web/3", 99)] {
-        disk_intents::create(store.pool(), cid, "", owner, task)
-            .await
-            .unwrap();
+        let new = intents::New {
+            cid,
+            kind: intents::Kind::Vm,
+            cpi: "",
+            owner,
+            task_id: task,
+        };
+        intents::create(store.pool(), &new).await.unwrap();
     }
     assert_eq!(left(None).await, ["c"]);
     assert_eq!(left(Some("web/2")).await, ["b", "c"]);
-    disk_intents::delete(store.pool(), "c").await.unwrap();
+    let of_one = intents::of_owner(store.pool(), "web/2").await.unwrap();
+    assert_eq!((of_one.len(), of_one[0].kind), (1, intents::Kind::Vm));
+    intents::delete(store.pool(), "c").await.unwrap();
     // A process that is known to be dead need not be waited for; another is not concerned.
     assert_eq!(tasks::abandon(store.pool(), "dea").await.unwrap(), 0);
     assert_eq!(tasks::abandon(store.pool(), "dead").await.unwrap(), 1);

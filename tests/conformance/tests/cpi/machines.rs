@@ -153,10 +153,22 @@ fn versions_one_and_three_are_spoken_too() {
         json!([scene.image(true), {}, {"tags": {"a": "b"}}]),
     );
     three["api_version"] = json!(3);
+    // A caller that may die says what ids shall be, and can ask for them later.
+    three["context"]["warren_stemcell_cid"] = json!("a-stemcell");
     let stemcell = scene.raw(&three)["result"].as_str().unwrap().to_owned();
     let mut one = request("create_vm", create_vm(&stemcell, "10.244.0.2", json!({})));
     one.as_object_mut().unwrap().remove("api_version");
+    one["context"]["warren_vm_cid"] = json!("a-vm");
     let cid = scene.raw(&one)["result"].as_str().unwrap().to_owned();
+    assert_eq!((stemcell.as_str(), cid.as_str()), ("a-stemcell", "a-vm"));
+    // Whoever has it keeps it.
+    let again = scene.raw(&one);
+    let said = again["error"]["message"].as_str().unwrap();
+    assert!(said.contains("there is a VM 'a-vm' already"), "{said}");
+    assert_eq!(scene.call("has_vm", json!([cid])), json!(true));
+    one["context"]["warren_vm_cid"] = json!("../x");
+    let said = scene.raw(&one)["error"]["message"].to_string();
+    assert!(said.contains("cannot be an id"), "{said}");
     let disk = scene.call("create_disk", json!([8, {}, cid]));
     let mut one = request("attach_disk", json!([cid, disk]));
     one["api_version"] = json!(1);
