@@ -24,7 +24,7 @@ use crate::action;
 use crate::agent::Agent;
 use crate::process::Cancel;
 use crate::tasks::{Kept, Lane, State};
-use crate::{log, say};
+use crate::{full, log, say};
 
 /// How many threads answer requests at most; what is more is answered here, one by one.
 const THREADS: usize = 64;
@@ -161,7 +161,7 @@ impl Dispatcher {
         match action::perform(&self.agent, call, protocol, cancel) {
             Ok(value) => Response::Value(value),
             Err(error) => {
-                let why = warren_lib_errchain::chain(&*error);
+                let why = full::told(&*error);
                 say!("dispatch", "{method} failed: {why}");
                 Response::failed(method, &why)
             }
@@ -262,7 +262,7 @@ impl Dispatcher {
                     Ok(value)
                 }
                 Err(error) => {
-                    let why = warren_lib_errchain::chain(&*error);
+                    let why = full::told(&*error);
                     say!(
                         "dispatch",
                         "{method} failed after {took} ms, task {id_too}: {why}"

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::full::is_full;
 use crate::owner::Owner;
 
 /// A file operation that failed.
@@ -126,6 +127,17 @@ pub fn replace(
 
 /// `EBUSY`.
 const BUSY: i32 = 16;
+
+/// Copies a file. What failed for want of room is not what was copied.
+///
+/// # Errors
+/// [`FileError`].
+pub fn copy(from: &Path, to: &Path) -> Result<(), FileError> {
+    match std::fs::copy(from, to) {
+        Err(error) if is_full(&error) => Err(failed("write", to)(error)),
+        done => done.map(drop).map_err(failed("copy", from)),
+    }
+}
 
 /// Writes a value as JSON, in one step.
 ///

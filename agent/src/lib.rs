@@ -42,6 +42,7 @@ pub mod disk;
 pub mod dispatch;
 pub mod files;
 pub mod firewall;
+mod full;
 pub mod heartbeat;
 pub mod id;
 pub mod init;

@@ -192,13 +192,27 @@ impl Error {
         }
     }
 
+    /// What to do about it, behind all causes.
+    fn remedy(&self) -> &'static str {
+        match self {
+            Error::Host { source, .. } if source.kind() == std::io::ErrorKind::FileTooLarge => {
+                "; ask for a smaller one"
+            }
+            Error::Host { source, .. } if is_full(source) => {
+                "; make room on that disk, or have the CPI's configuration name a directory on a larger one"
+            }
+            Error::Creation { source, .. } => source.remedy(),
+            _ => "",
+        }
+    }
+
     /// As it stands in an answer.
     #[must_use]
     pub fn to_wire(&self) -> CpiError {
         let kind = self.kind();
         CpiError {
             kind: kind.name().to_owned(),
-            message: chain(self),
+            message: chain(self) + self.remedy(),
             // Stock directors look at it where a machine could not be made, Warren's everywhere.
             ok_to_retry: self.may_pass(),
         }

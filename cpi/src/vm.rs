@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use rustix::mount::MountPropagationFlags;
 use warren_garden_client::Client;
+use warren_wire_cpi::ErrorKind;
 use warren_wire_garden::error::text::BEING_DESTROYED;
 use warren_wire_garden::info::ContainerInfo;
 
@@ -156,9 +157,13 @@ fn mount_shared(path: &Path) -> Result<(), Error> {
 pub(crate) fn remove(places: &Places, garden: &Client, cid: &str) -> Result<(), Error> {
     // Whoever changes the machine under its lock is not waited for, but ends with the container.
     remove_container(garden, cid)?;
-    let locked = Machine::new(places, cid)?;
+    let locked = match Machine::new(places, cid) {
+        // What is removed makes room. And where no lock can be made, nobody has one.
+        Err(error) if error.kind() == ErrorKind::NoDiskSpace => None,
+        locked => Some(locked?),
+    };
     remove_directories(places, cid)?;
-    locked.forget()
+    locked.map_or(Ok(()), Machine::forget)
 }
 
 /// Removes a container and waits until it is gone; one that is not there is fine.

@@ -12,6 +12,7 @@ use ureq::{Agent, Body};
 use warren_wire_agent::method::arguments::Headers;
 
 use crate::files::{FileError, failed};
+use crate::full::is_full;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long the other side may be silent.
@@ -162,11 +163,15 @@ impl Client {
         let mut file = File::create(to).map_err(failed("make", to))?;
         let mut content = answer.into_body().into_reader();
         let copied = io::copy(&mut content, &mut file);
-        copied.map_err(|source| HttpError::Content {
-            url: shown(url),
-            source,
-        })?;
-        Ok(())
+        match copied {
+            // Ours, not the sender's: it would be the same again.
+            Err(error) if is_full(&error) => Err(failed("write", to)(error).into()),
+            Err(source) => Err(HttpError::Content {
+                url: shown(url),
+                source,
+            }),
+            Ok(_) => Ok(()),
+        }
     }
 
     /// Stores a file; tried again where that may help.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use warren_wire_agent::settings::Blobstore;
 
 use super::BlobError;
-use crate::files::failed;
+use crate::files::{self, failed};
 use crate::paths::Paths;
 
 /// The path that stands for `data/blobs`.
@@ -35,8 +35,7 @@ pub(super) fn get(
     to: &Path,
 ) -> Result<(), BlobError> {
     let from = place(paths, blobstore)?.join(id);
-    std::fs::copy(&from, to).map_err(failed("copy", &from))?;
-    Ok(())
+    Ok(files::copy(&from, to)?)
 }
 
 pub(super) fn put(
@@ -49,7 +48,11 @@ pub(super) fn put(
     std::fs::create_dir_all(&place).map_err(failed("make the directory", &place))?;
     // Under another name first: a blob that is there is complete.
     let (new, to) = (place.join(format!(".{id}")), place.join(id));
-    std::fs::copy(file, &new).map_err(failed("copy", file))?;
-    std::fs::rename(&new, &to).map_err(failed("name", &to))?;
-    Ok(())
+    let put = files::copy(file, &new)
+        .and_then(|()| std::fs::rename(&new, &to).map_err(failed("name", &to)));
+    if put.is_err() {
+        // Nobody knows of it; the reason is worth more.
+        let _ = std::fs::remove_file(&new);
+    }
+    Ok(put?)
 }

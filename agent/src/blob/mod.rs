@@ -146,7 +146,7 @@ impl Blobs<'_> {
                     .find(|path| path.is_file());
                 match found {
                     Some(path) => {
-                        std::fs::copy(&path, file.path()).map_err(failed("copy", &path))?;
+                        files::copy(&path, file.path())?;
                     }
                     None => self.remote_get(id, file.path())?,
                 }

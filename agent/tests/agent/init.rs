@@ -7,6 +7,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::until;
 
 const LOGS: &str = "WARREN_TEST_INIT_LOGS";
+/// What the agent is, if not one that stays.
+const AGENT: &str = "WARREN_TEST_INIT_AGENT";
 
 /// Not a test but init's process, where the variable says so.
 #[test]
@@ -21,11 +23,11 @@ fn init_process() {
         arguments: vec!["-c".into(), text.into()],
         log: format!("{name}.log"),
     };
+    let stays = "trap 'echo agent ends; exit' TERM; echo agent $$ $WARREN_INIT $PPID; \
+                 while :; do sleep 0.05; done";
+    let agent = std::env::var(AGENT).unwrap_or_else(|_| stays.to_owned());
     let services = vec![
-        script(
-            "agent",
-            "trap 'echo agent ends; exit' TERM; echo agent $$ $WARREN_INIT $PPID; while :; do sleep 0.05; done",
-        ),
+        script("agent", &agent),
         script(
             "orphans",
             "(setsid sleep 0.1 &) ; echo orphans $$; exec sleep 600",
@@ -41,10 +43,15 @@ struct Init {
 
 impl Init {
     fn start() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(variables: &[(&str, &str)]) -> Self {
         let logs = tempfile::tempdir().unwrap();
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "init::init_process", "--nocapture"])
             .env(LOGS, logs.path())
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -52,12 +59,16 @@ impl Init {
         Self { child, logs }
     }
 
+    fn log(&self, name: &str) -> String {
+        let log = self.logs.path().join(format!("{name}.log"));
+        std::fs::read_to_string(log).unwrap_or_default()
+    }
+
     /// Words of the lines that begin with a service's name.
     fn starts(&self, name: &str) -> Vec<Vec<String>> {
-        let log = std::fs::read_to_string(self.logs.path().join(format!("{name}.log")));
+        let log = self.log(name);
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        log.unwrap_or_default()
-            .lines()
+        log.lines()
             .map(words)
             .filter(|words| words.len() > 1 && words[0] == name && words[1].parse::<i32>().is_ok())
             .collect()
@@ -106,6 +117,28 @@ fn killed_children_come_back_and_go_with_it() {
     let status = init.child.wait().unwrap();
     assert!(status.success());
     assert!(!std::path::Path::new(&format!("/proc/{orphans}")).exists());
-    let log = std::fs::read_to_string(init.logs.path().join("agent.log")).unwrap();
+    let log = init.log("agent");
     assert!(log.ends_with("agent ends\n"), "{log}");
+}
+
+/// Whoever waits for it reads that in its log, and not what init says to nobody.
+#[test]
+fn an_agent_that_never_stays_up_is_said_to_be_no_good_and_is_started_on() {
+    let init = Init::with(&[(AGENT, "echo agent $$; echo no settings >&2; exit 3")]);
+    until("it is given up", || init.log("agent").contains("FATAL"));
+    let log = init.log("agent");
+    let line = log.lines().find(|line| line.contains("FATAL")).unwrap();
+    assert!(
+        line.ends_with("[init] FATAL: agent ended 5 times soon after its start, last with status 3"),
+        "{line}"
+    );
+    // Not before: what is in its way may go.
+    let (before, _) = log.split_once("FATAL").unwrap();
+    assert_eq!(before.matches("no settings\n").count(), 5, "{log}");
+    let starts = init.starts("agent").len();
+    until("it is started again", || {
+        init.starts("agent").len() > starts
+    });
+    assert_eq!(init.log("agent").matches("FATAL").count(), 1);
+    assert_eq!(init.log("orphans").matches("FATAL").count(), 0);
 }

@@ -15,6 +15,7 @@ mod compile;
 mod crash;
 mod deploy;
 mod disks;
+mod full;
 mod init;
 mod listener;
 mod logs;

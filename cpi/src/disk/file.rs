@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MountFlags};
 use warren_sys_mount::detached;
 use warren_sys_mount::loop_device::{LoopDevice, devices_of};
@@ -119,8 +120,14 @@ pub(crate) fn program(
     }
     let words = String::from_utf8_lossy(&output.stderr);
     let last = words.trim().lines().last().unwrap_or_default();
-    if words.contains("No space left on device") {
-        return Err(Error::errno("write to", path)(rustix::io::Errno::NOSPC));
+    for (said, errno) in [
+        ("No space left on device", Errno::NOSPC),
+        ("Disk quota exceeded", Errno::DQUOT),
+        ("File too large", Errno::FBIG),
+    ] {
+        if words.contains(said) {
+            return Err(Error::errno("write to", path)(errno));
+        }
     }
     Err(Error::Program {
         program: name,

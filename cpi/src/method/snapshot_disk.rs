@@ -28,6 +28,7 @@ impl Cpi {
         if let Err(error) = done {
             // The reason is worth more than what is left.
             let _ = disk::remove_files(&to);
+            let _ = std::fs::remove_file(&told);
             return Err(error);
         }
         Ok(json!(id))

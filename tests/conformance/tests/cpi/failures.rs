@@ -214,6 +214,86 @@ fn a_disk_that_does_not_fit_is_told_so_and_leaves_nothing() {
     assert_eq!(names(&scene.at("disks/.info")), Vec::<String>::new());
 }
 
+/// A file system without room for what comes: of bytes or of files.
+struct Full<'a>(&'a Scene, String);
+
+impl<'a> Full<'a> {
+    #[track_caller]
+    fn at(scene: &'a Scene, place: &str, room: &str) -> Self {
+        let place = scene.at(place).display().to_string();
+        let mount = ["mount", "-t", "tmpfs", "-o", room, "tmpfs", &place];
+        scene.server.actor().run(&mount).success();
+        Self(scene, place)
+    }
+
+    /// What there is.
+    #[track_caller]
+    fn files(&self) -> String {
+        let find = ["find", &self.1, "-type", "f"];
+        self.0.server.actor().run(&find).success().stdout.clone()
+    }
+}
+
+impl Drop for Full<'_> {
+    fn drop(&mut self) {
+        self.0.server.actor().run(&["umount", "-R", &self.1]);
+    }
+}
+
+#[test]
+fn a_full_disk_is_named_with_a_remedy_and_nothing_is_left() {
+    let leaks = Leaks::snapshot();
+    let scene = Scene::new("auto");
+    let stemcell = scene.stemcell(true);
+    let image = scene.image(true);
+    let named = |place: &str, method: &str, arguments: serde_json::Value| {
+        let (error, said, again) = scene.refused(method, arguments);
+        assert_eq!((error.as_str(), again), ("NoDiskSpace", false), "{said}");
+        let place = scene.at(place).display().to_string();
+        assert!(
+            said.contains(&place)
+                && said.contains("No space left on device (os error 28); make room"),
+            "{said}"
+        );
+    };
+    {
+        let full = Full::at(&scene, "disks", "size=64k");
+        // Not even a directory in its place, which would be found out later.
+        named("disks", "create_disk", json!([16, {}, ""]));
+        assert_eq!(full.files(), "");
+    }
+    {
+        let full = Full::at(&scene, "stemcells", "size=256k");
+        named("stemcells", "create_stemcell", json!([image, {}]));
+        assert_eq!(full.files(), "");
+    }
+    for (place, files) in [("ephemeral", 1), ("ephemeral", 3), ("persistent", 2)] {
+        let full = Full::at(&scene, place, &format!("nr_inodes={files}"));
+        let arguments = create_vm(&stemcell, "10.244.0.2", json!({}));
+        named(place, "create_vm", arguments);
+        assert_eq!(full.files(), "", "{place} with room for {files} files");
+    }
+    scene.assert_no_machines();
+    // A machine that is full is told of its next disk when there is room, and keeps those that it has.
+    let vm = scene.vm(&stemcell, "10.244.0.2");
+    let disk = scene.call("create_disk", json!([16, {}, vm]));
+    {
+        let _full = Full::at(&scene, "persistent", "nr_inodes=1");
+        assert!(
+            scene
+                .refused("attach_disk", json!([vm, disk]))
+                .1
+                .contains("make room")
+        );
+    }
+    scene.call("attach_disk", json!([vm, disk]));
+    scene.call("delete_vm", json!([vm]));
+    scene.call("delete_disk", json!([disk]));
+    scene.assert_no_machines();
+    drop(scene);
+    leaks.assert_same();
+}
+
 #[test]
 fn a_machine_whose_container_has_died_is_none() {
     let leaks = Leaks::snapshot();
