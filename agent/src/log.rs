@@ -55,6 +55,11 @@ fn with_request(text: &str) -> String {
 
 /// Writes one line. Nobody reading is no reason to stop.
 pub fn line(part: &str, text: fmt::Arguments<'_>) {
+    line_to(&mut std::io::stderr().lock(), part, text);
+}
+
+/// Writes one line to another log than the own.
+pub fn line_to(log: &mut impl Write, part: &str, text: fmt::Arguments<'_>) {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -64,7 +69,7 @@ pub fn line(part: &str, text: fmt::Arguments<'_>) {
     let (year, month, day) = date(day);
     let text = with_request(&text.to_string());
     let _ = writeln!(
-        std::io::stderr().lock(),
+        log,
         "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z [{part}] {text}"
     );
 }

@@ -9,10 +9,15 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, getpid, kill_process};
 
 use super::{VARIABLE, backoff, log_file};
-use crate::say;
+use crate::{log, say};
 
 /// Where programs are found, if whoever started us did not say.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The service without which a machine is good for nothing.
+const AGENT: &str = "agent";
+/// After how many early ends in a row it is said that it does not stay up: some seconds.
+const GIVEN_UP: u32 = 5;
 
 /// What is to run.
 #[derive(Debug, Clone)]
@@ -132,6 +137,25 @@ impl Kept {
             pause.as_millis()
         );
         self.state = State::Down(Instant::now() + pause);
+        if self.early == GIVEN_UP && self.name() == AGENT {
+            self.give_up(how);
+        }
+    }
+
+    /// Says so in the agent's own log, where its director looks when it does not answer: a word that nothing else
+    /// writes there ends the waiting. It is started again all the same.
+    fn give_up(&self, how: &str) {
+        match log_file::open(&self.log) {
+            Ok(mut file) => log::line_to(
+                &mut file,
+                "init",
+                format_args!(
+                    "FATAL: {} ended {GIVEN_UP} times soon after its start, last {how}",
+                    self.name()
+                ),
+            ),
+            Err(error) => say!("init", "cannot write to {}: {error}", self.log.display()),
+        }
     }
 
     pub(super) fn signal(&self, signal: Signal) {
