@@ -113,6 +113,19 @@ impl Place {
         }
     }
 
+    /// The same without the v1 groups that cannot be opened, and those: somebody may have unmounted a
+    /// hierarchy since this was written down.
+    #[must_use]
+    pub fn within_reach(&self) -> (Self, Vec<V1Place>) {
+        let all = self.v1.iter().cloned();
+        let (there, missing) = all.partition(|place| place.open().is_ok());
+        let reached = Self {
+            v2: self.v2.clone(),
+            v1: there,
+        };
+        (reached, missing)
+    }
+
     /// Opens the groups.
     ///
     /// # Errors
