@@ -7,7 +7,7 @@ mod access;
 mod login;
 mod tree;
 
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -71,7 +71,10 @@ const MONITRC: &str = "set daemon 10\nset logfile /var/vcap/monit/monit.log\n\
     include /var/vcap/monit/*.monitrc\ninclude /var/vcap/monit/job/*.monitrc\n";
 const MONIT: &str = "check process web\n  with pidfile /var/vcap/sys/run/web/web.pid\n\
     start program \"/var/vcap/jobs/web/bin/ctl start\"\n\
-    stop program \"/var/vcap/jobs/web/bin/ctl stop\"\n  group vcap\n";
+    stop program \"/var/vcap/jobs/web/bin/ctl stop\"\n  group vcap\n\
+    if failed host 127.0.0.1 port 7007 for 60 cycles then alert\n";
+/// Where the job says that it answers.
+const ANSWERS: (&str, u16) = ("127.0.0.1", 7007);
 const CTL: &str = "#!/bin/bash\npid=/var/vcap/sys/run/web/web.pid\ncase $1 in\n\
     start) setsid sleep 1000 > /dev/null 2>&1 & echo $! > $pid;;\n\
     stop) kill $(cat $pid); rm $pid;;\nesac\n";
@@ -136,6 +139,16 @@ fn inside() {
     let applied = begun.elapsed();
     assert_eq!(vm.director.value("start", json!([])), "started");
     let state = || vm.director.value("get_state", json!([]));
+    // That its process is there is not enough: nobody answers where the job says.
+    until("the job's process is there", || {
+        let pid = vm.path("var/vcap/sys/run/web/web.pid");
+        let pid = std::fs::read_to_string(pid).unwrap_or_default();
+        !pid.is_empty() && std::path::Path::new(&format!("/proc/{}", pid.trim())).exists()
+    });
+    for _ in 0..3 {
+        assert_eq!(state()["job_state"], "starting");
+    }
+    let _listener = TcpListener::bind(ANSWERS).unwrap();
     until("the job runs", || {
         let all = |state: &serde_json::Value| {
             let processes = state["processes"].as_array().cloned().unwrap_or_default();
