@@ -202,6 +202,52 @@ fn more_lists_and_tasks_have_the_recorded_bytes() {
 }
 
 #[test]
+fn deploys_show_the_recorded_differences() {
+    // What a director was recorded to answer before a first deploy.
+    let all: serde_json::Value = serde_json::from_str(include_str!(
+        "../../../director/api/tests/api/fixtures/recorded.json"
+    ))
+    .unwrap();
+    let path = "/deployments/zookeeper/diff?redact=true";
+    let mut exchanges = all.as_array().unwrap().iter();
+    let first = exchanges.find(|one| one["path"] == path).unwrap();
+    let server = Server::new();
+    let file = server.file("zk.yml", "name: zookeeper\n");
+    let words = ["-n", "deploy", "-d", "zookeeper", &file];
+    let diff = format!("POST {path}");
+    let context = "%7B%22cloud_config_ids%22%3A%5B1%5D%2C%22runtime_config_ids%22%3A%5B%5D%7D";
+    server
+        .says(&diff, json(first["body"].as_str().unwrap()))
+        .says(&format!("POST /deployments?context={context}"), started(86))
+        .has_task(86, "done", "", "");
+    let ran = tty(&server, &words);
+    // The end was not recorded.
+    let recorded = include_str!("fixtures/recorded-deploy.txt");
+    assert!(ran.shown().starts_with(recorded), "{}", ran.shown());
+    assert!(ran.shown().contains("\n+ vm_extensions: []\nTask 86"));
+    // And of one that changes little, to its end.
+    let (ready, compile) = ("Preparing deployment", "Preparing package compilation");
+    let steps: Vec<_> = [
+        (ready, ready),
+        (ready, "Rendering templates"),
+        (compile, "Finding packages to compile"),
+    ]
+    .into_iter()
+    .flat_map(|(stage, task)| ["started", "finished"].map(|state| (28, stage, "", task, state, "")))
+    .collect();
+    let changed = r#"{"context":{},"diff":[["update:",null],["  max_in_flight: 5","removed"],["  max_in_flight: 2","added"]]}"#;
+    server.forgets(&diff);
+    server
+        .says(&diff, json(changed))
+        .says("POST /deployments?context=%7B%7D", started(88))
+        .has_task(88, "done", &log(&steps), "");
+    assert_eq!(
+        tty(&server, &words).shown(),
+        include_str!("fixtures/recorded-deploy-diff.txt")
+    );
+}
+
+#[test]
 fn a_director_that_failed_is_looked_for_by_the_request() {
     let server = Server::new();
     server
