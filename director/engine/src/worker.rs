@@ -198,7 +198,12 @@ async fn perform(
 }
 
 async fn attempt(engine: &Engine, task: &Task, row: &tasks::Task) -> Result<String, Error> {
-    task.check()?;
+    let work = row.work()?;
+    // What was cancelled while nobody worked on it may have left what nobody else removes.
+    let is_again = (2..=tasks::ATTEMPTS).contains(&row.attempts);
+    if !is_again || !matches!(work, Work::RunErrand(_)) {
+        task.check()?;
+    }
     if row.attempts > tasks::ATTEMPTS {
         return Err(Error::refused(
             100,
@@ -215,7 +220,6 @@ async fn attempt(engine: &Engine, task: &Task, row: &tasks::Task) -> Result<Stri
             row.attempts
         ));
     }
-    let work = row.work()?;
     task.log(&format!("begun: {}", row.description));
     jobs::run(engine, task, work).await
 }

@@ -8,21 +8,25 @@
 //!
 //! Source: reference of the deploy engine, section 17.
 
+mod places;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sha1::{Digest as _, Sha1};
+use warren_director_plan::InstancePlan;
 use warren_director_plan::changes::Change;
-use warren_director_plan::{Group, InstancePlan, State, assemble};
 use warren_director_store::instances::Instance;
 use warren_director_store::vms::Vm;
 use warren_director_store::work::Errand;
 use warren_director_store::{agent_tasks, errands, ips};
 use warren_wire_manifest::deployment::Lifecycle;
 
-use super::planning::{DeployTask, Known, Ready, Scope};
+use super::planning::{DeployTask, Ready, Scope};
 use super::{fetch_logs, targets, update_instance};
+pub(super) use places::groups_to_make;
+use places::{has_job, state_hash};
+
 use crate::event_log::Stage;
 use crate::many::join_all;
 use crate::reach::{self, Reached};
@@ -32,8 +36,26 @@ use crate::{Engine, Error, Task, agent_task, disks as steps, dns, lock, update, 
 /// How long the agent of a machine that is about to go may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Runs an errand.
+/// Runs an errand. Of one that was cancelled while nobody worked on it nothing stays.
 pub async fn run(engine: &Engine, task: &Task, wanted: &Errand) -> Result<String, Error> {
+    let Err(cancelled) = task.check() else {
+        return perform(engine, task, wanted, false).await;
+    };
+    let to_its_end = task.to_its_end();
+    agent_task::cancel_all(engine, &to_its_end).await?;
+    if let Err(error) = perform(engine, &to_its_end, wanted, true).await {
+        task.log(&error.story());
+    }
+    Err(cancelled)
+}
+
+/// Runs it, or only removes what was made for it.
+async fn perform(
+    engine: &Engine,
+    task: &Task,
+    wanted: &Errand,
+    is_over: bool,
+) -> Result<String, Error> {
     let name = format!("lock:deployment:{}", wanted.deployment);
     lock::with(task, &name, lock::PATIENCE, async {
         let row = targets::deployment(engine, &wanted.deployment).await?;
@@ -55,56 +77,18 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Errand) -> Result<String
         let running = Running {
             planned: &planned,
             wanted,
+            is_over,
         };
         running.carry_out(ready).await
     })
     .await
 }
 
-/// Whether a group has the errand as a job.
-fn has_job(known: &Known, group: &Group, name: &str) -> bool {
-    group.jobs.iter().any(|plan| {
-        plan.name == name && known.releases[plan.release].jobs[plan.job].spec.is_errand()
-    })
-}
-
-/// Groups for errands that an errand runs on.
-///
-/// # Errors
-/// Code 70009 if there is no such errand.
-pub(super) fn groups_to_make(known: &Known, name: &str) -> Result<Vec<String>, Error> {
-    let draft = assemble(&known.input())?;
-    let is_meant = |group: &&Group| group.name == name && group.lifecycle == Lifecycle::Errand;
-    let mut groups: Vec<&Group> = draft
-        .groups
-        .iter()
-        .filter(|group| has_job(known, group, name))
-        .collect();
-    if groups.is_empty() {
-        groups = draft.groups.iter().filter(is_meant).collect();
-    }
-    if groups.is_empty() {
-        return Err(Error::refused(
-            70_009,
-            format!("Errand '{name}' doesn't exist"),
-        ));
-    }
-    let for_errands = groups
-        .iter()
-        .filter(|group| group.lifecycle == Lifecycle::Errand);
-    Ok(for_errands.map(|group| group.name.clone()).collect())
-}
-
 struct Running<'a> {
     planned: &'a DeployTask<'a>,
     wanted: &'a Errand,
-}
-
-/// An instance to run on.
-#[derive(Clone, Copy)]
-struct Place<'r> {
-    group: &'r Group,
-    plan: &'r InstancePlan,
+    /// Whether nothing is run any more.
+    is_over: bool,
 }
 
 impl Running<'_> {
@@ -123,12 +107,13 @@ impl Running<'_> {
                 "Ambiguous request: the requested errand name '{name}' matches both a job name and an errand instance group name. Executing errand on all relevant instances with job '{name}'."
             ));
         }
-        let places = self.places(&ready, by_job)?;
+        let places = places::all(self.wanted, &ready, by_job)?;
         let uuids: BTreeSet<String> = places.iter().map(|place| place.plan.uuid.clone()).collect();
         let hash = state_hash(&ready, &places);
         let pool = engine.store.pool();
         let deployment = self.planned.row.id;
         if self.wanted.when_changed
+            && !self.is_over
             && errands::last_success(pool, deployment, name)
                 .await?
                 .as_ref()
@@ -155,7 +140,10 @@ impl Running<'_> {
                 changes.push(Change::Dirty);
             }
         }
-        let done = self.on_machines(&ready, &uuids, by_job).await;
+        let done = match self.is_over {
+            false => self.on_machines(&ready, &uuids, by_job).await,
+            true => Err(Error::Cancelled { id: task.id }),
+        };
         let cleaned = if self.wanted.keep_alive {
             Ok(())
         } else {
@@ -174,59 +162,6 @@ impl Running<'_> {
             count(&|code| code != 0 && code <= 128),
             count(&|code| code > 128)
         ))
-    }
-
-    /// The instances to run on.
-    fn places<'r>(&self, ready: &'r Ready, by_job: bool) -> Result<Vec<Place<'r>>, Error> {
-        let name = &self.wanted.name;
-        let filters = &self.wanted.instances;
-        if !by_job && !filters.is_empty() {
-            return Err(Error::refused(
-                510_000,
-                format!("Instances cannot be chosen for '{name}', which is a group and no job"),
-            ));
-        }
-        let mut places = Vec::new();
-        for group in &ready.draft.groups {
-            let is_meant = if by_job {
-                has_job(&ready.known, group, name)
-            } else {
-                group.name == *name && group.lifecycle == Lifecycle::Errand
-            };
-            if !is_meant {
-                continue;
-            }
-            let all = group.instances.iter().enumerate();
-            let chosen = all.filter(|(place, plan)| match by_job {
-                false => *place == 0,
-                true => {
-                    filters.is_empty()
-                        || filters.iter().any(|(wanted, id)| {
-                            *wanted == group.name && id.as_ref().is_none_or(|id| is(id, plan))
-                        })
-                }
-            });
-            places.extend(chosen.map(|(_, plan)| Place { group, plan }));
-        }
-        if places.is_empty() {
-            return Err(Error::refused(
-                510_000,
-                format!("No instance that was chosen has the errand '{name}'"),
-            ));
-        }
-        let stopped = places
-            .iter()
-            .find(|place| place.plan.state != State::Started);
-        if let Some(place) = stopped {
-            return Err(Error::refused(
-                510_000,
-                format!(
-                    "Cannot run errand '{name}' on '{}', which is stopped",
-                    place.plan.title(&place.group.name)
-                ),
-            ));
-        }
-        Ok(places)
     }
 
     /// Makes the machines that are made for it, and runs the errand on all; the answer is exit codes.
@@ -391,39 +326,4 @@ impl Running<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether an instance is meant by `first`, an index or an id.
-fn is(id: &str, plan: &InstancePlan) -> bool {
-    match id {
-        "first" => plan.bootstrap,
-        id => plan.uuid == id || id.parse::<i64>() == Ok(plan.index),
-    }
-}
-
-/// What the instances are made of, as a hash: the same again means that nothing changed.
-fn state_hash(ready: &Ready, places: &[Place<'_>]) -> String {
-    let hex = |bytes: &[u8]| -> String {
-        let hash = Sha1::digest(bytes);
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
-    };
-    let mut all: Vec<String> = places
-        .iter()
-        .map(|place| {
-            let files = ready.decided.files.get(&place.plan.uuid);
-            let configuration = files.map(|files| files.hashes.configuration_hash.as_str());
-            let packages = ready.decided.packages.get(&place.group.name);
-            let packages = packages
-                .map(warren_director_plan::json::sorted)
-                .unwrap_or_default();
-            let text = format!(
-                "{}{}{packages}",
-                place.plan.uuid,
-                configuration.unwrap_or_default()
-            );
-            hex(text.as_bytes())
-        })
-        .collect();
-    all.sort();
-    hex(all.concat().as_bytes())
 }

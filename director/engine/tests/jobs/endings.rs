@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use warren_director_store::work::{Errand, StateChange, Work};
-use warren_director_store::{agent_tasks, deployments, instances, vms};
+use warren_director_store::{agent_tasks, deployments, instances, tasks, vms};
 
 use crate::archives::a_job;
 use crate::director::{Director, manifest};
@@ -192,9 +192,17 @@ async fn an_errand_that_is_cancelled_while_nobody_works_on_it_is_ended() {
     let (ended, ()) = tokio::join!(it.scene.work_on(Some("d"), errand), kill);
     assert_eq!(ended.state, "cancelled", "{ended:?}");
     assert_eq!(it.asked("cancel_task"), [json!(["t-1"])]);
+    let order = it.timeline().into_iter().filter_map(|(_, call)| {
+        let method = call["method"].as_str().unwrap().to_owned();
+        ["cancel_task", "delete_vm"]
+            .contains(&method.as_str())
+            .then_some(method)
+    });
+    assert_eq!(order.collect::<Vec<_>>(), ["cancel_task", "delete_vm"]);
     let pool = it.scene.engine.store.pool();
-    let machine = vms::list(pool).await.unwrap().remove(0);
-    let left = agent_tasks::of_agent(pool, &machine.agent_id).await;
+    assert_eq!(vms::list(pool).await.unwrap(), []);
+    let newest = tasks::list(pool, &tasks::Filter::default()).await.unwrap();
+    let left = agent_tasks::of_task(pool, newest[0].id).await;
     assert_eq!(left.unwrap(), []);
 }
 
