@@ -199,3 +199,89 @@ fn a_task_that_failed_says_so_as_often_as_it_is_asked() {
     );
     running.stop();
 }
+
+/// Every method with arguments that it can use, and that do nothing; but `shutdown`, which takes none.
+fn harmless(url: &str) -> Vec<(String, Vec<Value>)> {
+    let all = json!({
+        "ping": [], "info": [], "start": [], "stop": [], "list_disk": [], "migrate_disk": [],
+        "get_state": ["full"], "run_errand": ["gone"], "get_task": ["gone"], "cancel_task": ["gone"],
+        "prepare": [{"deployment": "d"}], "apply": [{"deployment": "d"}],
+        "drain": ["update", {"deployment": "d"}], "run_script": ["none", {"env": {}}],
+        "compile_package": ["gone", "00", "p", "1", {}],
+        "compile_package_with_signed_url": [{"package_get_signed_url": url, "upload_signed_url": url,
+            "digest": "00", "name": "p", "version": "1", "deps": {}}],
+        "fetch_logs": ["job", []], "fetch_logs_with_signed_url": [{"signed_url": url, "log_type": "none"}],
+        "bundle_logs": [{"owning_user": "", "log_type": "none", "filters": []}],
+        "remove_file": ["/gone/and/away"],
+        "upload_blob": [{"blob_id": "b", "checksum": "00", "payload": "QQ=="}],
+        "ssh": ["cleanup", {"user_regex": "^bosh_none$"}],
+        "mount_disk": ["gone"], "unmount_disk": ["gone"],
+        "add_persistent_disk": ["gone", "/gone"], "remove_persistent_disk": ["gone"],
+        "add_dynamic_disk": ["gone", "/gone"], "remove_dynamic_disk": ["gone"],
+        "update_settings": [{"trusted_certs": ""}],
+        "sync_dns": ["gone", "00", 1], "sync_dns_with_signed_url": [{"signed_url": url, "multi_digest": "00"}],
+        "delete_arp_entries": [{"ips": []}],
+    });
+    let all = all.as_object().unwrap();
+    all.iter()
+        .map(|(name, arguments)| (name.clone(), arguments.as_array().unwrap().clone()))
+        .collect()
+}
+
+/// Whatever stands in the place of any argument of any method: there is an answer, in the stock agent's
+/// frame if it is a failure, and nothing is lost.
+#[test]
+fn odd_arguments_of_every_method_are_answered() {
+    use warren_wire_agent::envelope::Response;
+    let (vm, running) = Vm::started();
+    let store = crate::support::http::Store::start();
+    vm.write("keep", "x");
+    let before = vm.read("etc/passwd");
+    let deep = (0..100).fold(json!("x"), |inner, _| json!([inner]));
+    let long = json!("x".repeat(200_000));
+    let huge = json!({"x": u64::MAX, "version": -1, "env": {"A": 1e300}, "ips": ["::", "x"]});
+    let odd = [
+        json!(null),
+        json!(-1),
+        json!("../../x"),
+        json!([null]),
+        huge,
+        deep,
+        long,
+    ];
+    for (method, good) in harmless(&format!("{}/none", store.url)) {
+        let mut tasks = Vec::new();
+        for place in 0..=good.len() {
+            for value in &odd {
+                // Behind the last one is one too many.
+                let mut arguments = good.clone();
+                arguments.splice(place..arguments.len().min(place + 1), [value.clone()]);
+                let what = format!("{method}, argument {}: {value:.60}", place + 1);
+                match vm.director.ask(&method, Value::Array(arguments)) {
+                    Response::Exception(said) => {
+                        let frame = format!("Action Failed {method}: ");
+                        assert!(said.starts_with(&frame), "{what}: {said:.200}");
+                    }
+                    Response::Value(value) => {
+                        let task = value["agent_task_id"].as_str().map(str::to_owned);
+                        tasks.extend(task.map(|task| (what, task)));
+                    }
+                }
+            }
+        }
+        for (what, task) in tasks {
+            if let Response::Exception(said) = vm.director.finish(&task) {
+                let frame =
+                    format!("Action Failed get_task: Task {task} result: Action Failed {method}: ");
+                assert!(said.starts_with(&frame), "{what}: {said:.200}");
+            }
+        }
+    }
+    vm.director.ping();
+    assert_eq!(
+        (vm.read("keep"), vm.read("etc/passwd")),
+        ("x".to_owned(), before)
+    );
+    assert_eq!(vm.director.run("list_disk", json!([])), json!([]));
+    running.stop();
+}

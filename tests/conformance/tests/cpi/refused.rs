@@ -285,3 +285,97 @@ fn a_disk_in_use_that_cannot_be_copied_has_no_snapshots() {
     scene.call("delete_vm", json!([vm]));
     scene.call("delete_disk", json!([disk]));
 }
+
+/// Whatever stands in the place of any argument of any method, from callers of each version: there is an answer
+/// of a known type, and nothing is made or lost.
+#[test]
+fn odd_arguments_of_every_method_are_answered() {
+    let scene = Scene::new("directory");
+    let missing = "9e53905a-4b45-4b55-9d58-3e6e9bb92794";
+    let good = json!({
+        "info": [], "create_stemcell": ["/gone", {}], "delete_stemcell": [missing],
+        "create_vm": ["agent", missing, {}, {"a": {"type": "dynamic"}}, [], {}],
+        "delete_vm": [missing], "has_vm": [missing], "reboot_vm": [missing], "set_vm_metadata": [missing, {}],
+        "calculate_vm_cloud_properties": [{"cpu": 1, "ram": 1, "ephemeral_disk_size": 1}],
+        "create_disk": [0, {}, missing], "delete_disk": [missing], "has_disk": [missing],
+        "attach_disk": [missing, missing], "detach_disk": [missing, missing], "get_disks": [missing],
+        "resize_disk": [missing, 1], "update_disk": [missing, 1, {}], "set_disk_metadata": [missing, {}],
+        "snapshot_disk": [missing, {}], "delete_snapshot": [missing], "create_network": [{}],
+        "delete_network": ["n"], "get_vm_log": [missing],
+    });
+    let good = good.as_object().unwrap();
+    let known: Vec<&str> = good.keys().map(String::as_str).collect();
+    let mut methods = warren_wire_cpi::METHODS.to_vec();
+    methods.sort_unstable();
+    assert_eq!(known, methods);
+    let deep = (0..100).fold(json!("x"), |inner, _| json!([inner]));
+    let odd = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1e300),
+        json!(""),
+        json!("../x"),
+        json!([]),
+        json!({"x": null}),
+        json!("x".repeat(100_000)),
+        deep,
+    ];
+    let mut requests = Vec::new();
+    for (method, arguments) in good {
+        let arguments = arguments.as_array().unwrap();
+        for place in 0..arguments.len() {
+            // Two of them for each place, others for the next: a call takes a process.
+            for (version, value) in (1..=2).zip(odd.iter().cycle().skip(requests.len())) {
+                let mut all = arguments.clone();
+                all[place] = value.clone();
+                let mut one = request(method, Value::Array(all));
+                one["api_version"] = json!(version);
+                requests.push(one);
+            }
+            let mut too_few = request(method, Value::Array(arguments[..place].to_vec()));
+            too_few["api_version"] = json!(3);
+            requests.push(too_few);
+        }
+    }
+    let calls: Vec<_> = requests.iter().map(|one| scene.command(one)).collect();
+    for some in calls.chunks(16) {
+        let all: String = some
+            .iter()
+            .map(|(command, _)| format!("({command}) &\n"))
+            .collect();
+        let script = format!("{all}wait");
+        scene.server.actor().run(&["sh", "-c", &script]).success();
+    }
+    let kinds = [
+        "CloudError",
+        "CpiError",
+        "DiskNotFound",
+        "NotImplemented",
+        "NotSupported",
+        "VMCreationFailed",
+        "VMNotFound",
+    ];
+    for ((_, output), request) in calls.iter().zip(&requests) {
+        let answer = fs::read(output).unwrap();
+        let answer: Value = serde_json::from_slice(&answer)
+            .unwrap_or_else(|error| panic!("{error}: {request:.200}"));
+        let kind = answer["error"]["type"]
+            .as_str()
+            .unwrap_or("Bosh::Clouds::CloudError");
+        let kind = kind.strip_prefix("Bosh::Clouds::").unwrap();
+        assert!(kinds.contains(&kind), "{request:.200}: {answer:.200}");
+        assert_ne!(
+            answer["error"]["ok_to_retry"], true,
+            "{request:.200}: {answer:.200}"
+        );
+    }
+    for place in ["disks", "disks/.info", "disks/.snapshots", "stemcells"] {
+        assert_eq!(
+            crate::scene::names(&scene.at(place)),
+            Vec::<String>::new(),
+            "in {place}"
+        );
+    }
+    scene.assert_no_machines();
+}
