@@ -135,6 +135,9 @@ pub fn from_archive(archive: impl std::io::Read) -> Option<Value> {
 mod tests {
     use super::*;
     use warren_wire_agent::settings::Settings;
+    use warren_wire_cpi::Networks;
+
+    use crate::networks;
 
     fn example() -> Value {
         let networks =
@@ -156,6 +159,31 @@ mod tests {
         assert_eq!(settings.vm.id, "vm1");
         assert_eq!(settings.default_ip().unwrap(), "10.0.0.2");
         assert!(settings.disks.persistent.is_empty());
+    }
+
+    /// The file in a stock VM, out of what its CPI was given.
+    #[test]
+    fn they_are_as_recorded() {
+        let recorded = include_str!("../../wire/agent/tests/fixtures/settings.json");
+        let recorded: Value = serde_json::from_str(recorded).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let object = |value: &Value| value.as_object().unwrap().clone();
+        let mut given: Networks = serde_json::from_value(json!({"default": {"type": "manual",
+            "ip": "10.244.0.2", "prefix": "32", "netmask": "255.255.255.0", "cloud_properties": {},
+            "default": ["dns", "gateway"], "dns": [], "gateway": "10.244.0.1"}}))
+        .unwrap();
+        networks::add_name_servers(&mut given, || vec!["10.255.255.53".to_owned()]);
+        let mut settings = new(
+            &text(&recorded["agent_id"]),
+            &text(&recorded["vm"]["id"]),
+            (&text(&recorded["mbus"]), &[]),
+            networks::for_agent(&given),
+            &object(&recorded["env"]),
+        );
+        for (disk, hint) in object(&recorded["disks"]["persistent"]) {
+            set_disk(&mut settings, &disk, Some(&text(&hint)));
+        }
+        assert_eq!(settings, recorded);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::Value;
 use warren_wire_agent::dns::Records;
 use warren_wire_agent::envelope::{Request, Response, TaskState};
 use warren_wire_agent::method::{Answer, Call};
+use warren_wire_agent::settings::UpdateSettings;
 use warren_wire_agent::spec::ApplySpec;
 use warren_wire_agent::state::{AgentState, JobState};
 
@@ -68,6 +69,14 @@ fn a_recorded_spec_is_stored_as_it_was() {
     assert_eq!(serde_json::to_value(&spec).unwrap(), recorded);
     assert_eq!(spec.jobs().len(), 2);
     assert_eq!(spec.max_log_file_size(), "50M");
+}
+
+#[test]
+fn a_recorded_update_of_settings_is_stored_as_it_was() {
+    let recorded = include_str!("fixtures/update_settings.json");
+    let update = UpdateSettings::parse(recorded.as_bytes()).unwrap();
+    let recorded: Value = serde_json::from_str(recorded).unwrap();
+    assert_eq!(serde_json::to_value(&update).unwrap(), recorded);
 }
 
 #[test]
