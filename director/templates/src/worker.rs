@@ -8,6 +8,7 @@
 //! input is a socket pair, the *control*; standard output carries the *answers*:
 //!
 //! ```text
+//! director ── control: the program ──────────────────────► worker, once
 //! director ── control: request ──────────────────────────► copy of the worker, which closes the control
 //!          ◄─ answers: {"rendering": 0} .. {"files": ..} ── copy; ends
 //!          ◄─ control: ended ───────────────────────────── worker, when nothing that it started lives
@@ -36,8 +37,16 @@ use tokio::task::JoinHandle;
 use crate::Error;
 use crate::pool::Options;
 
-/// The program, given to Ruby as its script.
+/// The program. It comes over the control before all requests: lists of processes show command lines.
 const SCRIPT: &str = include_str!("../ruby/worker.rb");
+
+/// What Ruby is given as its script: reads so many bytes, and not one more, and is that program.
+fn reader() -> String {
+    format!(
+        "eval(IO.for_fd(0, 'rb', autoclose: false).read({}).force_encoding('UTF-8'), TOPLEVEL_BINDING, '-e')",
+        SCRIPT.len()
+    )
+}
 
 /// How much of what a worker says on standard error is kept for errors.
 const KEPT: usize = 4 << 10;
@@ -109,7 +118,7 @@ impl Worker {
         theirs.set_nonblocking(false).map_err(failed)?;
         let mut child = Command::new(program)
             .args(arguments)
-            .args(["-e", SCRIPT])
+            .args(["-e", &reader()])
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("LANG", "C.UTF-8")
@@ -152,6 +161,8 @@ impl Worker {
             listener,
             rendering: None,
         };
+        // Of one that has ended already, its last words are told below.
+        let _sent = worker.requests.write_all(SCRIPT.as_bytes()).await;
         let hello = match worker.next().await {
             Ok(Event::Answer(line)) => serde_json::from_slice::<Hello>(&line).ok(),
             _ => None,

@@ -16,6 +16,15 @@ async fn printing_harms_nobody() {
     }
 }
 
+/// Lists of processes show command lines to everybody: the worker's is one line, with what it runs in another place.
+#[tokio::test]
+async fn a_worker_is_one_line_in_a_list_of_processes() {
+    let template = "<%= File.binread('/proc/self/cmdline').split(\"\\0\").join(' ') %>";
+    let line = one(&pool(), template, json!({})).await.unwrap();
+    assert!(line.starts_with("ruby -e ") && line.len() < 200, "{line}");
+    assert!(!line.contains('\n'), "{line}");
+}
+
 #[tokio::test]
 async fn one_that_ends_the_process_is_named() {
     let pool = pool();
