@@ -1,8 +1,10 @@
 //! Releases: taken, shared, refused, rebased, deleted.
 
+use std::io::{Read, Write};
+
 use serde_json::Value;
 use warren_director_store::deployments::{self, Reference};
-use warren_director_store::work::Work;
+use warren_director_store::work::{Source, Upload, Work};
 use warren_director_store::{compiled_packages, packages, releases, templates};
 
 use crate::archives::{Member, a_job, package, release, sha1, tgz};
@@ -21,6 +23,63 @@ fn members() -> Vec<Member> {
 
 async fn take(scene: &Scene, bytes: &[u8]) -> Ended {
     scene.work(Work::UpdateRelease(scene.upload(bytes))).await
+}
+
+/// A server that answers so many requests with these bytes, at `/it` only; where it listens.
+fn serving(bytes: &[u8], times: usize) -> (String, std::thread::JoinHandle<()>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = format!("http://{}", listener.local_addr().unwrap());
+    let bytes = bytes.to_vec();
+    let server = std::thread::spawn(move || {
+        for _ in 0..times {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut request = [0; 4096];
+            let count = client.read(&mut request).unwrap();
+            let (status, body) = match request[..count].starts_with(b"GET /it ") {
+                true => ("200 OK", bytes.as_slice()),
+                false => ("404 Not Found", b"not here".as_slice()),
+            };
+            let length = body.len();
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+            );
+            client.write_all(head.as_bytes()).unwrap();
+            client.write_all(body).unwrap();
+        }
+    });
+    (place, server)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_is_downloaded() {
+    let scene = Scene::start(None).await;
+    let bytes = release("r", "1", "c", &members());
+    let (place, server) = serving(&bytes, 3);
+    let upload = |path: &str, digest: String| {
+        Work::UpdateRelease(Upload {
+            source: Source::Url(format!("{place}{path}")),
+            sha1: Some(digest),
+            fix: false,
+            rebase: false,
+        })
+    };
+    let refused = scene.work(upload("/it", sha1(b"another"))).await;
+    assert_eq!(refused.code(), 30_015, "{refused:?}");
+    let refused = scene.work(upload("/gone", sha1(&bytes))).await;
+    assert_eq!(refused.code(), 100_001, "{refused:?}");
+    assert!(refused.result.contains("404"), "{refused:?}");
+    assert_eq!(scene.blobs(), 0);
+    let taken = scene.work(upload("/it", sha1(&bytes))).await.done();
+    assert_eq!(
+        taken.finished()[..2],
+        [
+            "Downloading remote release: Downloading remote release",
+            "Verifying remote release: Verifying remote release",
+        ]
+    );
+    assert_eq!(taken.result, "Created release 'r/1'");
+    server.join().unwrap();
+    scene.assert_no_leftovers();
 }
 
 #[tokio::test(flavor = "multi_thread")]
