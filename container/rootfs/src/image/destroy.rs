@@ -3,9 +3,6 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use rustix::io::Errno;
-use warren_sys_mount::MountTable;
-
 use super::state::Kept;
 use super::{Damaged, Image, checked_id};
 use crate::driver::{Rung, unmount_all};
@@ -24,6 +21,27 @@ impl Store {
         let path = self.lock_path("image", id);
         let lock = Lock::wait(&path, Hold::Exclusive).map_err(io("lock", &path))?;
         let was_there = self.destroy_locked(id)?;
+        lock.retire().map_err(io("remove", &path))?;
+        Ok(was_there)
+    }
+
+    /// The same, but files are left to a thread that [`Store::empty_in_background`] has started, and may
+    /// be there for a while when this returns. Where they count against a limit, they are not.
+    ///
+    /// # Errors
+    /// As [`destroy`](Self::destroy).
+    pub fn destroy_soon(&self, id: &str) -> Result<bool, Error> {
+        let id = checked_id(id)?;
+        let path = self.lock_path("image", id);
+        let lock = Lock::wait(&path, Hold::Exclusive).map_err(io("lock", &path))?;
+        let was_there = match self.has_projects(id)? {
+            true => self.destroy_locked(id)?,
+            false => {
+                let was_there = self.unmake(id)?;
+                self.discard_soon(&self.images().join(id), id)?;
+                was_there
+            }
+        };
         lock.retire().map_err(io("remove", &path))?;
         Ok(was_there)
     }
@@ -92,13 +110,15 @@ impl Store {
     }
 
     pub(super) fn destroy_locked(&self, id: &str) -> Result<bool, Error> {
-        let was_there = self.remove_image(id)?;
+        let was_there = self.unmake(id)?;
+        self.discard(&self.images().join(id), id)?;
         // Last: as long as something of it is there, its project is nobody else's.
         self.release_projects_of(id)?;
         Ok(was_there)
     }
 
-    fn remove_image(&self, id: &str) -> Result<bool, Error> {
+    /// Removes all of it but the directory, which is done with; whether there is one.
+    fn unmake(&self, id: &str) -> Result<bool, Error> {
         let directory = self.images().join(id);
         let failed = self.driver_error(id);
         // From here on it is half gone, and opening the store finishes it.
@@ -117,18 +137,7 @@ impl Store {
             // Fails as long as it holds those of other images.
             let _ = std::fs::remove_dir(self.elsewhere(other));
         }
-        if !directory.exists() {
-            return Ok(false);
-        }
-        match self.discard(&directory) {
-            Err(Error::Io { source, .. }) if is_mounted_below(&source) => {
-                // It has been moved, with what is mounted in it.
-                self.unmount_in_trash(id)?;
-                self.empty_trash()?;
-            }
-            done => done?,
-        }
-        Ok(true)
+        Ok(directory.exists())
     }
 
     /// Directories outside the store that upper layers may be in.
@@ -141,36 +150,6 @@ impl Store {
                 _ => None,
             });
         places.collect()
-    }
-
-    /// Unmounts what is mounted inside the trash.
-    pub(crate) fn unmount_in_trash(&self, id: &str) -> Result<(), Error> {
-        let trash = self.trash();
-        let table = MountTable::read(Path::new("/proc"), "thread-self").map_err(|source| {
-            Error::Damaged {
-                path: "/proc/thread-self/mountinfo".into(),
-                source: source.into(),
-            }
-        })?;
-        let mut below: Vec<_> = table
-            .iter()
-            .map(|mount| &mount.mount_point)
-            .filter(|point| point.starts_with(&trash))
-            .collect();
-        below.sort_by_key(|point| std::cmp::Reverse(point.components().count()));
-        for point in below {
-            unmount_all(point).map_err(self.driver_error(id))?;
-        }
-        Ok(())
-    }
-
-    fn empty_trash(&self) -> Result<(), Error> {
-        let trash = self.trash();
-        for entry in std::fs::read_dir(&trash).map_err(io("list", &trash))? {
-            let path = entry.map_err(io("list", &trash))?.path();
-            work::remove(&path).map_err(io("remove", &path))?;
-        }
-        Ok(())
     }
 
     /// Destroys images that never got ready and nobody is making; answers how many.
@@ -220,9 +199,4 @@ impl Store {
         }
         Ok(names)
     }
-}
-
-fn is_mounted_below(error: &std::io::Error) -> bool {
-    let errno = Errno::from_io_error(error);
-    matches!(errno, Some(Errno::XDEV | Errno::BUSY))
 }

@@ -45,6 +45,12 @@ struct Claim {
     target: PathBuf,
 }
 
+impl Claim {
+    fn is_of(&self, id: &str) -> bool {
+        self.target.file_name() == Some(id.as_ref())
+    }
+}
+
 impl Store {
     /// Takes a project id for an image that is to be made; `None` where the file system keeps no
     /// limits, or not on this rung.
@@ -104,10 +110,13 @@ impl Store {
     /// Gives back what was taken for an image, all of which is gone.
     pub(super) fn release_projects_of(&self, id: &str) -> Result<(), Error> {
         let claims = self.claims()?;
-        let mut own = claims
-            .iter()
-            .filter(|claim| claim.target.file_name() == Some(id.as_ref()));
+        let mut own = claims.iter().filter(|claim| claim.is_of(id));
         own.try_for_each(|claim| self.release(claim))
+    }
+
+    /// Whether a project id was taken for an image.
+    pub(super) fn has_projects(&self, id: &str) -> Result<bool, Error> {
+        Ok(self.claims()?.iter().any(|claim| claim.is_of(id)))
     }
 
     /// Gives back what crashed processes had taken.

@@ -72,8 +72,9 @@ impl Store {
                 collected.kept += 1;
                 continue;
             }
-            self.discard(&self.layer_path(&layer))?;
-            self.discard(&self.root.join("merged").join(layer.hex()))?;
+            let digits = layer.hex();
+            self.discard(&self.layer_path(&layer), &digits)?;
+            self.discard(&self.root.join("merged").join(&digits), &digits)?;
             lock.retire().map_err(io("remove", &path))?;
             making.retire().map_err(io("remove", &making_path))?;
             collected.removed.push(layer);

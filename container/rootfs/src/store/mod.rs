@@ -25,7 +25,7 @@
 //! passed over.
 //!
 //! A layer is made in `tmp/`, synced, and renamed to its place: what is in `layers/` is whole.
-//! What is to go is renamed into `trash/` first: what is half gone is nowhere else. Opening a store
+//! What is to go is renamed into `trash/` first (`trash`): what is half gone is nowhere else. Opening a store
 //! removes what crashed processes left in either, and images that never got ready.
 //!
 //! A layer is in use while a [`Lease`] is held (a shared lock of the layer), an image is made of it,
@@ -45,6 +45,7 @@ mod preloaded;
 mod remark;
 mod room;
 mod shared;
+mod trash;
 mod usage;
 mod whole;
 pub(crate) mod work;
@@ -59,6 +60,7 @@ pub use error::Error;
 pub use layers::{LayerInfo, Lease, SourceError};
 pub use preloaded::{Preloaded, PreloadedLayer};
 pub use room::{Cleared, Room};
+pub use trash::Report as EmptierReport;
 pub use usage::Usage;
 
 pub(crate) use base::Base;
@@ -120,6 +122,7 @@ pub struct Store {
     pub(crate) owner: String,
     swept: Swept,
     shared: Vec<shared::Shared>,
+    emptier: Option<trash::Emptier>,
 }
 
 impl Store {
@@ -153,6 +156,7 @@ impl Store {
             owner: options.owner.clone(),
             swept: Swept::default(),
             shared,
+            emptier: None,
         };
         store.swept = store.sweep()?;
         store.remark()?;
@@ -220,17 +224,7 @@ impl Store {
         let tmp = self.tmp();
         let unfinished = work::sweep(&tmp).map_err(io("sweep", &tmp))?;
         let images = self.sweep_images()?;
-        let bin = self.trash();
-        let mut trash = 0;
-        for entry in std::fs::read_dir(&bin).map_err(io("list", &bin))? {
-            let path = entry.map_err(io("list", &bin))?.path();
-            if work::remove(&path).is_err() {
-                // Somebody was killed between moving it here and unmounting what is in it.
-                self.unmount_in_trash("trash")?;
-                work::remove(&path).map_err(io("remove", &path))?;
-            }
-            trash += 1;
-        }
+        let trash = self.sweep_trash()?;
         self.sweep_projects()?;
         Ok(Swept {
             unfinished,
@@ -243,10 +237,6 @@ impl Store {
         self.root.join("tmp")
     }
 
-    pub(crate) fn trash(&self) -> PathBuf {
-        self.root.join("trash")
-    }
-
     pub(crate) fn images(&self) -> PathBuf {
         self.root.join("images")
     }
@@ -257,16 +247,6 @@ impl Store {
 
     pub(crate) fn lock_path(&self, kind: &str, name: &str) -> PathBuf {
         self.root.join("locks").join(format!("{kind}-{name}"))
-    }
-
-    /// Moves something out of sight; it is then removed in peace.
-    pub(crate) fn discard(&self, path: &Path) -> Result<(), Error> {
-        let target = self.trash().join(crate::unique::name());
-        match std::fs::rename(path, &target) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            done => done.map_err(io("discard", path))?,
-        }
-        work::remove(&target).map_err(io("remove", &target))
     }
 }
 

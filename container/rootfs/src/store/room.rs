@@ -117,6 +117,8 @@ impl Store {
     /// Removes the layers that nothing uses. Where even that fails, the want of room is still what
     /// to tell, and this beside it.
     pub(crate) fn clear(&self) -> Cleared {
+        // What is on its way out takes room too.
+        self.settle();
         match self.collect() {
             Ok(collected) => Cleared {
                 removed: collected.removed.len(),

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use warren_container_rootfs::image::Quota;
+use warren_container_rootfs::store::Error;
 use warren_sys_mount::project_quota::{ProjectQuota, State, project_of};
 
 use crate::scene::{Counted, DEADLINE, MIB, OURS, layer, on_each, open, request};
@@ -15,7 +16,9 @@ use crate::scene::{Counted, DEADLINE, MIB, OURS, layer, on_each, open, request};
 fn stores_on_one_file_system_do_not_share_ids() {
     on_each(|_, disk| {
         let roots = [disk.store(), disk.path().join("copy")];
-        let first = open(&roots[0], None);
+        let mut first = open(&roots[0], None);
+        let tell = |error: &Error| panic!("{error}");
+        first.empty_in_background(Box::new(tell)).unwrap();
         // As one that was copied with all that is in it.
         fs::create_dir(&roots[1]).unwrap();
         for entry in fs::read_dir(&roots[0]).unwrap() {
@@ -43,7 +46,10 @@ fn stores_on_one_file_system_do_not_share_ids() {
         assert_eq!(distinct.len(), 6, "{seen:?}");
         assert_eq!(seen[1], seen[0] + 1);
         // Ids that others use are left alone, and those given back are used again.
-        first.destroy("b").unwrap();
+        // Its files are not left to a thread: as long as they are there they count.
+        first.destroy_soon("b").unwrap();
+        let trash = fs::read_dir(roots[0].join("trash")).unwrap();
+        assert_eq!(trash.count(), 0);
         let deadline = Instant::now() + DEADLINE;
         let quota = disk.quota();
         while !quota.usage(seen[1]).unwrap().is_none() {

@@ -10,6 +10,7 @@
 mod common;
 mod damaged;
 mod forgotten;
+mod leaving;
 mod opened;
 mod room;
 

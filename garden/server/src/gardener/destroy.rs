@@ -86,11 +86,16 @@ impl Gardener {
     /// Removes layers that no image needs when room is short. As long as it is not they are kept:
     /// the next container will likely want them.
     fn collect_if_short(&self) {
-        let is_short = self
-            .store
-            .capacity()
-            .is_ok_and(|room| room.available < room.total / SHORT);
-        if !is_short {
+        let is_short = || {
+            let room = self.store.capacity();
+            room.is_ok_and(|room| room.available < room.total / SHORT)
+        };
+        if !is_short() {
+            return;
+        }
+        // What is on its way out takes room too.
+        self.store.settle();
+        if !is_short() {
             return;
         }
         match self.store.collect() {
@@ -132,7 +137,7 @@ impl Gardener {
             failures.push(format!("remove its network: {}", chain(&error)));
         }
         // While processes live in it, its root cannot be unmounted for good.
-        if let Err(error) = self.store.destroy(&file_name(handle)) {
+        if let Err(error) = self.store.destroy_soon(&file_name(handle)) {
             failures.push(format!("remove its root file system: {}", chain(&error)));
         }
         for id in peas {

@@ -190,6 +190,7 @@ impl Gardener {
         self.network.settle();
         if !self.all().is_empty() {
             return;
+        self.store.settle();
         }
         if let Err(error) = self.groups.remove() {
             let text = error.to_string();

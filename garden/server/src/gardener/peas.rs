@@ -240,7 +240,7 @@ impl Gardener {
         groups::destroy(&parent.child(&name), PATIENCE)
             .map_err(error::step("remove its control groups"))?;
         // While processes live in it, its root cannot be unmounted for good.
-        let removed = self.store.destroy(&name);
+        let removed = self.store.destroy_soon(&name);
         removed.map(drop).map_err(|error| {
             Error::Plain(format!("remove its root file system: {}", chain(&error)))
         })

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use warren_container_network::apply::Kernel;
 use warren_container_network::link::Rtnetlink;
 use warren_container_network::{Network, foreign, host, sysctl};
-use warren_container_rootfs::store::{Options, Store};
+use warren_container_rootfs::store::{Error as StoreError, Options, Store};
 use warren_container_runtime::apparmor;
 use warren_container_shim::Depot;
 use warren_lib_errchain::chain;
@@ -56,8 +56,16 @@ impl Gardener {
             volatile: true,
             ..Options::default()
         };
-        let store =
+        let mut store =
             Store::open(&config.store, &options).map_err(error::step("open the image store"))?;
+        let told = log.clone();
+        let tell = move |error: &StoreError| {
+            let text = chain(error);
+            told.error("a root file system is not all gone", &[("error", &text)]);
+        };
+        store
+            .empty_in_background(Box::new(tell))
+            .map_err(error::step("start the image store's thread"))?;
         let chosen = format!("{:?}", store.report().chosen);
         log.info("image store", &[("driver", &chosen)]);
         let depot = Depot::open(&config.depot, config.program.clone())
