@@ -22,7 +22,7 @@ const MADE: &str = "
     printf 'name: web\\ntemplates: {ctl: bin/ctl}\\npackages: [app]\\n' >jobs/web/spec
     echo ctl >jobs/web/templates/ctl
     printf 'name: app\\nfiles: [app/*, big]\\n' >packages/app/spec
-    mkdir src/app; echo x >src/app/x; echo big >../big
+    mkdir src/app; echo x >src/app/x; echo big >../big; echo more >../big2
     $R add-blob ../big big
     git add -A; git -c user.name=x -c user.email=x@x commit -qm x";
 
@@ -105,10 +105,10 @@ fn the_stock_names() {
         "cd demo-release; W=$WARREN; $W -n upload-blobs; $W -e lab create-release --force -n --tty --tarball ../demo.tgz
         cd ..; $W sha1ify-release demo.tgz sha1.tgz; $W sha2ify-release sha1.tgz sha2.tgz >/dev/null
         cmp demo.tgz sha2.tgz || true; cd demo-release
-        $W -n finalize-release --force ../sha1.tgz
+        $W -n finalize-release --tty --force ../sha1.tgz
         $W finalize-release --force --version 7 --name other ../demo.tgz >/dev/null
-        $W create-release --tarball ../again.tgz releases/demo/demo-1.yml >/dev/null
-        $W blobs --json >../blobs.json; $W reset-release",
+        $W create-release --json --tarball ../again.tgz releases/demo/demo-1.yml >../made.json
+        $W blobs --json >../blobs.json; $W blobs >../blobs; $W add-blob --tty ../big2 big2; $W reset-release",
     );
     assert_eq!(ran.code, 0, "{ran:?}");
     let words: Vec<&str> = ran.out.split_whitespace().collect();
@@ -116,9 +116,27 @@ fn the_stock_names() {
     for expected in [
         "Added dev release 'demo/0+dev.1'",
         "Added final release 'demo/1' Name demo Version 1 Commit Hash",
+        "1 packages Succeeded",
+        "Added blob 'big2' Succeeded",
     ] {
         assert!(text.contains(expected), "{expected}: {}", ran.out);
     }
+    // For programs, as the stock command line has it.
+    let read = |name: &str| std::fs::read_to_string(top.path().join(name)).unwrap();
+    let json = |name: &str| -> serde_json::Value { serde_json::from_str(&read(name)).unwrap() };
+    let made = json("made.json");
+    let fact = &made["Tables"][0]["Rows"][0];
+    assert_eq!(
+        (&fact["version"], &fact["archive"]),
+        (&"1".into(), &"../again.tgz".into())
+    );
+    assert_eq!(made["Tables"][1]["Content"], "jobs");
+    assert_eq!(
+        made["Lines"].as_array().unwrap().last().unwrap(),
+        "Succeeded"
+    );
+    assert_eq!(json("blobs.json")["Tables"][0]["Rows"][0]["path"], "big");
+    assert!(read("blobs").starts_with("big\t4 B\t"), "{}", read("blobs"));
     let manifest = |line: &str| run(&top, line).json();
     let (first, sha1, sha2) = (
         manifest("$R inspect demo.tgz --json"),
@@ -154,15 +172,12 @@ fn what_is_refused() {
             "Error: . is no release directory",
         ),
         ("$R remove-blob x", "Error: . is no release directory"),
-        (
-            "$WARREN -n upload-blobs",
-            "Error: . is no release directory",
-        ),
+        ("$WARREN -n upload-blobs", ". is no release directory"),
         ("$R generate-job x", "Error: . is no release directory"),
         // Files of somebody else are not taken for what is left over.
         (
             "mkdir blobs; touch blobs/own; $WARREN sync-blobs || { test -e blobs/own && exit 1; }",
-            "Error: . is no release directory",
+            ". is no release directory",
         ),
         (
             "echo x >x; $R inspect x",

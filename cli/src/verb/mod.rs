@@ -89,7 +89,7 @@ impl Verb {
             Verb::Serve(verb) => verb.run(format),
             Verb::Stemcell(verb) => verb.run(format),
             Verb::Doctor(arguments) => arguments.run(format),
-            Verb::StockRelease(verb) => verb.run(format),
+            Verb::StockRelease(verb) => Ok(verb.run(format)),
             Verb::Nested(verb) => verb.run(format),
             Verb::Director(verb) => verb.run(format),
         }

@@ -26,13 +26,14 @@ mod yaml_text;
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches, Subcommand};
 
 use self::common::Common;
-use self::console::Console;
 use self::session::Session;
 use crate::failure::Failure;
 use crate::output::Format;
 
 pub use common::is_on;
+pub use console::Console;
 pub use hoist::{flags_behind, is_common_flag};
+pub use problem::Problem;
 
 macro_rules! verbs {
     ($($variant:ident $module:ident $name:literal [$($alias:literal),*] $about:literal $example:literal)*) => {

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use warren_release::directory::{add_blob, blobs, remove_blob, sync_blobs, upload_blobs};
+use warren_release::directory::{Reporter, add_blob, blobs, remove_blob, sync_blobs, upload_blobs};
 use warren_wire_release::directory::Blobs;
 
-use super::place::{Place, teller};
-use crate::failure::{Failure, exit};
-use crate::output::{Format, Report, Table, show};
+use super::place::{Made, Place, Work};
+use crate::failure::Failure;
+use crate::output::{Listing, Report, Table};
 
 /// List blobs
 #[derive(clap::Args, Debug)]
@@ -60,8 +60,9 @@ pub struct Upload {
     place: Place,
 }
 
+/// Blobs that are listed.
 #[derive(Serialize)]
-struct Listed {
+pub struct Listed {
     blobs: Vec<Blob>,
 }
 
@@ -120,26 +121,72 @@ fn size(bytes: u64) -> String {
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
-impl List {
-    /// Runs the verb.
-    pub fn run(self, format: Format) -> Result<u8, Failure> {
-        show(&Listed::new(blobs(&self.place.directory()?)?), format)?;
-        Ok(exit::GOOD)
+impl Made for Listed {
+    fn tables(&self) -> Vec<Listing> {
+        let mut table = Listing::new("blobs", &["Path", "Size", "Blobstore ID", "Digest"]);
+        let rows = self.blobs.iter().map(|blob| {
+            let id = blob.blobstore_id.as_deref().unwrap_or("(local)").to_owned();
+            vec![blob.path.clone(), size(blob.size), id, blob.digest.clone()]
+        });
+        table.rows = rows.collect();
+        vec![table]
     }
 }
 
-impl Add {
-    /// Runs the verb.
-    pub fn run(self, format: Format) -> Result<u8, Failure> {
+/// A blob that was added.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct Added(Listed);
+
+impl Report for Added {
+    fn write_human(&self, to: &mut dyn Write) -> io::Result<()> {
+        self.0.write_human(to)
+    }
+}
+
+impl Made for Added {
+    fn lines(&self) -> Vec<String> {
+        let blobs = self.0.blobs.iter();
+        blobs
+            .map(|blob| format!("Added blob '{}'", blob.path))
+            .collect()
+    }
+}
+
+/// What is listed once all of it is at its place: people have been told what was done for it.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct AtPlace(Listed);
+
+impl Report for AtPlace {
+    fn write_human(&self, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Made for AtPlace {}
+
+impl Work for List {
+    type Made = Listed;
+
+    fn work(self, _: Reporter<'_>) -> Result<Listed, Failure> {
+        Ok(Listed::new(blobs(&self.place.directory()?)?))
+    }
+}
+
+impl Work for Add {
+    type Made = Added;
+
+    fn work(self, _: Reporter<'_>) -> Result<Added, Failure> {
         let added = add_blob(&self.place.directory()?, &self.file, &self.path)?;
         let blobs = Blobs([(added.path, added.blob)].into());
-        show(&Listed::new(blobs), format)?;
-        Ok(exit::GOOD)
+        Ok(Added(Listed::new(blobs)))
     }
 }
 
+/// A blob that is not listed any more.
 #[derive(Serialize)]
-struct Removed {
+pub struct Removed {
     path: String,
     was_listed: bool,
 }
@@ -153,37 +200,35 @@ impl Report for Removed {
     }
 }
 
-impl Remove {
-    /// Runs the verb.
-    pub fn run(self, format: Format) -> Result<u8, Failure> {
+impl Made for Removed {}
+
+impl Work for Remove {
+    type Made = Removed;
+
+    fn work(self, _: Reporter<'_>) -> Result<Removed, Failure> {
         let was_listed = remove_blob(&self.place.directory()?, &self.path)?;
         let path = self.path;
-        show(&Removed { path, was_listed }, format)?;
-        Ok(exit::GOOD)
+        Ok(Removed { path, was_listed })
     }
 }
 
-impl Sync {
-    /// Runs the verb.
-    pub fn run(self, format: Format) -> Result<u8, Failure> {
+impl Work for Sync {
+    type Made = AtPlace;
+
+    fn work(self, tell: Reporter<'_>) -> Result<AtPlace, Failure> {
         let directory = self.place.directory()?;
-        sync_blobs(&directory, &mut teller(format))?;
-        if format == Format::Json {
-            show(&Listed::new(blobs(&directory)?), format)?;
-        }
-        Ok(exit::GOOD)
+        sync_blobs(&directory, tell)?;
+        Ok(AtPlace(Listed::new(blobs(&directory)?)))
     }
 }
 
-impl Upload {
-    /// Runs the verb.
-    pub fn run(self, format: Format) -> Result<u8, Failure> {
+impl Work for Upload {
+    type Made = AtPlace;
+
+    fn work(self, tell: Reporter<'_>) -> Result<AtPlace, Failure> {
         let directory = self.place.directory()?;
-        upload_blobs(&directory, &mut teller(format))?;
-        if format == Format::Json {
-            show(&Listed::new(blobs(&directory)?), format)?;
-        }
-        Ok(exit::GOOD)
+        upload_blobs(&directory, tell)?;
+        Ok(AtPlace(Listed::new(blobs(&directory)?)))
     }
 }
 

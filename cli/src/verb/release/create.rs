@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use warren_release::directory::{Create, create, create_from};
+use warren_release::directory::{Create, Reporter, create, create_from};
 use warren_wire_release::{ReleaseManifest, Version};
 
-use super::place::{Place, teller};
+use super::place::{Place, Work};
 use super::tables::Shown;
-use crate::failure::{Failure, exit};
-use crate::output::{Format, show};
+use crate::failure::Failure;
 
 /// Make a release of a release directory
 ///
@@ -52,18 +51,18 @@ pub struct Arguments {
     manifest: Option<PathBuf>,
 }
 
-impl Arguments {
-    /// Runs the verb.
-    pub fn run(self, format: Format) -> Result<u8, Failure> {
+impl Work for Arguments {
+    type Made = Shown;
+
+    fn work(self, tell: Reporter<'_>) -> Result<Shown, Failure> {
         let directory = self.place.directory()?;
-        let mut teller = teller(format);
         let manifest = match &self.manifest {
             Some(path) => {
                 let bytes = std::fs::read(path).map_err(|error| {
                     Failure::text(format!("reading {}: {error}", path.display()))
                 })?;
                 let manifest = ReleaseManifest::parse(&bytes)?;
-                create_from(&directory, &manifest, self.tarball.as_deref(), &mut teller)?;
+                create_from(&directory, &manifest, self.tarball.as_deref(), tell)?;
                 manifest
             }
             None => {
@@ -78,10 +77,9 @@ impl Arguments {
                     force: self.force,
                     tarball: self.tarball.clone(),
                 };
-                create(&directory, &wanted, &mut teller)?.manifest
+                create(&directory, &wanted, tell)?.manifest
             }
         };
-        show(&Shown::new(&manifest, self.tarball, Vec::new()), format)?;
-        Ok(exit::GOOD)
+        Ok(Shown::new(&manifest, self.tarball, Vec::new()))
     }
 }

@@ -3,14 +3,13 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use warren_release::directory::{Finalize, finalize_release};
+use warren_release::directory::{Finalize, Reporter, finalize_release};
 use warren_release::tarball::redigest;
 use warren_wire_release::{Algorithm, Version};
 
-use super::place::{Place, teller};
+use super::place::{Place, Work};
 use super::tables::Shown;
-use crate::failure::{Failure, exit};
-use crate::output::{Format, show};
+use crate::failure::Failure;
 
 /// Make a final release of the tarball of a development release
 ///
@@ -61,36 +60,38 @@ pub struct Sha2 {
     destination: PathBuf,
 }
 
-impl Arguments {
-    /// Runs the verb.
-    pub fn run(self, format: Format) -> Result<u8, Failure> {
+impl Work for Arguments {
+    type Made = Shown;
+
+    fn work(self, tell: Reporter<'_>) -> Result<Shown, Failure> {
         let wanted = Finalize {
             tarball: self.tarball,
             name: self.name,
             version: self.version,
             force: self.force,
         };
-        let made = finalize_release(&self.place.directory()?, &wanted, &mut teller(format))?;
-        show(&Shown::new(&made.manifest, None, Vec::new()), format)?;
-        Ok(exit::GOOD)
+        let made = finalize_release(&self.place.directory()?, &wanted, tell)?;
+        Ok(Shown::new(&made.manifest, None, Vec::new()))
     }
 }
 
-impl Sha1 {
-    /// Runs the verb.
-    pub fn run(self, format: Format) -> Result<u8, Failure> {
-        again(&self.source, &self.destination, Algorithm::Sha1, format)
+impl Work for Sha1 {
+    type Made = Shown;
+
+    fn work(self, _: Reporter<'_>) -> Result<Shown, Failure> {
+        again(&self.source, &self.destination, Algorithm::Sha1)
     }
 }
 
-impl Sha2 {
-    /// Runs the verb.
-    pub fn run(self, format: Format) -> Result<u8, Failure> {
-        again(&self.source, &self.destination, Algorithm::Sha256, format)
+impl Work for Sha2 {
+    type Made = Shown;
+
+    fn work(self, _: Reporter<'_>) -> Result<Shown, Failure> {
+        again(&self.source, &self.destination, Algorithm::Sha256)
     }
 }
 
-fn again(from: &Path, to: &Path, algorithm: Algorithm, format: Format) -> Result<u8, Failure> {
+fn again(from: &Path, to: &Path, algorithm: Algorithm) -> Result<Shown, Failure> {
     let failed = |step: &'static str, path: &Path| {
         let path = path.display().to_string();
         move |error: std::io::Error| Failure::text(format!("{step} {path}: {error}"))
@@ -103,7 +104,5 @@ fn again(from: &Path, to: &Path, algorithm: Algorithm, format: Format) -> Result
     let manifest = redigest(source, &new, algorithm)?;
     new.persist(to)
         .map_err(|error| failed("writing", to)(error.error))?;
-    let shown = Shown::new(&manifest, Some(to.to_owned()), Vec::new());
-    show(&shown, format)?;
-    Ok(exit::GOOD)
+    Ok(Shown::new(&manifest, Some(to.to_owned()), Vec::new()))
 }

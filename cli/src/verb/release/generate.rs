@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use warren_release::directory::{generate_job, generate_package};
+use warren_release::directory::{Reporter, generate_job, generate_package};
 
-use super::place::Place;
-use crate::failure::{Failure, exit};
-use crate::output::{Format, Report, show};
+use super::place::{self, Place, Work};
+use crate::failure::Failure;
+use crate::output::Report;
 
 /// Make a job with nothing in it
 #[derive(clap::Args, Debug)]
@@ -32,8 +32,9 @@ pub struct Package {
     name: String,
 }
 
+/// Where it is.
 #[derive(Serialize)]
-struct Made {
+pub struct Made {
     path: PathBuf,
 }
 
@@ -43,20 +44,22 @@ impl Report for Made {
     }
 }
 
-impl Job {
-    /// Runs the verb.
-    pub fn run(self, format: Format) -> Result<u8, Failure> {
+impl place::Made for Made {}
+
+impl Work for Job {
+    type Made = Made;
+
+    fn work(self, _: Reporter<'_>) -> Result<Made, Failure> {
         let path = generate_job(&self.place.directory()?, &self.name)?;
-        show(&Made { path }, format)?;
-        Ok(exit::GOOD)
+        Ok(Made { path })
     }
 }
 
-impl Package {
-    /// Runs the verb.
-    pub fn run(self, format: Format) -> Result<u8, Failure> {
+impl Work for Package {
+    type Made = Made;
+
+    fn work(self, _: Reporter<'_>) -> Result<Made, Failure> {
         let path = generate_package(&self.place.directory()?, &self.name)?;
-        show(&Made { path }, format)?;
-        Ok(exit::GOOD)
+        Ok(Made { path })
     }
 }

@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use warren_release::directory::{self, reset};
+use warren_release::directory::{self, Reporter, reset};
 
-use super::place::Place;
-use crate::failure::{Failure, exit};
-use crate::output::{Format, Report, show};
+use super::place::{self, Place, Work};
+use crate::failure::Failure;
+use crate::output::Report;
 
 /// Make a release directory
 #[derive(clap::Args, Debug)]
@@ -37,8 +37,9 @@ pub struct Reset {
     place: Place,
 }
 
+/// What was made.
 #[derive(Serialize)]
-struct Made {
+pub struct Made {
     name: String,
 }
 
@@ -48,22 +49,25 @@ impl Report for Made {
     }
 }
 
-impl Init {
-    /// Runs the verb.
-    pub fn run(self, format: Format) -> Result<u8, Failure> {
+impl place::Made for Made {}
+
+impl Work for Init {
+    type Made = Made;
+
+    fn work(self, _: Reporter<'_>) -> Result<Made, Failure> {
         let wanted = directory::Init {
             name: self.name.as_deref(),
             git: self.git,
             local_blobstore: self.local_blobstore.as_deref(),
         };
         let name = directory::init(&self.place.directory()?, wanted)?;
-        show(&Made { name }, format)?;
-        Ok(exit::GOOD)
+        Ok(Made { name })
     }
 }
 
+/// That it was reset.
 #[derive(Serialize)]
-struct Removed {
+pub struct Removed {
     reset: bool,
 }
 
@@ -73,11 +77,13 @@ impl Report for Removed {
     }
 }
 
-impl Reset {
-    /// Runs the verb.
-    pub fn run(self, format: Format) -> Result<u8, Failure> {
+impl place::Made for Removed {}
+
+impl Work for Reset {
+    type Made = Removed;
+
+    fn work(self, _: Reporter<'_>) -> Result<Removed, Failure> {
         reset(&self.place.directory()?)?;
-        show(&Removed { reset: true }, format)?;
-        Ok(exit::GOOD)
+        Ok(Removed { reset: true })
     }
 }

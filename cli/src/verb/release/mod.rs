@@ -42,22 +42,22 @@ impl Verb {
     /// Runs the verb.
     pub fn run(self, format: Format) -> Result<u8, Failure> {
         match self {
-            Verb::Init(arguments) => arguments.run(format),
-            Verb::GenerateJob(arguments) => arguments.run(format),
-            Verb::GeneratePackage(arguments) => arguments.run(format),
-            Verb::Create(arguments) => arguments.run(format),
-            Verb::Finalize(arguments) => arguments.run(format),
-            Verb::Sha1ify(arguments) => arguments.run(format),
-            Verb::Sha2ify(arguments) => arguments.run(format),
+            Verb::Init(arguments) => place::run(arguments, format),
+            Verb::GenerateJob(arguments) => place::run(arguments, format),
+            Verb::GeneratePackage(arguments) => place::run(arguments, format),
+            Verb::Create(arguments) => place::run(arguments, format),
+            Verb::Finalize(arguments) => place::run(arguments, format),
+            Verb::Sha1ify(arguments) => place::run(arguments, format),
+            Verb::Sha2ify(arguments) => place::run(arguments, format),
             Verb::Fingerprint(arguments) => arguments.run(format),
             Verb::Inspect(arguments) => arguments.run(format),
-            Verb::Blobs(arguments) => arguments.run(format),
-            Verb::AddBlob(arguments) => arguments.run(format),
-            Verb::RemoveBlob(arguments) => arguments.run(format),
-            Verb::SyncBlobs(arguments) => arguments.run(format),
-            Verb::UploadBlobs(arguments) => arguments.run(format),
-            Verb::VendorPackage(arguments) => arguments.run(format),
-            Verb::Reset(arguments) => arguments.run(format),
+            Verb::Blobs(arguments) => place::run(arguments, format),
+            Verb::AddBlob(arguments) => place::run(arguments, format),
+            Verb::RemoveBlob(arguments) => place::run(arguments, format),
+            Verb::SyncBlobs(arguments) => place::run(arguments, format),
+            Verb::UploadBlobs(arguments) => place::run(arguments, format),
+            Verb::VendorPackage(arguments) => place::run(arguments, format),
+            Verb::Reset(arguments) => place::run(arguments, format),
         }
     }
 }

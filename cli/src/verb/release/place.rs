@@ -1,11 +1,11 @@
-//! Flags that all verbs on a release directory have, and the lines they print on the way.
+//! Flags that all verbs on a release directory have, what they do, and the lines they print on the way.
 
 use std::path::PathBuf;
 
-use warren_release::directory::{Directory, Event};
+use warren_release::directory::{Directory, Event, Reporter};
 
-use crate::failure::Failure;
-use crate::output::Format;
+use crate::failure::{Failure, exit};
+use crate::output::{Format, Listing, Report, show};
 
 /// Which release directory.
 #[derive(clap::Args, Debug)]
@@ -36,36 +36,68 @@ impl Place {
     }
 }
 
-/// Prints what happens, in the bosh CLI's words, unless a program is listening.
-pub fn teller(format: Format) -> impl FnMut(Event<'_>) {
-    move |event| {
-        if format == Format::Human {
-            tell(&event);
+/// A verb, under whichever name: `release create` shows what was made as all verbs do, `create-release` as the stock
+/// command line does.
+pub trait Work {
+    /// What was made.
+    type Made: Made;
+
+    /// Does it.
+    fn work(self, tell: Reporter<'_>) -> Result<Self::Made, Failure>;
+}
+
+/// What was made, as the stock command line shows it too.
+pub trait Made: Report {
+    /// Tables.
+    fn tables(&self) -> Vec<Listing> {
+        Vec::new()
+    }
+
+    /// Lines; without tables what people see otherwise.
+    fn lines(&self) -> Vec<String> {
+        let mut text = Vec::new();
+        if self.tables().is_empty() {
+            // Memory takes all.
+            let _written = self.write_human(&mut text);
         }
+        let text = String::from_utf8_lossy(&text).into_owned();
+        text.lines().map(str::to_owned).collect()
     }
 }
 
-fn tell(event: &Event<'_>) {
+/// Does it, and shows what was made.
+pub fn run(verb: impl Work, format: Format) -> Result<u8, Failure> {
+    let made = verb.work(&mut |event| {
+        if format == Format::Human {
+            println!("{}", words(&event));
+        }
+    })?;
+    show(&made, format)?;
+    Ok(exit::GOOD)
+}
+
+/// What happens, in the bosh CLI's words.
+pub fn words(event: &Event<'_>) -> String {
     match event {
         Event::Adding {
             kind,
             name,
             fingerprint,
-        } => println!("Adding {} '{name}/{fingerprint}'...", kind.name()),
+        } => format!("Adding {} '{name}/{fingerprint}'...", kind.name()),
         Event::Added {
             kind,
             name,
             fingerprint,
-        } => println!("Added {} '{name}/{fingerprint}'", kind.name()),
+        } => format!("Added {} '{name}/{fingerprint}'", kind.name()),
         Event::Released {
             stage,
             name,
             version,
-        } => println!("Added {} release '{name}/{version}'", stage.name()),
-        Event::Downloading { what } => println!("Blob download '{what}' started"),
-        Event::Downloaded { what } => println!("Blob download '{what}' finished"),
-        Event::Uploading { what } => println!("Blob upload '{what}' started"),
-        Event::Uploaded { what, id } => println!("Blob upload '{what}' (id: {id}) finished"),
-        Event::Removed { what } => println!("Removed 'blobs/{what}', which is not in blobs.yml"),
+        } => format!("Added {} release '{name}/{version}'", stage.name()),
+        Event::Downloading { what } => format!("Blob download '{what}' started"),
+        Event::Downloaded { what } => format!("Blob download '{what}' finished"),
+        Event::Uploading { what } => format!("Blob upload '{what}' started"),
+        Event::Uploaded { what, id } => format!("Blob upload '{what}' (id: {id}) finished"),
+        Event::Removed { what } => format!("Removed 'blobs/{what}', which is not in blobs.yml"),
     }
 }

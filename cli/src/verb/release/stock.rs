@@ -1,12 +1,14 @@
 //! The verbs of release directories under the names that the stock command line has for them:
-//! `create-release` is `release create`. They are in no help: who knows them calls them.
+//! `create-release` is `release create`. They are in no help: who knows them calls them, and gets what the stock
+//! command line shows.
 
 use std::ffi::OsString;
 
+use super::place::{Made, Work, words};
 use super::{blobs, create, finalize, generate, init, vendor};
-use crate::failure::Failure;
+use crate::failure::exit;
 use crate::output::Format;
-use crate::verb::director::is_common_flag;
+use crate::verb::director::{Console, Problem, is_common_flag, is_on};
 
 macro_rules! stock {
     ($($variant:ident $arguments:ty, $name:literal [$($alias:literal)?])*) => {
@@ -23,13 +25,40 @@ macro_rules! stock {
 
         impl Stock {
             /// Runs the verb.
-            pub fn run(self, format: Format) -> Result<u8, Failure> {
+            pub fn run(self, format: Format) -> u8 {
                 match self {
-                    $(Stock::$variant(arguments) => arguments.run(format),)*
+                    $(Stock::$variant(arguments) => shown(arguments, format),)*
                 }
             }
         }
     };
+}
+
+/// Does a verb, with the stock command line's lines and tables, and its last words.
+fn shown(verb: impl Work, format: Format) -> u8 {
+    // They have been left out of the line.
+    let has = |flag: &str| std::env::args_os().any(|word| word == flag);
+    let is_tty = has("--tty") || is_on("TTY");
+    let mut console = Console::new(format == Format::Json, is_tty, has("--no-color"));
+    let mut is_first = true;
+    let made = verb.work(&mut |event| match std::mem::take(&mut is_first) {
+        true => console.first_line(&words(&event)),
+        false => console.line(&words(&event)),
+    });
+    let made = made.map(|made| {
+        for table in made.tables() {
+            console.table(&table);
+        }
+        for line in made.lines() {
+            console.line(&line);
+        }
+        exit::GOOD
+    });
+    let made = made.map_err(|failure| {
+        let remedy = failure.remedy.map(|text| format!("\nRemedy: {text}"));
+        Problem::text(failure.message + &remedy.unwrap_or_default())
+    });
+    console.finish(made)
 }
 
 stock! {

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 use warren_wire_release::ReleaseManifest;
 
-use crate::output::{Report, Table};
+use super::place::Made;
+use crate::output::{Listing, Report, Table};
 
 /// A release that was made or looked at.
 #[derive(Serialize)]
@@ -74,6 +75,28 @@ impl Shown {
             absent,
             commit: manifest.commit_with_mark(),
         }
+    }
+}
+
+impl Made for Shown {
+    fn tables(&self) -> Vec<Listing> {
+        let mut facts = Listing::new("", &["Name", "Version", "Commit Hash"]);
+        facts.is_facts = true;
+        let mut row = vec![self.name.clone(), self.version.clone(), self.commit.clone()];
+        if let Some(archive) = &self.archive {
+            facts.header.push("Archive");
+            row.push(archive.display().to_string());
+        }
+        facts.rows.push(row);
+        let row = |part: &Part| vec![slug(part), part.digest.clone(), part.packages.join("\n")];
+        let mut jobs = Listing::new("jobs", &["Job", "Digest", "Packages"]);
+        jobs.rows = sorted(&self.jobs).into_iter().map(row).collect();
+        let mut packages = Listing::new("packages", &["Package", "Digest", "Dependencies"]);
+        let all = sorted(&self.packages)
+            .into_iter()
+            .chain(sorted(&self.compiled_packages));
+        packages.rows = all.map(row).collect();
+        vec![facts, jobs, packages]
     }
 }
 

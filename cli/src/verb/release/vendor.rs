@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use warren_release::directory::{Directory, vendor_package};
+use warren_release::directory::{Directory, Reporter, vendor_package};
 
-use super::place::{Place, teller};
-use crate::failure::{Failure, exit};
-use crate::output::{Format, Report, show};
+use super::place::{Made, Place, Work};
+use crate::failure::Failure;
+use crate::output::Report;
 
 /// Take a package of another release, with all it is compiled with
 ///
@@ -30,8 +30,9 @@ pub struct Arguments {
     source: PathBuf,
 }
 
+/// Which were taken.
 #[derive(Serialize)]
-struct Taken {
+pub struct Taken {
     packages: Vec<String>,
 }
 
@@ -44,14 +45,16 @@ impl Report for Taken {
     }
 }
 
-impl Arguments {
-    /// Runs the verb.
-    pub fn run(self, format: Format) -> Result<u8, Failure> {
+impl Made for Taken {}
+
+impl Work for Arguments {
+    type Made = Taken;
+
+    fn work(self, tell: Reporter<'_>) -> Result<Taken, Failure> {
         let here = self.place.directory()?;
         let there = Directory::new(&self.source, here.cache());
         let prefix = self.prefix.as_deref();
-        let packages = vendor_package(&there, &here, &self.package, prefix, &mut teller(format))?;
-        show(&Taken { packages }, format)?;
-        Ok(exit::GOOD)
+        let packages = vendor_package(&there, &here, &self.package, prefix, tell)?;
+        Ok(Taken { packages })
     }
 }
