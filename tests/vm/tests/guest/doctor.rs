@@ -8,15 +8,19 @@ fn nothing_that_warren_needs_is_missing_on_a_plain_machine() {
     // Alone: a check looks at device programs and tables, which other tests make.
     let turn = Turn::take();
     let vm = turn.vm();
-    // A check leaves the machine as it was: what the groups above it hand down, too.
+    // A check leaves the machine as it was: groups, and what they hand down.
     let handed = "at=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
         while [ \"$at\" != /sys/fs ]; do cat $at/cgroup.subtree_control; at=$(dirname $at); done";
     let here = vm.shell(&format!(
-        "handed() {{ {handed}\n}}\nhanded >/tmp/before; /warren doctor --only container-runtimes >/tmp/doctor
-        handed | diff /tmp/before -; code=$?; grep runc /tmp/doctor; rm /tmp/before /tmp/doctor; exit $code"
+        "handed() {{ {handed}\n}}\nhanded >/tmp/before; /warren doctor --json --only container-runtimes >/tmp/doctor
+        handed | diff /tmp/before -; code=$?; cat /tmp/doctor; find /sys/fs/cgroup -name '*doctor*'; rm /tmp/before /tmp/doctor; exit $code"
     ));
     assert_eq!(here.code, 0, "{here:#?}");
-    assert!(here.stdout.contains("makes containers"), "{here:#?}");
+    for program in ["runc (runc version ", "crun (crun version "] {
+        assert!(here.stdout.contains(program), "{here:#?}");
+    }
+    assert!(here.stdout.contains("\"status\": \"pass\""), "{here:#?}");
+    assert!(!here.stdout.contains("/warren-doctor"), "{here:#?}");
     let output = vm.warren(&["doctor", "--json"]);
     let report: Value =
         serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:#?}"));

@@ -87,32 +87,55 @@ fn attempt(program: &Path, host: &Host) -> Result<String, String> {
     Ok(version)
 }
 
-/// Has our own group of cgroup v2 hand down afterwards what it handed down before: groups of containers are made
-/// below it, and whoever makes them hands on all that there is.
+/// Has our own group of cgroup v2, and those above it, hand down afterwards what they handed down before: whoever
+/// makes groups hands on all that there is, and runtimes do so from the root on.
 fn leaving_controllers(work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
-    let failed = |step: &str, error: &dyn std::error::Error| format!("{step}: {}", chain(error));
     let own = GroupSet::of(Process::Myself);
-    let own = own.map_err(|error| failed("finding our own groups", &error))?;
-    let Some(own) = own.v2 else {
-        return work();
-    };
-    let enabled = || {
-        let enabled = own.enabled();
-        enabled.map_err(|error| failed("reading which controllers are handed down", &error))
-    };
-    let before = enabled()?;
+    let own = own.map_err(|error| format!("finding our own groups: {}", chain(&error)))?;
+    let before = own.v2.map_or_else(Vec::new, |own| handed_down(own.path()));
     let done = work();
-    for controller in enabled()?.iter().filter(|one| !before.contains(one)) {
-        own.disable(controller)
-            .map_err(|error| failed("putting controllers back", &error))?;
+    // From the inside out: what a group hands on cannot be taken from it.
+    for (file, kept) in before {
+        for controller in words(&file).iter().filter(|one| !kept.contains(one)) {
+            std::fs::write(&file, format!("-{controller}")).map_err(|error| {
+                format!("putting {controller} back in {}: {error}", file.display())
+            })?;
+        }
     }
     done
+}
+
+/// What a group and those above it hand down, each after its file.
+fn handed_down(group: &Path) -> Vec<(PathBuf, Vec<String>)> {
+    let files = group
+        .ancestors()
+        .map(|group| group.join("cgroup.subtree_control"));
+    let files = files.take_while(|file| file.exists());
+    files.map(|file| (file.clone(), words(&file))).collect()
+}
+
+fn words(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Where the container's group may be. Of a group of cgroup v2 that has processes, as ours has, only threads may be
+/// in groups below that have controllers: a server has moved its own away, which a check does not.
+fn around(own: Place) -> Place {
+    let above = own.v2.as_deref().and_then(|path| path.rsplit_once('/'));
+    match above {
+        Some((above, name)) if own.v1.is_empty() && !name.is_empty() => Place {
+            v2: Some(format!("/{}", above.trim_start_matches('/'))),
+            ..own
+        },
+        _ => own,
+    }
 }
 
 /// In a child, which becomes the container's keeper.
 fn make(program: &Path, host: &Host, scratch: &Path) -> Result<(), String> {
     let failed = |error: &dyn std::error::Error| chain(error);
-    let parent = Place::own().map_err(|error| failed(&error))?;
+    let parent = around(Place::own().map_err(|error| failed(&error))?);
     let name = format!("warren-doctor-{}", std::process::id());
     let init = std::env::current_exe().map_err(|error| failed(&error))?;
     let spec = ContainerSpec {
@@ -136,4 +159,27 @@ fn make(program: &Path, host: &Host, scratch: &Path) -> Result<(), String> {
     let forgotten = forget(&external, container.place());
     started.map_err(|error| failed(&error))?;
     forgotten.map_err(|error| failed(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Place, around};
+
+    #[test]
+    fn beside_what_has_processes_where_there_is_no_more_than_v2() {
+        let place = |path: &str| Place {
+            v2: Some(path.to_owned()),
+            v1: Vec::new(),
+        };
+        for (own, expected) in [
+            ("/a.slice/b.service", "/a.slice"),
+            ("/a.slice", "/"),
+            // The root may have processes and all else.
+            ("/", "/"),
+        ] {
+            assert_eq!(around(place(own)), place(expected), "{own}");
+        }
+        let none = Place::default();
+        assert_eq!(around(none.clone()), none);
+    }
 }
