@@ -31,7 +31,8 @@ pub(crate) async fn announce(
     cpi: &str,
     owner: &str,
 ) -> Result<String, Error> {
-    sweep(engine, task, Some(owner)).await?;
+    let left = intents::of_owner(engine.store.pool(), owner).await?;
+    settle_all(engine, task, &left).await?;
     let cid = uuid::new();
     let new = New {
         cid: &cid,
@@ -55,12 +56,17 @@ pub(crate) async fn undo(engine: &Engine, task: &Task, cpi: &Cpi, intent: &str, 
     }
 }
 
-/// Deletes what was left for an owner, and what was left of tasks that are over.
-pub(crate) async fn sweep(engine: &Engine, task: &Task, owner: Option<&str>) -> Result<(), Error> {
-    for left in intents::left(engine.store.pool(), owner).await? {
+/// Deletes what was left of tasks that are over.
+pub(crate) async fn sweep(engine: &Engine, task: &Task) -> Result<(), Error> {
+    let left = intents::left(engine.store.pool()).await?;
+    settle_all(engine, task, &left).await
+}
+
+async fn settle_all(engine: &Engine, task: &Task, all: &[Intent]) -> Result<(), Error> {
+    for left in all {
         task.check()?;
         // It must not keep others from theirs.
-        if let Err(error) = settle(engine, task, &left).await {
+        if let Err(error) = settle(engine, task, left).await {
             let (kind, cid) = (left.kind.word(), &left.cid);
             task.log(&format!("{kind} {cid} of nobody: {}", error.story()));
         }

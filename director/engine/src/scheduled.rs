@@ -28,8 +28,7 @@ pub async fn has_work(store: &Store, wanted: Scheduled) -> Result<bool, StoreErr
     Ok(match wanted {
         Scheduled::OrphanedVms => !orphaned_vms::list(pool).await?.is_empty(),
         Scheduled::OrphanedDisks { max_age } => {
-            !old_disks(store, max_age).await?.is_empty()
-                || !intents::left(pool, None).await?.is_empty()
+            !old_disks(store, max_age).await?.is_empty() || !intents::left(pool).await?.is_empty()
         }
         Scheduled::DnsBlobs { kept, max_age } => !old_names(store, kept, max_age).await?.is_empty(),
         Scheduled::DnsTombstones => {
@@ -133,7 +132,7 @@ async fn old_disks(store: &Store, max_age: u32) -> Result<Vec<disks::OrphanDisk>
 }
 
 async fn old_disks_go(engine: &Engine, task: &Task, max_age: u32) -> Result<String, Error> {
-    intent::sweep(engine, task, None).await?;
+    intent::sweep(engine, task).await?;
     let all = old_disks(&engine.store, max_age).await?;
     let mut gone = 0;
     for one in &all {

@@ -1,19 +1,27 @@
 //! Machines: made, found to answer, deleted.
 
+mod delete;
+mod settings;
+mod wait;
+
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
 use warren_director_cpi::{Networks, NewVm};
 use warren_director_plan::{Group, Input, InstancePlan, Reservation, names, spec};
 use warren_director_store::intents::{self, Kind};
 use warren_director_store::vms::{self, Vm};
-use warren_director_store::{Flag, agent_tasks, instances, ips, uuid};
+use warren_director_store::{Flag, instances, ips, uuid};
 
-use crate::fingerprints::{Fingerprints, differs};
+use crate::fingerprints::Fingerprints;
 use crate::task::{Event, rfc3339};
 use crate::variables::Variables;
-use crate::{Engine, Error, Task, certificates, disks, intent, lock, lost, signed};
+use crate::{Engine, Error, Task, certificates, disks, intent, signed};
+
+pub use delete::delete;
+use delete::remove;
+pub use settings::update_settings;
+use wait::{wait_for_agent, with_log};
 
 /// How often a machine is tried if the CPI says that it may help.
 const TRIES: u32 = 5;
@@ -312,180 +320,4 @@ pub async fn set_metadata(
     }
     let cpi = engine.cpi_named(task, &vm.cpi).await?;
     Ok(cpi.set_vm_metadata(cid, metadata).await?)
-}
-
-/// Waits until an agent answers. One that is silent for long is looked after: a machine that is gone
-/// ends the waiting.
-async fn wait_for_agent(engine: &Engine, task: &Task, vm: &Vm) -> Result<(), Error> {
-    let agent = engine.bus.agent(&vm.agent_id);
-    let begun = Instant::now();
-    loop {
-        let left = engine.config.agent_patience.saturating_sub(begun.elapsed());
-        let part = left
-            .min(engine.config.silent_after)
-            .max(Duration::from_millis(1));
-        match agent.wait_until_ready(part, task).await {
-            Err(error) if error.is_timeout() && begun.elapsed() < engine.config.agent_patience => {}
-            done => return Ok(done?),
-        }
-        let cid = vm.cid.as_deref().unwrap_or_default();
-        let cpi = engine.cpi_named(task, &vm.cpi).await?;
-        if cpi.has_vm(cid).await? == Some(false) {
-            return Err(Error::refused(
-                450_002,
-                format!("The machine {cid} ended before its agent answered"),
-            ));
-        }
-        task.warn(&format!(
-            "The agent of {cid} has not answered for {} s",
-            begun.elapsed().as_secs()
-        ));
-        if let Some(log) = cpi.get_vm_log(cid).await? {
-            task.log(&format!("what is written in {cid}:\n{log}"));
-            // An agent that says why it cannot go on will not answer later either.
-            if let Some(line) = log.lines().rev().find(|line| line.contains("FATAL")) {
-                return Err(Error::refused(
-                    450_002,
-                    format!("The agent of {cid} cannot start: {line}"),
-                ));
-            }
-        }
-    }
-}
-
-/// An error of a machine that never answered, with what its agent wrote last.
-async fn with_log(engine: &Engine, task: &Task, vm: &Vm, error: Error) -> Error {
-    let Some(cid) = vm.cid.as_deref().filter(|_| error.code() == 450_002) else {
-        return error;
-    };
-    let Ok(cpi) = engine.cpi_named(task, &vm.cpi).await else {
-        return error;
-    };
-    match cpi.get_vm_log(cid).await {
-        Ok(Some(log)) if !log.trim().is_empty() => {
-            let lines: Vec<&str> = log.lines().collect();
-            let tail = lines[lines.len().saturating_sub(15)..].join("\n  ");
-            Error::refused(
-                450_002,
-                format!(
-                    "{}\nThe machine's own log ends with:\n  {tail}",
-                    error.story()
-                ),
-            )
-        }
-        _ => error,
-    }
-}
-
-/// Gives an agent its lasting certificate and what else it should know: `disks` are names and ids of those
-/// that have names, which it must have already.
-pub async fn update_settings(
-    engine: &Engine,
-    task: &Task,
-    vm: &mut Vm,
-    disks: &[(String, String)],
-) -> Result<(), Error> {
-    let agent = engine.bus.agent(&vm.agent_id);
-    let associations: Vec<Value> = disks
-        .iter()
-        .map(|(name, cid)| json!({"name": name, "cid": cid}))
-        .collect();
-    let mut settings = json!({
-        "trusted_certs": engine.config.trusted_certs,
-        "disk_associations": associations,
-    });
-    let now = Fingerprints::of(&engine.config, vm.stemcell_api_version);
-    let changes_name = engine.config.nats.is_some() && !*vm.permanent_nats_credentials;
-    let changes_bus = differs(vm.nats_config_sha1.as_ref(), now.nats.as_ref());
-    if let (Some(nats), true) = (&engine.config.nats, changes_name || changes_bus) {
-        let cert = certificates::of_agent(nats, &vm.agent_id, false)?;
-        settings["mbus"] = json!({ "cert": cert });
-    }
-    // Stock tells a machine that is new once more what its environment said.
-    let is_new = vm.trusted_certs_sha1.is_none();
-    if (is_new || differs(vm.blobstore_config_sha1.as_ref(), now.blobstores.as_ref()))
-        && let Some(blobstores) = signed::blobstores(&engine.config, vm.stemcell_api_version)
-    {
-        settings["blobstores"] = blobstores;
-    }
-    match agent.run("update_settings", vec![settings], task).await {
-        Err(error) if error.is_unknown_method() => {}
-        done => {
-            done?;
-        }
-    }
-    let is_news = now.set_all(vm);
-    if changes_name {
-        vm.permanent_nats_credentials = Flag(true);
-    }
-    if is_news || changes_name {
-        vms::save(engine.store.pool(), vm).await?;
-    }
-    if changes_name {
-        engine.write_users().await?;
-    }
-    Ok(())
-}
-
-/// Deletes a machine and its row; its addresses stay with the instance.
-///
-/// One whose director died while it was made may have no id in its row, and be there all the same: the CPI
-/// or its agent tells it ([`lost`]).
-pub async fn delete(engine: &Engine, task: &Task, vm: &Vm, instance: &str) -> Result<(), Error> {
-    let Some(cid) = lost::id_of(engine, task, vm).await? else {
-        return remove(engine, task, vm, instance).await;
-    };
-    let mut found = vm.clone();
-    found.cid = Some(cid);
-    vms::save(engine.store.pool(), &found).await?;
-    remove(engine, task, &found, instance).await?;
-    for asked in intents::of_owner(engine.store.pool(), &vm.agent_id).await? {
-        if found.cid.as_ref() == Some(&asked.cid) {
-            intents::delete(engine.store.pool(), &asked.cid).await?;
-        }
-    }
-    Ok(())
-}
-
-/// From its beginning the machine does not count any more: whatever cuts this off, the next deploy makes
-/// another, and deletes what is left of this one first.
-async fn remove(engine: &Engine, task: &Task, vm: &Vm, instance: &str) -> Result<(), Error> {
-    let pool = engine.store.pool();
-    if *vm.active || *vm.spare {
-        let mut going = vm.clone();
-        (going.active, going.spare) = (Flag(false), Flag(false));
-        vms::save(pool, &going).await?;
-    }
-    if let Some(cid) = &vm.cid {
-        let begun = task
-            .event(Event {
-                action: "delete",
-                object_type: "vm",
-                object_name: Some(cid),
-                instance: Some(instance),
-                ..Event::default()
-            })
-            .await?;
-        let cpi = engine.cpi_named(task, &vm.cpi).await?;
-        let done = lock::with(task, &format!("lock:vm:{cid}"), lock::PATIENCE, async {
-            Ok(cpi.delete_vm(cid, vm.stemcell_api_version).await?)
-        })
-        .await;
-        let error = done.as_ref().err().map(Error::story);
-        task.event(Event {
-            parent: Some(begun),
-            action: "delete",
-            object_type: "vm",
-            object_name: Some(cid),
-            error: error.as_deref(),
-            instance: Some(instance),
-            ..Event::default()
-        })
-        .await?;
-        done?;
-    }
-    ips::unbind_vm(pool, vm.id).await?;
-    agent_tasks::forget(pool, &vm.agent_id).await?;
-    vms::delete(pool, vm.id).await?;
-    engine.write_users().await
 }

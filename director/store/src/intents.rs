@@ -100,23 +100,22 @@ pub async fn create<'c>(db: impl Db<'c>, new: &New<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Those of `owner`, for which nobody else makes any now, and those of tasks that are over.
+/// Those of tasks that are over.
 ///
 /// # Errors
 /// What the database said.
-pub async fn left<'c>(db: impl Db<'c>, owner: Option<&str>) -> Result<Vec<Intent>, Error> {
+pub async fn left<'c>(db: impl Db<'c>) -> Result<Vec<Intent>, Error> {
     sqlx::query_as(
         "SELECT cid, kind, cpi, owner, task_id, created_at FROM intents \
-         WHERE owner = $1 OR task_id NOT IN (SELECT id FROM tasks \
+         WHERE task_id NOT IN (SELECT id FROM tasks \
          WHERE state IN ('queued', 'processing', 'cancelling')) ORDER BY created_at, cid",
     )
-    .bind(owner.unwrap_or_default())
     .fetch_all(db)
     .await
     .during("list what was about to be made")
 }
 
-/// Those of `owner` alone.
+/// Those of an owner, whosever task they are.
 ///
 /// # Errors
 /// What the database said.

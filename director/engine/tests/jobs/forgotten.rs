@@ -58,7 +58,7 @@ async fn kill_while_a_disk_is_made(it: &Director) -> Value {
 }
 
 async fn assert_no_intents(it: &Director) {
-    let left = intents::left(it.scene.engine.store.pool(), None).await;
+    let left = intents::left(it.scene.engine.store.pool()).await;
     assert_eq!(left.unwrap(), []);
 }
 
@@ -198,7 +198,7 @@ async fn a_stemcell_of_a_worker_that_died_is_deleted() {
     let schedule = Work::Scheduled(Scheduled::OrphanedDisks { max_age: 5 });
     it.scene.work(schedule).await.done();
     assert_eq!(it.calls("delete_stemcell")[1]["arguments"], json!([lost]));
-    let left = intents::left(pool, None).await.unwrap();
+    let left = intents::left(pool).await.unwrap();
     assert_eq!((left.len(), &json!(left[0].cid)), (1, &lost));
 }
 

@@ -363,6 +363,6 @@ async fn what_was_put_for_a_worker_that_died_is_deleted() {
     });
     let ended = it.scene.work(logs).await.done();
     assert!(blobs.exists(&ended.result).await.unwrap());
-    let left = intents::left(it.scene.engine.store.pool(), None).await;
+    let left = intents::left(it.scene.engine.store.pool()).await;
     assert_eq!(left.unwrap(), []);
 }

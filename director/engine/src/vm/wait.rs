@@ -1,0 +1,71 @@
+//! The agent of a machine that is new: waited for, and what it wrote if it never answers.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use warren_director_store::vms::Vm;
+
+use crate::{Engine, Error, Task};
+
+/// Waits until an agent answers. One that is silent for long is looked after: a machine that is gone
+/// ends the waiting.
+pub(super) async fn wait_for_agent(engine: &Engine, task: &Task, vm: &Vm) -> Result<(), Error> {
+    let agent = engine.bus.agent(&vm.agent_id);
+    let begun = Instant::now();
+    loop {
+        let left = engine.config.agent_patience.saturating_sub(begun.elapsed());
+        let part = left
+            .min(engine.config.silent_after)
+            .max(Duration::from_millis(1));
+        match agent.wait_until_ready(part, task).await {
+            Err(error) if error.is_timeout() && begun.elapsed() < engine.config.agent_patience => {}
+            done => return Ok(done?),
+        }
+        let cid = vm.cid.as_deref().unwrap_or_default();
+        let cpi = engine.cpi_named(task, &vm.cpi).await?;
+        if cpi.has_vm(cid).await? == Some(false) {
+            return Err(Error::refused(
+                450_002,
+                format!("The machine {cid} ended before its agent answered"),
+            ));
+        }
+        task.warn(&format!(
+            "The agent of {cid} has not answered for {} s",
+            begun.elapsed().as_secs()
+        ));
+        if let Some(log) = cpi.get_vm_log(cid).await? {
+            task.log(&format!("what is written in {cid}:\n{log}"));
+            // An agent that says why it cannot go on will not answer later either.
+            if let Some(line) = log.lines().rev().find(|line| line.contains("FATAL")) {
+                return Err(Error::refused(
+                    450_002,
+                    format!("The agent of {cid} cannot start: {line}"),
+                ));
+            }
+        }
+    }
+}
+
+/// An error of a machine that never answered, with what its agent wrote last.
+pub(super) async fn with_log(engine: &Engine, task: &Task, vm: &Vm, error: Error) -> Error {
+    let Some(cid) = vm.cid.as_deref().filter(|_| error.code() == 450_002) else {
+        return error;
+    };
+    let Ok(cpi) = engine.cpi_named(task, &vm.cpi).await else {
+        return error;
+    };
+    match cpi.get_vm_log(cid).await {
+        Ok(Some(log)) if !log.trim().is_empty() => {
+            let lines: Vec<&str> = log.lines().collect();
+            let tail = lines[lines.len().saturating_sub(15)..].join("\n  ");
+            Error::refused(
+                450_002,
+                format!(
+                    "{}\nThe machine's own log ends with:\n  {tail}",
+                    error.story()
+                ),
+            )
+        }
+        _ => error,
+    }
+}
