@@ -38,9 +38,19 @@ impl Cpi {
 
     /// Writes a disk's hint into the agent's settings, or takes it out; under the machine's lock.
     pub(super) fn tell_agent(&self, vm: &str, disk: &str, hint: Option<&str>) -> Result<(), Error> {
-        let mut value = self.agent_settings(vm)?;
+        let before = self.agent_settings(vm)?;
+        let mut value = before.clone();
         settings::set_disk(&mut value, disk, hint);
-        let archive = settings::archive_of_settings(&value).map_err(|error| {
+        let told = self.write_settings(vm, &value);
+        if told.is_err() && self.write_settings(vm, &before).is_err() {
+            // As when Garden is away; of a full disk they have what they had before.
+            self.note(format!("VM '{vm}': its settings may be cut off"));
+        }
+        told
+    }
+
+    fn write_settings(&self, vm: &str, value: &Value) -> Result<(), Error> {
+        let archive = settings::archive_of_settings(value).map_err(|error| {
             Error::host("write the archive for", path())(std::io::Error::other(error))
         })?;
         self.garden

@@ -286,6 +286,21 @@ fn a_full_disk_is_named_with_a_remedy_and_nothing_is_left() {
                 .contains("make room")
         );
     }
+    // Its settings fit, and would not with one disk more.
+    let mut settings = scene.settings(&vm);
+    let length = settings.to_string().len() + r#","padding":"""#.len();
+    settings["padding"] = json!("x".repeat(8192 - 20 - length));
+    let place = "/var/vcap/bosh";
+    let fill = format!(
+        "mount -t tmpfs -o size=8k t {place} && cat >{place}/warden-cpi-agent-env.json <<'E'\n{settings}\nE\n"
+    );
+    scene.says(&vm, &fill).unwrap();
+    let (_, said, _) = scene.refused("attach_disk", json!([vm, disk]));
+    assert!(said.contains("No space left on device"), "{said}");
+    assert_eq!(scene.settings(&vm), settings);
+    assert_eq!(scene.call("get_disks", json!([vm])), json!([]));
+    let grow = format!("mount -o remount,size=1m {place}");
+    scene.says(&vm, &grow).unwrap();
     scene.call("attach_disk", json!([vm, disk]));
     scene.call("delete_vm", json!([vm]));
     scene.call("delete_disk", json!([disk]));
