@@ -29,21 +29,35 @@ pub(super) async fn wait_for_agent(engine: &Engine, task: &Task, vm: &Vm) -> Res
                 format!("The machine {cid} ended before its agent answered"),
             ));
         }
+        let log = cpi.get_vm_log(cid).await?.unwrap_or_default();
+        let said = of_agent(&log);
+        let last = said.lines().rev().find(|line| !line.trim().is_empty());
+        let last = last.map(|line| format!(", and its log ends with: {line}"));
         task.warn(&format!(
-            "The agent of {cid} has not answered for {} s",
-            begun.elapsed().as_secs()
+            "The agent of {cid} has not answered for {} s{}",
+            begun.elapsed().as_secs(),
+            last.unwrap_or_default()
         ));
-        if let Some(log) = cpi.get_vm_log(cid).await? {
+        if !log.is_empty() {
             task.log(&format!("what is written in {cid}:\n{log}"));
-            // An agent that says why it cannot go on will not answer later either.
-            if let Some(line) = log.lines().rev().find(|line| line.contains("FATAL")) {
-                return Err(Error::refused(
-                    450_002,
-                    format!("The agent of {cid} cannot start: {line}"),
-                ));
-            }
+        }
+        // An agent that never stays up will not answer later either: its init says so.
+        if let Some(line) = said.lines().rev().find(|line| line.contains("FATAL")) {
+            return Err(Error::refused(
+                450_002,
+                format!("The agent of {cid} cannot start: {line}"),
+            ));
         }
     }
+}
+
+/// The agent's own part of what is written in a machine, which may have more files; all of it if it is not known
+/// which is the agent's.
+fn of_agent(log: &str) -> &str {
+    let Some((_, rest)) = log.split_once("/current <==\n") else {
+        return log;
+    };
+    rest.split_once("\n==> ").map_or(rest, |(part, _)| part)
 }
 
 /// An error of a machine that never answered, with what its agent wrote last.
@@ -56,7 +70,7 @@ pub(super) async fn with_log(engine: &Engine, task: &Task, vm: &Vm, error: Error
     };
     match cpi.get_vm_log(cid).await {
         Ok(Some(log)) if !log.trim().is_empty() => {
-            let lines: Vec<&str> = log.lines().collect();
+            let lines: Vec<&str> = of_agent(&log).lines().collect();
             let tail = lines[lines.len().saturating_sub(15)..].join("\n  ");
             Error::refused(
                 450_002,

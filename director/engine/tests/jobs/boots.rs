@@ -34,6 +34,17 @@ fn unanswered(it: &Director, ended: &Ended) -> String {
     error.as_str().unwrap().to_owned()
 }
 
+/// What clients are warned of.
+fn warnings(ended: &Ended) -> Vec<&str> {
+    let warnings = ended
+        .events
+        .iter()
+        .filter(|event| event["type"] == "warning");
+    warnings
+        .map(|event| event["message"].as_str().unwrap())
+        .collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_is_known_to_the_bus_before_its_machine_is_made() {
     let it = director().await;
@@ -57,7 +68,8 @@ async fn a_machine_whose_agent_cannot_start_fails_at_once_with_its_own_words() {
     it.stick("ping");
     writes(
         &it,
-        "==> /var/vcap/bosh/log/current <==\nfirst words\n[init] FATAL: agent ended 5 times\nlast words\n",
+        "==> /var/vcap/bosh/log/current <==\nfirst words\n[init] FATAL: agent ended 5 times\nlast words\n\
+         ==> /var/vcap/bosh/log/supervisor <==\nof another\n",
     );
     let ended = it.deploy(&manifest(1, "")).await;
     let told = unanswered(&it, &ended);
@@ -69,11 +81,11 @@ async fn a_machine_whose_agent_cannot_start_fails_at_once_with_its_own_words() {
     ] {
         assert!(told.contains(text), "{text}: {told}");
     }
-    let warned = ended.events.iter().any(|event| {
-        let message = event["message"].as_str().unwrap_or_default();
-        event["type"] == "warning" && message.contains("has not answered for ")
-    });
-    assert!(warned, "{ended:?}");
+    // Other files come after the agent's.
+    assert!(!told.contains("of another"), "{told}");
+    let warned = warnings(&ended);
+    let told = " has not answered for 0 s, and its log ends with: last words";
+    assert!(warned[0].ends_with(told), "{warned:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,6 +111,11 @@ async fn one_that_says_nothing_wrong_is_waited_for_as_long_as_is_set() {
     let ended = it.deploy(&manifest(1, "")).await;
     let told = unanswered(&it, &ended);
     assert!(told.contains("waits for its settings"), "{told}");
+    let warned = warnings(&ended);
+    assert!(
+        warned.len() > 1 && warned[0].ends_with("its log ends with: waits for its settings"),
+        "{warned:?}"
+    );
     // The next one is made anew, and goes on as if nothing had been.
     it.go_on("ping");
     it.deploy(&manifest(1, "")).await.done();
