@@ -3,7 +3,7 @@
 //! | name | default | what |
 //! |---|---|---|
 //! | `orphaned-vms` | every 5 minutes | machines whose place another has taken |
-//! | `orphaned-disks` | every 30 minutes | disks that have been nobody's for 5 days |
+//! | `orphaned-disks` | every 30 minutes | disks that have been nobody's for 5 days, and what was made for directors that died |
 //! | `dns-blobs` | every 30 minutes | all but 10 versions of names that are older than an hour |
 //! | `dns-tombstones` | daily | rows that only raised the version of names |
 //! | `events` | hourly | all but the newest 10000 |
