@@ -61,7 +61,9 @@ impl Display {
             return say(&format!("{text}\n"));
         }
         // A line that is broken cannot be written over.
-        let width = tcgetwinsize(io::stderr()).map_or(80, |size| usize::from(size.ws_col));
+        let width = tcgetwinsize(io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+        // Some terminals do not tell.
+        let width = if width == 0 { 80 } else { width };
         let text: String = text.chars().take(width.saturating_sub(1)).collect();
         say(&format!("\r{text}\x1b[K"));
     }

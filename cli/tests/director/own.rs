@@ -1,8 +1,10 @@
 //! Which director is meant: this machine's own, where nobody names another.
 
 use std::fs;
+use std::io::Read;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use crate::server::WARREN;
 
@@ -110,6 +112,33 @@ fn one_that_is_stopped_says_so() {
     assert!(text.contains(&format!("'{OWN}/info'")), "{text}");
     // What it is called is known all the same.
     assert_eq!(run(home.path(), None, &["env"]).0, 0);
+}
+
+/// Its Garden server is stuck: who looks on a terminal sees what is waited for, and nobody else does.
+#[test]
+fn who_waits_on_a_terminal_sees_for_what() {
+    let home = environment();
+    let socket = home.path().join("garden.sock");
+    fs::remove_file(&socket).unwrap();
+    let _stuck = UnixListener::bind(&socket).unwrap();
+    for verb in ["status", "tree"] {
+        let line = format!("{WARREN} {verb} --home {}", home.path().display());
+        let mut child = Command::new("timeout")
+            .args(["50", "script", "-qec", &line, "/dev/null"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let (mut seen, mut buffer) = (Vec::new(), [0; 256]);
+        while !String::from_utf8_lossy(&seen).contains("\rWaiting for ") {
+            let read = stdout.read(&mut buffer).unwrap();
+            assert!(read > 0, "{verb}: {}", String::from_utf8_lossy(&seen));
+            seen.extend_from_slice(&buffer[..read]);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }
 
 /// It is asked on a terminal whether all that goes may go; whoever gives a script is not.

@@ -5,16 +5,58 @@ use warren_director_client::jobs::{ChangeOptions, Slug};
 use super::problem::Problem;
 use super::session::Session;
 
+// What they have in common. A doc comment would be the about text of each of them.
+#[derive(clap::Args, Debug)]
+pub struct Flags {
+    /// GROUP or GROUP/ID; all unless given
+    #[arg(value_name = "INSTANCE", default_value = "")]
+    pub slug: String,
+
+    /// So many first: a number, or N%
+    #[arg(long, value_name = "NUMBER")]
+    canaries: Option<String>,
+
+    /// So many at once: a number, or N%
+    #[arg(long, value_name = "NUMBER")]
+    max_in_flight: Option<String>,
+
+    /// By a deploy; the default
+    #[arg(long, conflicts_with = "no_converge")]
+    converge: bool,
+
+    /// Only this one instance, without a deploy
+    #[arg(long)]
+    no_converge: bool,
+}
+
 /// A change of state.
 pub struct Change {
-    pub slug: String,
+    slug: String,
     /// For a deploy.
-    pub state: &'static str,
+    state: &'static str,
     /// For one instance.
-    pub action: &'static str,
-    pub is_converging: bool,
+    action: &'static str,
+    is_converging: bool,
     pub is_hard: bool,
     pub options: ChangeOptions,
+}
+
+impl Flags {
+    /// The change by these names, in a deploy and for one instance.
+    pub fn change(self, state: &'static str, action: &'static str) -> Change {
+        Change {
+            slug: self.slug,
+            state,
+            action,
+            is_converging: self.converge || !self.no_converge,
+            is_hard: false,
+            options: ChangeOptions {
+                canaries: self.canaries,
+                max_in_flight: self.max_in_flight,
+                ..ChangeOptions::default()
+            },
+        }
+    }
 }
 
 /// `GROUP[/ID]`.

@@ -1,8 +1,6 @@
 //! `warren stop`.
 
-use warren_director_client::jobs::ChangeOptions;
-
-use super::change::Change;
+use super::change::Flags;
 
 use super::problem::Problem;
 use super::session::Session;
@@ -10,9 +8,8 @@ use crate::verb::nested;
 
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// GROUP or GROUP/ID; all unless given
-    #[arg(value_name = "INSTANCE", default_value = "")]
-    slug: String,
+    #[command(flatten)]
+    flags: Flags,
 
     /// Leave the VMs; the default
     #[arg(long, conflicts_with = "hard")]
@@ -25,48 +22,21 @@ pub struct Arguments {
     /// Without draining
     #[arg(long)]
     skip_drain: bool,
-
-    /// So many first: a number, or N%
-    #[arg(long, value_name = "NUMBER")]
-    canaries: Option<String>,
-
-    /// So many at once: a number, or N%
-    #[arg(long, value_name = "NUMBER")]
-    max_in_flight: Option<String>,
-
-    /// By a deploy; the default
-    #[arg(long, conflicts_with = "no_converge")]
-    converge: bool,
-
-    /// Only this one instance, without a deploy
-    #[arg(long)]
-    no_converge: bool,
 }
 
 impl Arguments {
     /// Runs the verb.
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
-        if self.slug.is_empty() && session.deployment_name().is_none() && session.has_own() {
+        if self.flags.slug.is_empty() && session.deployment_name().is_none() && session.has_own() {
             session.console.line("No deployment is named: all of this machine's environment stops.");
             session.console.confirms(session.common.is_asked())?;
             return session.environment_verb(nested::run_stop);
         }
         let is_hard = self.hard && !self.soft;
-        let change = Change {
-            slug: self.slug,
-            state: if is_hard { "detached" } else { "stopped" },
-            action: "stop",
-            is_converging: self.converge || !self.no_converge,
-            is_hard,
-            options: ChangeOptions {
-                skip_drain: self.skip_drain,
-                fix: false,
-                dry_run: false,
-                canaries: self.canaries,
-                max_in_flight: self.max_in_flight,
-                vms_created_before: None,
-            },
-        };
+        let state = if is_hard { "detached" } else { "stopped" };
+        let mut change = self.flags.change(state, "stop");
+        change.is_hard = is_hard;
+        change.options.skip_drain = self.skip_drain;
         change.run(session)
     }
 }
