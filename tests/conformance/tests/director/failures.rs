@@ -13,6 +13,15 @@ fn a_canary_that_fails_stops_a_deploy() {
     let said = scene.refused(&["deploy", file.to_str().unwrap()]);
     assert!(said.contains("is not running after update"), "{said}");
     assert!(said.contains("Review logs for failed jobs: web"), "{said}");
+    // What the command line calls its request is in the log of the agent that was asked for it.
+    let id = said.rsplit_once("request_id=").unwrap().1.trim();
+    let told = |cid: &String| {
+        let log = scene.inside(cid, "cat /var/vcap/bosh/log/current");
+        let mut lines = log.lines();
+        lines
+            .any(|line| line.contains("apply, for ") && line.ends_with(&format!("request_id={id}")))
+    };
+    assert_eq!(scene.machines().iter().filter(|cid| told(cid)).count(), 1);
     // The other one was not touched.
     let good: usize = scene
         .machines()

@@ -260,7 +260,8 @@ impl Scene {
     /// Runs a verb that must fail; what it prints.
     #[track_caller]
     pub fn refused(&self, arguments: &[&str]) -> String {
-        let command = self.bosh_command(arguments);
+        // After any failure it then names the id of its requests.
+        let command = format!("BOSH_LOG_LEVEL=debug {}", self.bosh_command(arguments));
         let done = self.run(&["sh", "-c", &command]);
         assert!(done.code != 0, "{arguments:?} succeeded: {}", done.stdout);
         format!("{}{}", done.stdout, done.stderr)
