@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(150);
 
 /// Creation with none and with a hundred alive; then two hundred, and their memory.
 pub fn bench() {
-    let server = Server::new();
+    let server = Server::builder().run_in_memory().start();
     let none = creations(&server, PAUSE);
     let none_at_once = creations(&server, Duration::ZERO);
     let before = server_memory(&server);
@@ -80,7 +80,7 @@ fn server_memory(server: &Server) -> u64 {
 
 /// Of all shims and of all inits.
 fn container_memory(server: &Server) -> (u64, u64) {
-    let depot = server.directory().join("depot").display().to_string();
+    let depot = server.run().join("depot").display().to_string();
     let (mut shims, mut inits) = (0, 0);
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let pid = entry.file_name().to_string_lossy().into_owned();

@@ -24,7 +24,7 @@ const LONG: Duration = Duration::from_secs(1);
 
 /// Both parts.
 pub fn bench() {
-    let server = Server::new();
+    let server = Server::builder().run_in_memory().start();
     let peers = Peers::new(&server);
     let docker = Docker::start(&server);
     println!("\nLoad of the last minute before: {}", load());

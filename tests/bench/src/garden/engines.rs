@@ -12,8 +12,15 @@ const PAUSE: Duration = Duration::from_millis(150);
 
 /// Turns of all three.
 pub fn bench() {
-    let with = |runtime: &str| Server::builder().arguments(&["--runtime", runtime]).start();
-    let servers = [Server::new(), with("crun"), with("runc")];
+    let with = |arguments: &[&str]| {
+        let server = Server::builder().run_in_memory();
+        server.arguments(arguments).start()
+    };
+    let servers = [
+        with(&[]),
+        with(&["--runtime", "crun"]),
+        with(&["--runtime", "runc"]),
+    ];
     let clients = servers.each_ref().map(Server::client);
     let mut whole: [Samples; 3] = Default::default();
     let mut steps: [[Samples; 3]; 3] = Default::default();

@@ -20,9 +20,18 @@ pub fn must(command: &mut Command) {
     }
 }
 
+/// Where one keeps its records: in memory, as `/run` is on most machines.
+fn run_directory() -> TempDir {
+    match tempfile::tempdir_in("/dev/shm") {
+        Ok(run) => run,
+        Err(error) => panic!("cannot make a directory in /dev/shm: {error}"),
+    }
+}
+
 /// A bundle for OCI runtimes.
 pub struct Peers {
     bundle: TempDir,
+    run: TempDir,
     /// Keeps a mount namespace without cgroup v2: crun refuses a hybrid host whose cgroup v2 has a
     /// controller, so it does not get to see that.
     without_v2: Child,
@@ -35,6 +44,7 @@ impl Peers {
             Ok(bundle) => bundle,
             Err(error) => panic!("cannot make a directory: {error}"),
         };
+        let run = run_directory();
         let rootfs = bundle.path().join("rootfs");
         must(
             Command::new("cp")
@@ -68,7 +78,11 @@ impl Peers {
         {
             panic!("no mount namespace for crun: {error}");
         }
-        Self { bundle, without_v2 }
+        Self {
+            bundle,
+            run,
+            without_v2,
+        }
     }
 
     /// crun.
@@ -77,7 +91,9 @@ impl Peers {
             Command::new("nsenter")
                 .arg(format!("--mount=/proc/{}/ns/mnt", self.without_v2.id()))
                 .arg(format!("--wd={}", self.bundle.path().display()))
-                .args(["crun", "run", "warren-bench-crun"]),
+                .arg("crun")
+                .arg(format!("--root={}", self.run.path().join("crun").display()))
+                .args(["run", "warren-bench-crun"]),
         );
     }
 
@@ -85,6 +101,7 @@ impl Peers {
     pub fn runc(&self) {
         must(
             Command::new("runc")
+                .arg(format!("--root={}", self.run.path().join("runc").display()))
                 .args(["run", "warren-bench-runc"])
                 .current_dir(self.bundle.path()),
         );
@@ -102,6 +119,7 @@ impl Drop for Peers {
 /// A Docker daemon of the benchmark's own, without a network.
 pub struct Docker {
     root: TempDir,
+    _run: TempDir,
     daemon: Child,
 }
 
@@ -112,11 +130,12 @@ impl Docker {
             Ok(root) => root,
             Err(error) => panic!("cannot make a directory: {error}"),
         };
+        let run = run_directory();
         let at = |name: &str| root.path().join(name).display().to_string();
         let daemon = Command::new("unshare")
             .args(["--mount", "--net", "--kill-child", "--fork", "dockerd"])
             .arg(format!("--data-root={}", at("data")))
-            .arg(format!("--exec-root={}", at("exec")))
+            .arg(format!("--exec-root={}", run.path().join("exec").display()))
             .arg(format!("--pidfile={}", at("pid")))
             .arg(format!("--host=unix://{}", at("socket")))
             .args(["--bridge=none", "--iptables=false", "--ip6tables=false"])
@@ -129,7 +148,11 @@ impl Docker {
             Ok(daemon) => daemon,
             Err(error) => panic!("cannot start dockerd (Debian package docker.io): {error}"),
         };
-        let docker = Self { root, daemon };
+        let docker = Self {
+            root,
+            _run: run,
+            daemon,
+        };
         let deadline = Instant::now() + Duration::from_secs(60);
         while !docker
             .command(&["version"])

@@ -23,6 +23,7 @@ pub const RUNTIME: &str = "WARREN_TEST_RUNTIME";
 pub struct ServerBuilder {
     arguments: Vec<String>,
     tls: Option<Tls>,
+    run: Option<TempDir>,
 }
 
 /// Where a server with TLS listens, in its own network.
@@ -45,6 +46,20 @@ impl ServerBuilder {
         self
     }
 
+    /// With its depot and its records in memory, where they are on most machines: `/run` is a tmpfs.
+    ///
+    /// # Panics
+    /// If there is no room in `/dev/shm`.
+    #[must_use]
+    #[track_caller]
+    pub fn run_in_memory(mut self) -> Self {
+        match tempfile::tempdir_in("/dev/shm") {
+            Ok(run) => self.run = Some(run),
+            Err(error) => panic!("cannot make a directory in /dev/shm: {error}"),
+        }
+        self
+    }
+
     /// Starts it and waits until it answers.
     #[must_use]
     #[track_caller]
@@ -54,14 +69,17 @@ impl ServerBuilder {
             Err(error) => panic!("cannot make a directory: {error}"),
         };
         // Containers of an external runtime go to their root by path.
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        if let Err(error) = fs::set_permissions(directory.path(), open) {
-            panic!("cannot open {}: {error}", directory.path().display());
+        for directory in [Some(&directory), self.run.as_ref()].into_iter().flatten() {
+            let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            if let Err(error) = fs::set_permissions(directory.path(), open) {
+                panic!("cannot open {}: {error}", directory.path().display());
+            }
         }
         let mut server = Server {
             machine: Machine::new("garden"),
             rootfs: RootfsTar::new(),
             directory,
+            run: self.run,
             arguments: self.arguments,
             tls: self.tls,
             pid: None,
@@ -82,6 +100,8 @@ pub struct Server {
     /// The image that containers get.
     pub rootfs: RootfsTar,
     directory: TempDir,
+    /// Its depot and records, if not there too.
+    run: Option<TempDir>,
     arguments: Vec<String>,
     tls: Option<Tls>,
     pid: Option<String>,
@@ -111,6 +131,12 @@ impl Server {
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Where its depot and its records are.
+    #[must_use]
+    pub fn run(&self) -> &Path {
+        self.run.as_ref().unwrap_or(&self.directory).path()
     }
 
     /// Its network.
@@ -263,8 +289,8 @@ impl Server {
             None => vec![("--bind-socket", self.socket().display().to_string())],
         };
         for (flag, value) in listening.into_iter().chain([
-            ("--depot", at("depot")),
-            ("--state", at("state")),
+            ("--depot", self.run().join("depot").display().to_string()),
+            ("--state", self.run().join("state").display().to_string()),
             ("--store", at("store")),
             ("--default-rootfs", self.rootfs.path().display().to_string()),
             ("--dns-server", NEIGHBOUR.to_owned()),
