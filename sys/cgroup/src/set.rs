@@ -4,12 +4,12 @@
 //! device programs and `cgroup.kill`) and one directory per v1 hierarchy (for the limits), all of
 //! the same name, each below the group that our own process has there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
 use crate::error::{Error, Step};
-use crate::group::Cgroup;
+use crate::group::{Cgroup, kill_each};
 use crate::layout::Layout;
 use crate::limits::{Applied, ApplyError, Limits, Targets, apply};
 use crate::locate::{LocateError, Process, locate_v1, locate_writable};
@@ -205,6 +205,25 @@ impl GroupSet {
         v1.map_or(Ok(()), |group| group.thaw(limit))
     }
 
+    /// Lets run what a v1 freezer holds in or below the groups: there even who was killed stays.
+    ///
+    /// # Errors
+    /// The time is up.
+    pub fn release(&self, limit: Duration) -> Result<(), Error> {
+        let mut freezers = self.v1.iter().filter(|g| g.has_controller("freezer"));
+        match freezers.find(|freezer| freezer.is_alive()) {
+            Some(freezer) => freezer.thaw(limit).and_then(|()| freezer.thaw_below()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether there is a freezer.
+    fn freezes(&self) -> bool {
+        let v2 = self.v2.as_ref();
+        v2.is_some_and(|group| group.dir().has("cgroup.freeze"))
+            || self.v1.iter().any(|g| g.has_controller("freezer"))
+    }
+
     fn no_freezer(&self) -> Error {
         let path = self
             .v2
@@ -225,11 +244,7 @@ impl GroupSet {
     /// [`Error::StillPopulated`] when the time is up.
     pub fn kill(&self, limit: Duration) -> Result<(), Error> {
         if let Some(group) = &self.v2 {
-            if let Some(freezer) = self.v1.iter().find(|g| g.has_controller("freezer"))
-                && freezer.is_alive()
-            {
-                freezer.thaw(limit)?;
-            }
+            self.release(limit)?;
             group.kill(limit)?;
         }
         // Whoever was only ever moved into a v1 group; all of them where there is no v2. The freezer
@@ -240,6 +255,63 @@ impl GroupSet {
             .partition(|group| group.has_controller("freezer"));
         let mut all = freezer.into_iter().chain(others);
         all.try_for_each(|group| group.kill(limit))
+    }
+
+    /// Every process in and below the groups: those of the v2 one if there is one, else of all v1
+    /// ones; 0 stands for one of another pid namespace.
+    ///
+    /// # Errors
+    /// A group is gone.
+    pub fn procs_below(&self) -> Result<Vec<i32>, Error> {
+        if let Some(group) = &self.v2 {
+            return group.procs_below();
+        }
+        let mut all = Vec::new();
+        for group in &self.v1 {
+            all.extend(group.procs_below()?);
+        }
+        all.sort_unstable();
+        all.dedup();
+        Ok(all)
+    }
+
+    /// Sends SIGKILL to every process in and below the groups but `spared`, and does not wait for
+    /// their ends. All are stopped meanwhile, so that who forks faster than signals come has no
+    /// child that is missed. Takes `limit` at most to stop them, and to let them go again.
+    ///
+    /// Where there is no freezer it looks again until it finds nobody, for as long as `limit`.
+    ///
+    /// # Errors
+    /// The processes cannot be stopped, listed, or let go. Those that were found are signalled.
+    pub fn kill_all_but(&self, spared: Option<Pid>, limit: Duration) -> Result<(), Error> {
+        let fine = |result: Result<(), Error>| match result {
+            // Somebody is in the middle of a call that cannot be interrupted. The others stand still.
+            Err(Error::Timeout { .. }) => Ok(()),
+            Err(e) if e.is_gone() => Ok(()),
+            other => other,
+        };
+        if !self.freezes() {
+            let started = Instant::now();
+            while self.signal_all_but(spared)? && started.elapsed() < limit {
+                std::thread::yield_now();
+            }
+            return Ok(());
+        }
+        let stopped = fine(self.freeze(limit));
+        let signalled = self.signal_all_but(spared).map(|_found| ());
+        // Also after a failure: nobody must stay frozen.
+        let going = fine(self.thaw(limit)).and(fine(self.release(limit)));
+        stopped.and(fine(signalled)).and(going)
+    }
+
+    /// Signals each that is there now; whether there was any.
+    fn signal_all_but(&self, spared: Option<Pid>) -> Result<bool, Error> {
+        let mut pids = self.procs_below()?;
+        pids.retain(|pid| Pid::from_raw(*pid).is_some_and(|pid| Some(pid) != spared));
+        let any = !pids.is_empty();
+        let v1 = self.v1.first().map(V1Group::path);
+        let path = self.v2.as_ref().map(Cgroup::path).or(v1);
+        kill_each(Ok(pids), path.unwrap_or("".as_ref())).map(|()| any)
     }
 
     /// Removes the groups, and all below them, in every hierarchy. Goes on after a failure.

@@ -177,6 +177,37 @@ impl V1Group {
         self.set_frozen("THAWED", "thawed", limit)
     }
 
+    /// Lets run what was frozen in groups below, by a manager that has them: a frozen process does
+    /// not die. Waits for none of them.
+    ///
+    /// # Errors
+    /// One of them cannot be written to.
+    pub fn thaw_below(&self) -> Result<(), Error> {
+        let gone = |result: Result<(), Error>| match result {
+            Err(e) if e.is_gone() => Ok(()),
+            other => other,
+        };
+        let names = match self.children() {
+            Ok(names) => names,
+            Err(e) => return gone(Err(e)),
+        };
+        for name in names {
+            let child = match self.dir.open_child(&name, MAGIC) {
+                Ok(dir) => Self {
+                    dir,
+                    controllers: self.controllers.clone(),
+                },
+                Err(e) => {
+                    gone(Err(e))?;
+                    continue;
+                }
+            };
+            gone(child.dir.write(&Step::Freeze, "freezer.state", "THAWED"))?;
+            child.thaw_below()?;
+        }
+        Ok(())
+    }
+
     fn set_frozen(&self, wanted: &str, state: &'static str, limit: Duration) -> Result<(), Error> {
         let started = Instant::now();
         loop {
@@ -216,7 +247,7 @@ impl V1Group {
             let killed = kill_each(self.procs_below(), self.path());
             if freezes {
                 // A frozen v1 task does not die before it is thawed.
-                match self.thaw(POLL * 10) {
+                match self.thaw(POLL * 10).and_then(|()| self.thaw_below()) {
                     Ok(()) => {}
                     Err(e) if e.is_gone() => return Ok(()),
                     Err(e) => return Err(e),

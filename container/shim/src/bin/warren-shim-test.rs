@@ -1,7 +1,7 @@
-//! For the host tests: a shim, an init that does nothing, and a client to be killed.
+//! For the host tests: a shim, an init that does nothing, one who multiplies, and a client to be killed.
 
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions, waitpid};
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["/tmp/garden-init"] => init(),
+        [_, "multiply"] => multiply(),
         [_, "shim", directory] => run(Path::new(directory)),
         [_, "shim-forget", directory] => forget(Path::new(directory)),
         [_, "client", depot, handle, script] => client(Path::new(depot), handle, script),
@@ -27,6 +28,14 @@ fn init() -> ! {
             // Nobody there.
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+}
+
+/// Starts others that do the same, as fast as it can and for as long as it lives.
+fn multiply() -> ! {
+    loop {
+        // There may be as many as there may be just now.
+        let _another = Command::new("/proc/self/exe").arg("multiply").spawn();
     }
 }
 

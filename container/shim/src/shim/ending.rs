@@ -5,9 +5,9 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal};
 
 use super::connection::Role;
-use super::engine::{Engine, pids};
+use super::engine::{self, Engine, pids};
 use super::stop::{LOOK, Step, Stop};
-use super::{Shim, other_text};
+use super::{Shim, log, other_text};
 use crate::wire::{Failure, Phase};
 
 impl<E: Engine> Shim<E> {
@@ -26,16 +26,13 @@ impl<E: Engine> Shim<E> {
             Err(failure) => Err(failure),
             Ok(members) => match stop.step(members.len(), now) {
                 Step::Wait => return,
-                step @ (Step::Term | Step::Kill) => {
-                    let signal = match step {
-                        Step::Term => Signal::TERM,
-                        _ => Signal::KILL,
-                    };
+                Step::Term => {
                     for pid in members {
-                        let _may_have_ended = rustix::process::kill_process(pid, signal);
+                        let _may_have_ended = rustix::process::kill_process(pid, Signal::TERM);
                     }
                     return;
                 }
+                Step::Kill => return self.kill_members(),
                 Step::Done => Ok(()),
                 Step::Failed => Err(other_text(format!(
                     "{} processes survive SIGKILL, {} among them",
@@ -63,6 +60,19 @@ impl<E: Engine> Shim<E> {
         all.sort_unstable_by_key(|pid| pid.as_raw_nonzero());
         all.dedup();
         Ok(all)
+    }
+
+    /// Kills them. Who is left in spite of a failure is found at the next look, and told in the end.
+    fn kill_members(&self) {
+        let peas = self.processes.values();
+        let peas = peas.filter_map(|each| each.groups.as_ref());
+        let peas = peas.map(engine::kill);
+        for failure in peas
+            .chain([self.engine.kill_members()])
+            .filter_map(Result::err)
+        {
+            log(&format!("cannot kill all at once: {}", failure.message));
+        }
     }
 
     /// Looks whether everything is dead.

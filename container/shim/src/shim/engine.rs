@@ -2,8 +2,9 @@
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Pid;
 use warren_container_runtime::engine::{Container, SpawnError, Spawned, Stdio};
 use warren_container_runtime::users::LookupError;
 use warren_lib_errchain::chain;
@@ -14,6 +15,10 @@ use super::log;
 use super::memory::Memory;
 use crate::spec::{ProcessSpec, Terminal};
 use crate::wire::{Failure, FailureKind};
+
+/// How long who is killed may take to stand still, during which the loop does nothing else. It takes a
+/// millisecond, but for who is in the middle of a call that cannot be interrupted.
+const STANDING: Duration = Duration::from_millis(50);
 
 /// A container, as the shim sees it. All processes that this starts are the caller's children.
 pub(crate) trait Engine {
@@ -38,6 +43,8 @@ pub(crate) trait Engine {
     ) -> Result<Pid, Failure>;
     /// All processes in the container but init.
     fn members(&self) -> Result<Vec<Pid>, Failure>;
+    /// Sends SIGKILL to all processes in the container but init, without waiting for their ends.
+    fn kill_members(&self) -> Result<(), Failure>;
     /// Sends SIGKILL to everything in the container, without waiting.
     fn kill(&self) -> Result<(), Failure>;
     /// Watches for processes that are killed for memory.
@@ -98,6 +105,11 @@ impl Engine for Container {
             .collect())
     }
 
+    fn kill_members(&self) -> Result<(), Failure> {
+        let killed = self.groups().kill_all_but(Some(self.init()), STANDING);
+        killed.map_err(|error| other(&error))
+    }
+
     fn kill(&self) -> Result<(), Failure> {
         kill(self.groups())
     }
@@ -111,33 +123,19 @@ impl Engine for Container {
     }
 }
 
-/// Sends SIGKILL to everything in and below the groups, without waiting.
+/// Sends SIGKILL to everything in and below the groups, without waiting for their ends.
 pub(super) fn kill(groups: &GroupSet) -> Result<(), Failure> {
     let at_once = groups.v2.as_ref();
-    if at_once.is_some_and(|group| group.write("cgroup.kill", "1").is_ok()) {
-        return Ok(());
-    }
-    for pid in pids(groups)?.into_iter().filter_map(Pid::from_raw) {
-        let _may_have_ended = rustix::process::kill_process(pid, Signal::KILL);
-    }
-    Ok(())
+    let killed = match at_once.is_some_and(|group| group.write("cgroup.kill", "1").is_ok()) {
+        true => groups.release(STANDING),
+        false => groups.kill_all_but(None, STANDING),
+    };
+    killed.map_err(|error| other(&error))
 }
 
 /// Everything in and below the groups: in v2 if there is one, else in the v1 ones together.
 pub(super) fn pids(groups: &GroupSet) -> Result<Vec<i32>, Failure> {
-    let found = match &groups.v2 {
-        Some(group) => group.procs_below(),
-        None => {
-            let all: Result<Vec<Vec<i32>>, _> =
-                groups.v1.iter().map(|group| group.procs_below()).collect();
-            all.map(|all| {
-                let mut all = all.concat();
-                all.sort_unstable();
-                all.dedup();
-                all
-            })
-        }
-    };
+    let found = groups.procs_below();
     found.map_err(|error| other(&error))
 }
 

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Instant;
 
+use rustix::process::{Resource, getrlimit};
+
 use super::Shim;
 use super::archive::Job;
 use super::connection::{Connection, Role};
@@ -67,6 +69,7 @@ impl<E: Engine> Shim<E> {
             Request::Processes => connection.answer(&self.list()),
             Request::StreamIn { user, destination } => {
                 self.refuse_unless_running()?;
+                self.refuse_if_crowded()?;
                 let job = self.key();
                 let destination = Path::new(&destination);
                 let made = Job::unpack(
@@ -84,6 +87,7 @@ impl<E: Engine> Shim<E> {
             }
             Request::StreamOut { user, source } => {
                 self.refuse_unless_running()?;
+                self.refuse_if_crowded()?;
                 let job = self.key();
                 let made = Job::pack(&self.engine, job, key, &user, Path::new(&source));
                 let made = made.map_err(of_stream)?;
@@ -299,6 +303,19 @@ impl<E: Engine> Shim<E> {
         }
     }
 
+    /// Archives whose clients do nothing must leave what stopping and destroying need.
+    fn refuse_if_crowded(&self) -> Result<(), Failure> {
+        let most = archives(getrlimit(Resource::Nofile).current);
+        if self.jobs.len() < most {
+            return Ok(());
+        }
+        let text = format!(
+            "{most} archives are on their way into or out of the container already; try again when \
+             one of them is through"
+        );
+        Err(Failure::new(FailureKind::Stream, text))
+    }
+
     fn refuse_unless_running(&self) -> Result<(), Failure> {
         self.refuse_if_dying()?;
         match self.phase {
@@ -307,6 +324,12 @@ impl<E: Engine> Shim<E> {
             Phase::Dead => Err(not_running("its init has ended")),
         }
     }
+}
+
+/// How many archives a shim with so many descriptors has on their way at once: each takes up to eight.
+fn archives(descriptors: Option<u64>) -> usize {
+    let most = descriptors.unwrap_or(u64::MAX) / 16;
+    usize::try_from(most.clamp(4, 1024)).unwrap_or(usize::MAX)
 }
 
 /// A directory that cannot be made is the archive's failure as much as one in it.

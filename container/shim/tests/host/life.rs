@@ -203,6 +203,74 @@ fn who_forks_faster_than_signals_come_is_killed() {
     }
 }
 
+/// Every process in and below the groups.
+fn all_in(groups: &GroupSet) -> BTreeSet<i32> {
+    let v1 = groups.v1.iter().map(|group| group.procs_below().unwrap());
+    let v2 = groups.v2.iter().map(|group| group.procs_below().unwrap());
+    v1.chain(v2).flatten().collect()
+}
+
+/// Each starts others for as long as it lives, and some wait for others' ends to do something about it: nobody has
+/// any time for it.
+#[test]
+fn who_multiplies_and_who_watches_are_killed_at_once() {
+    // Who is killed first is watched by who is killed last, with many between them.
+    const WATCH: &str = "exec </dev/null >/dev/null 2>&1; cd /tmp && rm -f p? ready? reacted?
+        for n in $(seq 9); do mkfifo p$n; sleep 600 >p$n & done
+        for n in $(seq 99); do sleep 600 & done
+        for n in $(seq 9); do { exec 4<p$n; echo >ready$n; read line <&4; echo >reacted$n; } & done
+        for n in $(seq 9); do until [ -e ready$n ]; do sleep 0.01; done; done";
+    let world = World::new();
+    for (handle, spec) in each_hierarchy(&world) {
+        let container = world.start(handle, &spec);
+        container.says(WATCH);
+        world.depot.stop(handle, true).unwrap();
+        let reacted = container.says("for n in /tmp/reacted?; do [ ! -e $n ] || echo $n; done");
+        assert_eq!(reacted, "", "{handle}");
+        container.says("exec </dev/null >/dev/null 2>&1; /tmp/garden-init multiply &");
+        let groups = spec.cgroup.parent.child(&spec.cgroup.name).open().unwrap();
+        eventually("many", || all_in(&groups).len() > 100);
+        world.depot.stop(handle, true).unwrap();
+        let init = world.depot.state(handle).unwrap().init;
+        assert_eq!(all_in(&groups), BTreeSet::from([init]));
+        assert_eq!(container.says("echo moves"), "moves");
+        world.depot.destroy(handle).unwrap();
+    }
+}
+
+/// As a manager inside does that pauses its own: in the freezer of cgroup v1 even who is killed stays.
+#[test]
+fn who_is_frozen_inside_is_killed_too() {
+    const FREEZE: &str = "cd /sys/fs/cgroup; [ ! -d freezer ] || cd freezer; mkdir -p x; sleep 600 & \
+        echo $! >x/cgroup.procs; if [ -e x/freezer.state ]; then echo FROZEN >x/freezer.state; \
+        else echo 1 >x/cgroup.freeze; fi; echo up; wait";
+    let world = World::new();
+    for (handle, spec) in each_hierarchy(&world) {
+        let container = world.start(handle, &spec);
+        for round in 0..2 {
+            let manager = container.shell(FREEZE);
+            read_until(&manager, "up\n");
+            match round {
+                0 => world.depot.stop(handle, true).unwrap(),
+                _ => assert!(world.depot.destroy(handle).unwrap()),
+            }
+            assert_eq!(manager.wait().unwrap().exit, Exit::Signal(9));
+        }
+    }
+}
+
+/// Privileged containers for a limited number of processes, in cgroup v2 as far as it is there and without it.
+fn each_hierarchy(world: &World) -> [(&'static str, ContainerSpec); 2] {
+    ["usual", "v1"].map(|handle| {
+        let mut spec = world.spec(handle, true);
+        spec.limits.pids = Some(300);
+        if handle == "v1" {
+            spec.cgroup.parent.v2 = None;
+        }
+        (handle, spec)
+    })
+}
+
 #[test]
 fn stopping_asks_kills_and_spares_init() {
     let world = World::new();

@@ -116,11 +116,15 @@ impl Engine for Plain {
         Ok(found)
     }
 
-    fn kill(&self) -> Result<(), Failure> {
+    fn kill_members(&self) -> Result<(), Failure> {
         for pid in self.members()? {
             let _gone = rustix::process::kill_process(pid, Signal::KILL);
         }
         Ok(())
+    }
+
+    fn kill(&self) -> Result<(), Failure> {
+        self.kill_members()
     }
 
     fn watch_memory(&self) -> Result<Option<Memory>, Failure> {
