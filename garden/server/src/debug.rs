@@ -29,6 +29,14 @@ impl Debug {
         let count = |path: &std::path::Path| {
             std::fs::read_dir(path).map_or(0, |entries| entries.flatten().count())
         };
+        // What is being made or removed has a name that begins with a dot, as no container's has.
+        let containers = |path: &std::path::Path| {
+            let names = std::fs::read_dir(path).into_iter().flatten().flatten();
+            let names = names.map(|entry| entry.file_name());
+            names
+                .filter(|name| !name.as_encoded_bytes().starts_with(b"."))
+                .count()
+        };
         let memory = resident();
         let body = json!({
             "memstats": { "Alloc": memory, "Sys": memory },
@@ -36,7 +44,7 @@ impl Debug {
             "numGoRoutines": count("/proc/self/task".as_ref()),
             "loopDevices": 0,
             "backingStores": count(&config.store.join("images")),
-            "depotDirs": count(&config.depot),
+            "depotDirs": containers(&config.depot),
             "containers": self.gardener.list([("garden.state".to_owned(), "all".to_owned())].into()).len(),
             "imageStore": self.gardener.driver(),
         });

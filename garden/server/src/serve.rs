@@ -18,11 +18,16 @@ use crate::debug::Debug;
 use crate::gardener::Gardener;
 use crate::http::connection::{Handler, Times};
 use crate::http::listen::{Bind, ListenError, Listener};
+use crate::http::places::{self, Places};
 
 /// How long calls that are being answered may go on at the end.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Threads that move bytes; what takes its time has others.
 const WORKERS: usize = 2;
+/// Threads for what takes its time that no connection has: for the end of grace times and of processes.
+const OWN: usize = 64;
+/// Connections to the debug socket at once.
+const ONLOOKERS: usize = 16;
 /// How long an idle thread for what takes its time is kept.
 const KEPT: Duration = Duration::from_secs(5);
 
@@ -57,19 +62,23 @@ pub struct Ready {
 /// # Errors
 /// [`Error`]; nothing is changed then but for what was found half made.
 pub fn serve(config: Config, ready: impl FnOnce(&Ready) + Send + 'static) -> Result<(), Error> {
+    let places = places::of_process();
     let runtime = Builder::new_multi_thread()
         .worker_threads(WORKERS)
+        // An archive holds its thread for as long as its client likes. However many clients do nothing,
+        // there are some left for others' calls and for our own work.
+        .max_blocking_threads(places + OWN)
         .thread_keep_alive(KEPT)
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
-    let outcome = runtime.block_on(run(config, ready));
+    let outcome = runtime.block_on(run(config, places, ready));
     // Conversations end with their sockets; processes go on.
     Runtime::shutdown_background(runtime);
     outcome
 }
 
-async fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Error> {
+async fn run(config: Config, places: usize, ready: impl FnOnce(&Ready)) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
     let mut listeners = Vec::new();
@@ -101,12 +110,15 @@ async fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Error> {
     let busy = Arc::new(RwLock::new(()));
     let mut serving = Vec::new();
     let api = Arc::new(Api::new(Arc::clone(&gardener)));
+    let places = Arc::new(Places::new(places, log.clone()));
     for listener in listeners {
-        serving.push(spawn(listener, Arc::clone(&api), &busy));
+        serving.push(spawn(listener, Arc::clone(&api), &busy, &places));
     }
     if let Some(listener) = debug {
         let debug = Arc::new(Debug::new(Arc::clone(&gardener)));
-        serving.push(spawn(listener, debug, &busy));
+        // Of its own: it is looked at when something is wrong.
+        let places = Arc::new(Places::new(ONLOOKERS, log.clone()));
+        serving.push(spawn(listener, debug, &busy, &places));
     }
     let reaper = tokio::spawn(reap::reap(Arc::clone(&gardener)));
     let burying = tokio::spawn(bury(Arc::clone(&gardener)));
@@ -143,8 +155,10 @@ fn spawn(
     listener: Listener,
     handler: Arc<impl Handler>,
     busy: &Arc<RwLock<()>>,
+    places: &Arc<Places>,
 ) -> tokio::task::JoinHandle<()> {
-    tokio::spawn(listener.serve(handler, Arc::clone(busy), Times::default()))
+    let (busy, places) = (Arc::clone(busy), Arc::clone(places));
+    tokio::spawn(listener.serve(handler, busy, Times::default(), places))
 }
 
 /// Holds back containers that use more CPU time than they are entitled to.

@@ -25,7 +25,10 @@ impl Gardener {
     /// [`Error::ContainerNotFound`], or what cannot be read.
     pub fn metrics(&self, handle: &str) -> Result<Metrics, Error> {
         let record = self.container(handle)?.record();
-        let set = self.groups_of(handle)?;
+        let parent = self.parent_of(handle)?;
+        let set = self
+            .groups_in_reach(&parent, |parent| parent.child(&file_name(handle)))
+            .map_err(error::step("open the container's control group"))?;
         let disk = match record.has_image {
             true => self.disk(&file_name(handle))?,
             false => DiskStat::default(),

@@ -55,8 +55,8 @@ mod unique;
 mod unkept;
 mod whereabouts;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::Notify;
 use warren_container_network::Network;
@@ -90,6 +90,8 @@ pub struct Gardener {
     containers: RwLock<BTreeMap<String, Arc<Container>>>,
     /// Told when a grace time may run out sooner than was thought.
     grace: Arc<Notify>,
+    /// Controllers of hierarchies that cannot be reached any more, which was told.
+    missing: Mutex<BTreeSet<String>>,
 }
 
 impl Gardener {
@@ -188,9 +190,9 @@ impl Gardener {
     /// the end of a server.
     pub fn leave(&self) {
         self.network.settle();
+        self.store.settle();
         if !self.all().is_empty() {
             return;
-        self.store.settle();
         }
         if let Err(error) = self.groups.remove() {
             let text = error.to_string();

@@ -272,10 +272,10 @@ impl Gardener {
         id: &str,
     ) -> Result<warren_sys_cgroup::GroupSet, Error> {
         let parent = self.parent_of(handle)?;
-        let apart = parent.child(&pea_name(handle, id)).open();
-        let inside = || parent.child(&file_name(handle)).child(&name_inside(id));
-        apart
-            .or_else(|_| inside().open())
+        let apart = |parent: &Place| parent.child(&pea_name(handle, id));
+        let inside = |parent: &Place| parent.child(&file_name(handle)).child(&name_inside(id));
+        self.groups_in_reach(&parent, apart)
+            .or_else(|_| self.groups_in_reach(&parent, inside))
             .map_err(error::step("open the process's control group"))
     }
 }

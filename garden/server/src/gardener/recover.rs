@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr, UdpSocket};
 use std::path::Path;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -88,6 +88,7 @@ impl Gardener {
             seen: throttle::Seen::default(),
             containers: RwLock::new(BTreeMap::new()),
             grace: Arc::new(Notify::new()),
+            missing: Mutex::default(),
         };
         gardener.restore()?;
         gardener.release_all();

@@ -4,9 +4,11 @@
 //! (a shell's, not a unit's), or find other hierarchies mounted, and makes its own containers there; those
 //! of before, and their processes, stay where they are and are found by what was written down then.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use warren_container_runtime::groups::Place;
+use warren_container_runtime::groups::{Place, PlaceError};
+use warren_lib_errchain::chain;
 use warren_sys_cgroup::GroupSet;
 use warren_wire_garden::Error;
 
@@ -36,6 +38,44 @@ impl Gardener {
     pub(super) fn groups_of(&self, handle: &str) -> Result<GroupSet, Error> {
         let opened = self.place_of(handle)?.open();
         opened.map_err(error::step("open the container's control group"))
+    }
+
+    /// The groups of that place below `parent`, as far as they can be reached: for figures, some of which
+    /// are better than none. Which are missing is told once for each hierarchy.
+    ///
+    /// # Errors
+    /// They are not there, though all hierarchies are.
+    pub(super) fn groups_in_reach(
+        &self,
+        parent: &Place,
+        below: impl Fn(&Place) -> Place,
+    ) -> Result<GroupSet, PlaceError> {
+        let error = match below(parent).open() {
+            Ok(groups) => return Ok(groups),
+            Err(error) => error,
+        };
+        let (reached, missing) = parent.within_reach();
+        if missing.is_empty() || (reached.v2.is_none() && reached.v1.is_empty()) {
+            return Err(error);
+        }
+        let groups = below(&reached).open()?;
+        for place in missing {
+            let controllers = place.controllers.join(",");
+            let mut told = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+            if !told.insert(controllers.clone()) {
+                continue;
+            }
+            let (path, because) = (place.path.display().to_string(), chain(&error));
+            let values = [
+                ("controllers", controllers.as_str()),
+                ("group", path.as_str()),
+                ("because", because.as_str()),
+                ("remedy", "mount the hierarchy there again"),
+            ];
+            self.log
+                .error("metrics lack what these controllers count", &values);
+        }
+        Ok(groups)
     }
 
     /// Removes the groups that an earlier server's containers were in, after the last of them.

@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use warren_sys_process::stat::Stat;
 
 use super::connection::{Connection, Handler, Io, Times};
+use super::places::Places;
 use super::tls::{Tls, TlsError};
 
 /// How long a client may take to agree on TLS.
@@ -130,9 +131,16 @@ impl Listener {
         }
     }
 
-    /// Accepts and serves connections until it is dropped.
-    pub async fn serve(self, handler: Arc<impl Handler>, busy: Arc<RwLock<()>>, times: Times) {
+    /// Accepts and serves connections until it is dropped, as many at once as there are places.
+    pub async fn serve(
+        self,
+        handler: Arc<impl Handler>,
+        busy: Arc<RwLock<()>>,
+        times: Times,
+        places: Arc<Places>,
+    ) {
         loop {
+            let place = places.take().await;
             let accepted = match &self {
                 Self::Unix(listener, _) => listener
                     .accept()
@@ -150,12 +158,17 @@ impl Listener {
                     }
                 }),
             };
-            let Ok((io, acceptor)) = accepted else {
-                sleep(PAUSE).await;
-                continue;
+            let (io, acceptor) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    places.refused(&error);
+                    sleep(PAUSE).await;
+                    continue;
+                }
             };
             let (handler, busy) = (Arc::clone(&handler), Arc::clone(&busy));
             tokio::spawn(async move {
+                let _place = place;
                 let io = match acceptor {
                     None => io,
                     Some(acceptor) => match timeout(HANDSHAKE, acceptor.accept(io)).await {

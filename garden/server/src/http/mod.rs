@@ -12,6 +12,7 @@
 //! | [`connection`] | one connection: heads, bodies, answers, keep-alive, time limits |
 //! | [`ending`] | how the other side of a connection goes |
 //! | [`listen`] | sockets: unix, TCP, TLS |
+//! | [`places`] | how many connections there are at once |
 //! | [`tls`] | server certificate, client certificates |
 //!
 //! # State machine of a connection
@@ -34,6 +35,7 @@ pub mod connection;
 pub mod ending;
 pub mod head;
 pub mod listen;
+pub mod places;
 #[cfg(test)]
 mod tests;
 pub mod tls;

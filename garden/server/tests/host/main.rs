@@ -8,6 +8,7 @@
 mod client;
 mod errors;
 mod files;
+mod hostile;
 mod lifecycle;
 mod limits;
 mod network;

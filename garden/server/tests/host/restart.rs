@@ -118,6 +118,11 @@ fn numbers_about_the_server_are_told() {
         "debug",
         &["debug-bind-ip=127.0.0.1", "debug-bind-port=17013"],
     );
+    world.container("one");
+    // As one looks that is just being made, or removed.
+    for name in [".making-two", ".removing-three"] {
+        std::fs::create_dir(world.path("depot").join(name)).unwrap();
+    }
     let began = Instant::now();
     let body = loop {
         let body = world.sandbox.net().inside(|| {
@@ -137,6 +142,12 @@ fn numbers_about_the_server_are_told() {
     let vars: Value = serde_json::from_str(&body).unwrap();
     assert!(vars["memstats"]["Alloc"].as_u64().unwrap() > 0);
     assert!(vars["numCPUS"].as_u64().unwrap() > 0);
-    assert_eq!(vars["depotDirs"], 0);
+    assert_eq!(
+        (&vars["depotDirs"], &vars["containers"]),
+        (&json!(1), &json!(1))
+    );
+    for name in [".making-two", ".removing-three"] {
+        std::fs::remove_dir(world.path("depot").join(name)).unwrap();
+    }
     world.close();
 }

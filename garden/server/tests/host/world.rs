@@ -27,7 +27,7 @@ impl World {
         Self::with(name, &[])
     }
 
-    /// A server with more settings.
+    /// A server with more settings; `ulimit=N` is for its process: how many descriptors it may have.
     pub fn with(name: &str, settings: &[&str]) -> Self {
         let sandbox = Sandbox::new(name);
         sandbox.net().address("lo", &format!("{EXTERNAL}/32"));
@@ -71,9 +71,20 @@ impl World {
             format!("group={}", self.group()),
             format!("default-rootfs={}", rootfs().path().display()),
         ];
+        let (limits, settings): (Vec<&str>, Vec<&str>) = settings
+            .iter()
+            .partition(|word| word.starts_with("ulimit="));
         words.extend(settings.iter().map(|word| (*word).to_owned()));
         let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
-        let script = format!("{} >{ready} 2>>{log} </dev/null & echo $!", words.join(" "));
+        let limits: Vec<String> = limits
+            .iter()
+            .map(|word| format!("ulimit -n {}\n", &word["ulimit=".len()..]))
+            .collect();
+        let script = format!(
+            "{}{} >{ready} 2>>{log} </dev/null & echo $!",
+            limits.concat(),
+            words.join(" ")
+        );
         let output = self.actor.run(&["/bin/sh", "-c", &script]);
         let pid = output.success().stdout.trim().to_owned();
         self.server = Some(pid.parse().unwrap());
@@ -111,6 +122,19 @@ impl World {
     /// What the server said.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.path("server.log")).unwrap_or_default()
+    }
+
+    /// Runs a program where the server is, which must succeed.
+    #[track_caller]
+    pub fn run(&self, argv: &[&str]) {
+        self.actor.run(argv).success();
+    }
+
+    /// How many threads the server has.
+    pub fn threads(&self) -> usize {
+        let pid = self.server.expect("a server");
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        threads.count()
     }
 
     /// The server's resident memory in KiB.

@@ -14,7 +14,9 @@ use tokio_rustls::TlsConnector;
 use super::*;
 use crate::http::connection::Times;
 use crate::http::listen::{Bind, Listener};
+use crate::http::places::Places;
 use crate::http::tests::Echo;
+use crate::log::Log;
 
 fn openssl(directory: &Path, arguments: &str) {
     let done = Command::new("openssl")
@@ -59,7 +61,9 @@ async fn ask(directory: &Path, has_certificate: bool) -> std::io::Result<String>
     };
     let listener = Listener::open(&bind).await.unwrap();
     let address = listener.address().unwrap();
-    let serving = listener.serve(Arc::new(Echo), Arc::new(RwLock::new(())), Times::default());
+    let busy = Arc::new(RwLock::new(()));
+    let places = Arc::new(Places::new(8, Log::default()));
+    let serving = listener.serve(Arc::new(Echo), busy, Times::default(), places);
     let serving = tokio::spawn(serving);
     let mut roots = RootCertStore::empty();
     for root in certificates_of(&directory.join("ca.pem")) {
