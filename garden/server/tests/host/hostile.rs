@@ -428,7 +428,7 @@ fn clients_that_stand_still_hold_up_nobody() {
     for handle in containers {
         client.destroy(&handle);
     }
-    drop(uploads);
+    drop((uploads, more));
     world.close();
 }
 
