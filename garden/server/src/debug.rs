@@ -42,7 +42,7 @@ impl Debug {
             "memstats": { "Alloc": memory, "Sys": memory },
             "numCPUS": std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             "numGoRoutines": count("/proc/self/task".as_ref()),
-            "loopDevices": 0,
+            "loopDevices": loop_devices("/sys/block".as_ref()),
             "backingStores": count(&config.store.join("images")),
             "depotDirs": containers(&config.depot),
             "containers": self.gardener.list([("garden.state".to_owned(), "all".to_owned())].into()).len(),
@@ -60,6 +60,13 @@ fn resident() -> u64 {
     pages.map_or(size, |pages: u64| pages.saturating_mul(size).max(size))
 }
 
+/// How many loop devices of the machine have a file behind them.
+fn loop_devices(block: &std::path::Path) -> usize {
+    let devices = std::fs::read_dir(block).into_iter().flatten().flatten();
+    let is_used = |device: &std::fs::DirEntry| device.path().join("loop/backing_file").exists();
+    devices.filter(is_used).count()
+}
+
 impl Handler for Debug {
     fn answer<'a>(
         &'a self,
@@ -75,5 +82,21 @@ impl Handler for Debug {
             _ => Answer::text(404, "404 page not found"),
         };
         Box::pin(std::future::ready(answer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loop_devices_count_if_there_is_something_behind_them() {
+        let block = tempfile::tempdir().unwrap();
+        for (name, file) in [("loop0", "loop"), ("loop1", "queue"), ("vda", "queue")] {
+            std::fs::create_dir_all(block.path().join(name).join(file)).unwrap();
+        }
+        std::fs::write(block.path().join("loop0/loop/backing_file"), "/x").unwrap();
+        assert_eq!(loop_devices(block.path()), 1);
+        assert_eq!(loop_devices(&block.path().join("none")), 0);
     }
 }
