@@ -215,6 +215,10 @@ impl GroupDir {
         limit: Duration,
     ) -> Result<(), Error> {
         for name in self.children()? {
+            // As a rule there is nobody in it and nothing below.
+            if self.remove_child(&name).is_ok() {
+                continue;
+            }
             let child = match self.open_child(&name, magic) {
                 Ok(child) => child,
                 Err(e) if e.is_gone() => continue,
@@ -276,9 +280,17 @@ impl GroupDir {
             Err(_) if !self.is_alive() => return Ok(None),
             Err(e) => return Err(e),
         };
+        let is_ours = |name: &OsStr| {
+            let stat = rustix::fs::statat(&parent.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+            stat.is_ok_and(|stat| stat.st_ino == self.inode)
+        };
+        // The path it was opened by mostly ends with it, and there may be hundreds beside it.
+        let named = self.path.file_name().filter(|name| is_ours(name));
+        if let Some(name) = named.map(OsStr::to_owned) {
+            return Ok(Some((parent, name)));
+        }
         for name in parent.children()? {
-            let stat = rustix::fs::statat(&parent.fd, &name, AtFlags::SYMLINK_NOFOLLOW);
-            if stat.is_ok_and(|s| s.st_ino == self.inode) {
+            if is_ours(&name) {
                 return Ok(Some((parent, name)));
             }
         }

@@ -237,6 +237,11 @@ impl V1Group {
         let started = Instant::now();
         let freezes = self.has_controller("freezer");
         loop {
+            match self.procs_below() {
+                Ok(pids) if pids.is_empty() => return Ok(()),
+                Err(e) if e.is_gone() => return Ok(()),
+                _ => {}
+            }
             if freezes {
                 match self.freeze(POLL * 10) {
                     Ok(()) | Err(Error::Timeout { .. }) => {}
