@@ -22,20 +22,29 @@ pub(super) async fn wait_for_agent(engine: &Engine, task: &Task, vm: &Vm) -> Res
             done => return Ok(done?),
         }
         let cid = vm.cid.as_deref().unwrap_or_default();
-        let cpi = engine.cpi_named(task, &vm.cpi).await?;
-        if cpi.has_vm(cid).await? == Some(false) {
-            return Err(Error::refused(
-                450_002,
-                format!("The machine {cid} ended before its agent answered"),
-            ));
-        }
-        let log = cpi.get_vm_log(cid).await?.unwrap_or_default();
+        let silent = begun.elapsed().as_secs();
+        let log = match look_at(engine, task, vm, cid).await {
+            Ok(Some(log)) => log,
+            Ok(None) => {
+                return Err(Error::refused(
+                    450_002,
+                    format!("The machine {cid} ended before its agent answered"),
+                ));
+            }
+            // What cannot be looked at now may be all right: the agent is what counts.
+            Err(error) => {
+                task.warn(&format!(
+                    "The agent of {cid} has not answered for {silent} s, and the machine cannot be looked at: {}",
+                    error.story()
+                ));
+                continue;
+            }
+        };
         let said = of_agent(&log);
         let last = said.lines().rev().find(|line| !line.trim().is_empty());
         let last = last.map(|line| format!(", and its log ends with: {line}"));
         task.warn(&format!(
-            "The agent of {cid} has not answered for {} s{}",
-            begun.elapsed().as_secs(),
+            "The agent of {cid} has not answered for {silent} s{}",
             last.unwrap_or_default()
         ));
         if !log.is_empty() {
@@ -49,6 +58,20 @@ pub(super) async fn wait_for_agent(engine: &Engine, task: &Task, vm: &Vm) -> Res
             ));
         }
     }
+}
+
+/// What is written in a machine; `None` if it is gone.
+async fn look_at(
+    engine: &Engine,
+    task: &Task,
+    vm: &Vm,
+    cid: &str,
+) -> Result<Option<String>, Error> {
+    let cpi = engine.cpi_named(task, &vm.cpi).await?;
+    if cpi.has_vm(cid).await? == Some(false) {
+        return Ok(None);
+    }
+    Ok(Some(cpi.get_vm_log(cid).await?.unwrap_or_default()))
 }
 
 /// The agent's own part of what is written in a machine, which may have more files; all of it if it is not known

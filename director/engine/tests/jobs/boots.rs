@@ -99,6 +99,27 @@ async fn a_machine_that_ends_is_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_cannot_be_looked_at_for_a_while_is_waited_for() {
+    let it = director().await;
+    it.stick("ping");
+    it.fail("has_vm", Some("Bosh::Clouds::CloudError"));
+    let text = manifest(1, "");
+    let (ended, ()) = tokio::join!(it.deploy(&text), async {
+        let end = tokio::time::Instant::now() + Duration::from_secs(30);
+        while it.calls("has_vm").len() < 2 {
+            assert!(tokio::time::Instant::now() < end, "has_vm is not asked for");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        it.fail("has_vm", None);
+        it.go_on("ping");
+    });
+    let ended = ended.done();
+    let warned = warnings(&ended);
+    let told = "and the machine cannot be looked at: ";
+    assert!(warned[0].contains(told), "{warned:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_says_nothing_wrong_is_waited_for_as_long_as_is_set() {
     let it = Director::with(|config| {
         config.silent_after = Duration::from_millis(300);

@@ -41,6 +41,29 @@ fn a_canary_that_fails_stops_a_deploy() {
 }
 
 #[test]
+fn a_machine_whose_agent_cannot_start_fails_with_its_agents_words() {
+    let scene = Scene::new();
+    // An agent that cannot understand what it once wrote does not guess.
+    let bosh = scene.server.rootfs.root().join("var/vcap/bosh");
+    std::fs::create_dir_all(&bosh).unwrap();
+    std::fs::write(bosh.join("spec.json"), "no spec").unwrap();
+    let broken = scene.stemcell("1.2");
+    scene.bosh(&["upload-stemcell", broken.to_str().unwrap()]);
+    let file = scene.file("manifest.yml", &manifest(1, "hello", false));
+    let said = scene.refused(&["deploy", file.to_str().unwrap()]);
+    for text in [
+        "cannot start: ",
+        "FATAL: ",
+        "The machine's own log ends with:",
+        "spec.json does not hold a spec",
+    ] {
+        assert!(said.contains(text), "{text}: {said}");
+    }
+    assert_eq!(scene.machines(), [""; 0]);
+    scene.bosh(&["delete-deployment"]);
+}
+
+#[test]
 fn a_director_that_is_killed_goes_on() {
     let mut scene = Scene::new();
     for pause in [1500, 4000] {
