@@ -26,10 +26,16 @@ fn shared() -> (Server, PathBuf) {
     (server, nested)
 }
 
-/// Before the server goes: the mount is the test's.
+/// Before the server goes: the mount is the test's. Files of the last container may still be on their way out.
 fn no_longer_shared(server: &Server) {
     let at = server.directory().join("store");
-    beside(server, &format!("umount {}", at.display())).success();
+    let trash = at.join("trash");
+    let script = format!(
+        "for try in $(seq 600); do [ -z \"$(ls {})\" ] && umount {} && exit; sleep 0.05; done; exit 1",
+        trash.display(),
+        at.display()
+    );
+    beside(server, &script).success();
 }
 
 #[test]
