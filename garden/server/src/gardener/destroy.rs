@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use warren_container_rootfs::store::Capacity;
 use warren_lib_errchain::chain;
 use warren_wire_garden::Error;
 use warren_wire_garden::error::text;
@@ -11,8 +12,14 @@ use super::container::Container;
 use super::state::file_name;
 use super::{Gardener, error};
 
-/// Room of which less than this part is left is short.
+/// Room of which less than this part is left is short,
 const SHORT: u64 = 10;
+/// unless as many bytes are left: a tenth of a large disk is much.
+const PLENTY: u64 = 8 << 30;
+
+fn is_short(room: Capacity) -> bool {
+    room.available < (room.total / SHORT).min(PLENTY)
+}
 
 impl Gardener {
     /// Removes a container, also one of which only a part was made. While it is being made, waits.
@@ -86,10 +93,7 @@ impl Gardener {
     /// Removes layers that no image needs when room is short. As long as it is not they are kept:
     /// the next container will likely want them.
     fn collect_if_short(&self) {
-        let is_short = || {
-            let room = self.store.capacity();
-            room.is_ok_and(|room| room.available < room.total / SHORT)
-        };
+        let is_short = || self.store.capacity().is_ok_and(is_short);
         if !is_short() {
             return;
         }
@@ -154,5 +158,24 @@ impl Gardener {
         } else {
             Err(Error::Plain(failures.join("; ")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_is_short_and_of_a_large_disk_less() {
+        let short = |total: u64, available: u64| {
+            is_short(Capacity {
+                total,
+                available,
+                files: None,
+            })
+        };
+        const GIB: u64 = 1 << 30;
+        assert!(short(10 * GIB, GIB - 1) && !short(10 * GIB, GIB));
+        assert!(short(250 * GIB, 8 * GIB - 1) && !short(250 * GIB, 8 * GIB));
     }
 }
