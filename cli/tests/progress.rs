@@ -1,6 +1,9 @@
 //! How far a pull is, told by `warren rootfs pull` to whoever waits for it.
 #![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
+#[path = "support/terminal.rs"]
+mod terminal;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
@@ -131,21 +134,8 @@ fn a_line_that_is_gone_in_the_end_on_a_terminal() {
         .map(|word| format!("'{word}'"))
         .collect::<Vec<_>>();
     let line = format!("stty cols 60; {WARREN} {} >/dev/null", words.join(" "));
-    // script(1) makes the terminal.
-    let mut child = Command::new("timeout")
-        .args(["50", "script", "-qec", &line, "/dev/null"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdout = child.stdout.take().unwrap();
-    let mut seen = Vec::new();
-    let mut buffer = [0; 256];
-    while !seen.ends_with(b"\x1b[K") {
-        let read = stdout.read(&mut buffer).unwrap();
-        assert!(read > 0, "{}", String::from_utf8_lossy(&seen));
-        seen.extend_from_slice(&buffer[..read]);
-    }
+    let (mut seen, mut child, mut stdout) =
+        terminal::run_until(&line, |seen| seen.ends_with(b"\x1b[K"));
     slow.go.send(()).unwrap();
     stdout.read_to_end(&mut seen).unwrap();
     assert!(child.wait().unwrap().success());

@@ -21,6 +21,8 @@ mod remote;
 mod requests;
 mod scene;
 mod server;
+#[path = "../support/terminal.rs"]
+mod terminal;
 mod texts;
 mod tokens;
 mod uploads;

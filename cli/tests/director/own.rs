@@ -1,12 +1,12 @@
 //! Which director is meant: this machine's own, where nobody names another.
 
 use std::fs;
-use std::io::Read;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use crate::server::WARREN;
+use crate::terminal;
 
 const OWN: &str = "https://127.0.0.77:25555";
 
@@ -123,19 +123,8 @@ fn who_waits_on_a_terminal_sees_for_what() {
     let _stuck = UnixListener::bind(&socket).unwrap();
     for verb in ["status", "tree"] {
         let line = format!("{WARREN} {verb} --home {}", home.path().display());
-        let mut child = Command::new("timeout")
-            .args(["50", "script", "-qec", &line, "/dev/null"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdout = child.stdout.take().unwrap();
-        let (mut seen, mut buffer) = (Vec::new(), [0; 256]);
-        while !String::from_utf8_lossy(&seen).contains("\rWaiting for ") {
-            let read = stdout.read(&mut buffer).unwrap();
-            assert!(read > 0, "{verb}: {}", String::from_utf8_lossy(&seen));
-            seen.extend_from_slice(&buffer[..read]);
-        }
+        let is_seen = |seen: &[u8]| String::from_utf8_lossy(seen).contains("\rWaiting for ");
+        let (_seen, mut child, _stdout) = terminal::run_until(&line, is_seen);
         child.kill().unwrap();
         child.wait().unwrap();
     }

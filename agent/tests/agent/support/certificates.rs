@@ -11,7 +11,7 @@ use warren_wire_agent::settings::CertKeyPair;
 pub const AGENT: &str = "agent-1";
 
 pub struct Certificates {
-    directory: tempfile::TempDir,
+    directory: PathBuf,
 }
 
 /// The common names that tests use.
@@ -27,14 +27,19 @@ const NAMES: [&str; 6] = [
 pub fn certificates() -> &'static Certificates {
     static ALL: OnceLock<Certificates> = OnceLock::new();
     ALL.get_or_init(|| {
-        let directory = tempfile::tempdir().unwrap();
+        // Nothing would remove what lives as long as the process.
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("certificates");
+        if directory.exists() {
+            std::fs::remove_dir_all(&directory).unwrap();
+        }
+        std::fs::create_dir(&directory).unwrap();
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/agent/support/certificates.rb"
         );
         let output = Command::new("ruby")
             .arg(script)
-            .arg(directory.path())
+            .arg(&directory)
             .args(NAMES)
             .output()
             .expect("ruby: apt-get install ruby");
@@ -49,7 +54,7 @@ pub fn certificates() -> &'static Certificates {
 
 impl Certificates {
     pub fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.directory.join(name)
     }
 
     pub fn pair(&self, name: &str) -> CertKeyPair {

@@ -98,6 +98,17 @@ fn found(it: &Director, text: &str) -> Vec<String> {
     all
 }
 
+/// All logs of jobs of the one instance.
+fn logs_of_web() -> Work {
+    Work::FetchLogs(Logs {
+        deployment: "d".to_owned(),
+        job: "web".to_owned(),
+        id: "0".to_owned(),
+        kind: "job".to_owned(),
+        filters: None,
+    })
+}
+
 async fn logs(it: &Director) -> Value {
     let logs = Work::FetchLogs(Logs {
         deployment: "d".to_owned(),
@@ -271,13 +282,7 @@ async fn urls_that_came_too_late_are_made_anew() {
     let blobs = it.scene.blobs();
     let all = [words; 3].map(refused);
     it.answer("fetch_logs_with_signed_url", &all);
-    let logs = Work::FetchLogs(Logs {
-        deployment: "d".to_owned(),
-        job: "web".to_owned(),
-        id: "0".to_owned(),
-        kind: "job".to_owned(),
-        filters: None,
-    });
+    let logs = logs_of_web();
     assert_eq!(it.scene.work_on(Some("d"), logs).await.state, "error");
     assert_eq!(it.asked("fetch_logs_with_signed_url").len(), 3);
     assert_eq!(it.scene.blobs(), blobs);
@@ -354,13 +359,7 @@ async fn what_was_put_for_a_worker_that_died_is_deleted() {
     ended.done();
     assert_eq!(it.asked(method).len(), 2);
     assert!(!blobs.exists(&put()).await.unwrap());
-    let logs = Work::FetchLogs(Logs {
-        deployment: "d".to_owned(),
-        job: "web".to_owned(),
-        id: "0".to_owned(),
-        kind: "job".to_owned(),
-        filters: None,
-    });
+    let logs = logs_of_web();
     let ended = it.scene.work(logs).await.done();
     assert!(blobs.exists(&ended.result).await.unwrap());
     let left = intents::left(it.scene.engine.store.pool()).await;

@@ -15,7 +15,9 @@ const HANDLES: [&str; 2] = ["privileged", "plain"];
 fn layers_of_another_store_are_used_where_they_are() {
     let outside = tempfile::tempdir().unwrap();
     let store = Store::open(outside.path(), &Options::default()).unwrap();
-    let leases = store.fetch(&LocalTar::new(&rootfs().path()).unwrap());
+    // The server's too.
+    let rootfs = rootfs();
+    let leases = store.fetch(&LocalTar::new(&rootfs.path()).unwrap());
     store.pin("for those inside", &leases.unwrap()).unwrap();
     let shared = format!("shared-layers={}", outside.path().display());
     let mut world = World::with("shared", &[&shared]);

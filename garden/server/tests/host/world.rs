@@ -1,7 +1,7 @@
 //! A server in a sandbox of its own: control group, network, mounts.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ pub struct World {
     actor: Actor,
     pub sandbox: Sandbox,
     pub directory: TempDir,
+    rootfs: Arc<RootfsTar>,
 }
 
 impl World {
@@ -39,6 +40,7 @@ impl World {
             actor,
             sandbox,
             directory,
+            rootfs: rootfs(),
         };
         world.start(settings);
         world
@@ -69,7 +71,7 @@ impl World {
             format!("store={}", path("store")),
             format!("external-ip={EXTERNAL}"),
             format!("group={}", self.group()),
-            format!("default-rootfs={}", rootfs().path().display()),
+            format!("default-rootfs={}", self.rootfs.path().display()),
         ];
         let (limits, settings): (Vec<&str>, Vec<&str>) = settings
             .iter()
@@ -191,10 +193,15 @@ impl World {
 /// The program that is server, shim and init.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warren-test-garden");
 
-/// A root file system of busybox, made once.
-pub fn rootfs() -> &'static RootfsTar {
-    static ROOTFS: OnceLock<RootfsTar> = OnceLock::new();
-    ROOTFS.get_or_init(RootfsTar::new)
+/// A root file system of busybox, the same for all who have it at a time; it goes with the last of them.
+pub fn rootfs() -> Arc<RootfsTar> {
+    static SHARED: Mutex<Weak<RootfsTar>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let made = Arc::new(RootfsTar::new());
+        *shared = Arc::downgrade(&made);
+        made
+    })
 }
 
 /// The properties of a container.
