@@ -25,6 +25,8 @@ const EXECUTABLE: &str = "WARREN_TEST_WHOLE";
 fn a_whole_vm() {
     // The root of the cgroup namespace, as in a container, and removed with all that is made in it.
     let sandbox = Sandbox::new("whole");
+    // What is mounted inside goes after those inside, who so cannot remove all that is theirs.
+    let directory = tempfile::tempdir().unwrap();
     let enter = "echo $$ >\"$0\"/cgroup.procs; exec unshare --mount --pid --net --uts --cgroup --fork \
         --kill-child \"$@\"";
     let output = Command::new("sh")
@@ -33,6 +35,7 @@ fn a_whole_vm() {
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "whole::inside", "--nocapture"])
         .env(EXECUTABLE, programs::warren())
+        .env("TMPDIR", directory.path())
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);

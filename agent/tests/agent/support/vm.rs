@@ -14,12 +14,13 @@ use super::certificates::{AGENT, bootstrap_name, certificates, permanent_name};
 use super::nats::{Director, Nats};
 use super::supervisor::Supervisor;
 
-/// Files, bus, supervisor, director, but no agent yet.
+/// Files, bus, supervisor, director, but no agent yet. Fields are dropped in order: who writes files, then
+/// where they are.
 pub struct Vm {
-    pub directory: tempfile::TempDir,
     pub nats: Nats,
     pub supervisor: Supervisor,
     pub director: Director,
+    pub directory: tempfile::TempDir,
 }
 
 impl Vm {
