@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal, getpgid, getpgrp, getsid, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
+use warren_sys_process::stat::Stat;
 
 use crate::agent::Agent;
 use crate::owner::Owner;
@@ -46,9 +47,30 @@ impl Kind {
             Kind::Job => "job",
             Kind::Compilation => "compilation",
         };
-        let session = getsid(None).map_or(0, |session| session.as_raw_nonzero().get());
-        format!("{word}-{session}-{}", id::uuid())
+        format!("{word}-{}-{}", own_place().session, id::uuid())
     }
+}
+
+/// A process group and a session; 0 for what was begun outside of our process table, for which getsid(2) as
+/// the library gives it has no word.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    group: i32,
+    session: i32,
+}
+
+/// Where a process is.
+fn place(pid: u32) -> Option<Place> {
+    let stat = Stat::of(pid.cast_signed())?;
+    Some(Place {
+        group: stat.group,
+        session: stat.session,
+    })
+}
+
+/// Where we are.
+fn own_place() -> Place {
+    place(std::process::id()).unwrap_or_default()
 }
 
 /// Whether a record's program ends with processes in this session.
@@ -142,16 +164,15 @@ pub fn end(agent: &Agent) -> Result<(), files::FileError> {
 /// The groups of processes whose variable names one of the records, but for those that are to stay.
 fn groups(mark: &[u8], records: &[String]) -> HashSet<Pid> {
     let names = files::names(Path::new("/proc")).unwrap_or_default();
-    let pids = names
-        .iter()
-        .filter_map(|name| Pid::from_raw(name.parse().ok()?));
-    let group = |pid: Pid| {
+    let pids = names.iter().filter_map(|name| name.parse().ok());
+    let own = own_place().group;
+    let group = |pid: u32| {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
         let record = named(&environment, mark)?;
         let record = records.iter().find(|name| name.as_bytes() == record)?;
-        let (group, session) = (getpgid(Some(pid)).ok()?, getsid(Some(pid)).ok()?);
-        let ends = ends(record, session.as_raw_nonzero().get());
-        (ends && group != getpgrp()).then_some(group)
+        let Place { group, session } = place(pid)?;
+        // To the kernel, group 0 is that of whoever asks.
+        (ends(record, session) && group != own).then_some(Pid::from_raw(group)?)
     };
     pids.filter_map(group).collect()
 }
@@ -165,7 +186,7 @@ fn named<'a>(environment: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, ends, named};
+    use super::{Kind, ends, named, own_place};
 
     #[test]
     fn what_a_script_has_put_into_another_session_stays() {
@@ -173,9 +194,9 @@ mod tests {
         assert!(!ends("job-70-0f3b57a2-11aa", 71));
         assert!(ends("compilation-70-0f3b57a2-11aa", 71));
         assert!(!ends("", 70));
-        let session = rustix::process::getsid(None).unwrap().as_raw_nonzero();
-        assert!(ends(&Kind::Job.record(), session.get()));
-        assert!(!ends(&Kind::Job.record(), session.get() + 1));
+        let session = own_place().session;
+        assert!(ends(&Kind::Job.record(), session));
+        assert!(!ends(&Kind::Job.record(), session + 1));
     }
 
     #[test]

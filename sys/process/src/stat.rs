@@ -9,6 +9,10 @@ pub struct Stat {
     pub state: char,
     /// Its parent's pid.
     pub parent: i32,
+    /// Its process group; 0 if that was begun outside of our process table.
+    pub group: i32,
+    /// Its session; 0 if that was begun outside of our process table.
+    pub session: i32,
     /// Its begin, in clock ticks since boot.
     pub started: u64,
 }
@@ -35,7 +39,9 @@ impl Stat {
         Some(Self {
             state: fields.next()?.chars().next()?,
             parent: fields.next()?.parse().ok()?,
-            started: fields.nth(17)?.parse().ok()?,
+            group: fields.next()?.parse().ok()?,
+            session: fields.next()?.parse().ok()?,
+            started: fields.nth(15)?.parse().ok()?,
         })
     }
 }
@@ -46,9 +52,10 @@ mod tests {
 
     #[test]
     fn a_name_may_be_anything() {
-        let text = "42 (a) b (c) S 7 42 42 0 -1 4194560 94 0 0 0 0 0 0 0 20 0 1 0 4711 2400 200\n";
+        let text = "42 (a) b (c) S 7 40 0 0 -1 4194560 94 0 0 0 0 0 0 0 20 0 1 0 4711 2400 200\n";
         let stat = Stat::parse(text).unwrap();
         assert_eq!((stat.state, stat.parent, stat.started), ('S', 7, 4711));
+        assert_eq!((stat.group, stat.session), (40, 0));
         for text in ["", "42", "42 (a)", "42 (a) ", "42 (a) S", "42 (a) S 7 1"] {
             assert_eq!(Stat::parse(text), None, "{text}");
         }
