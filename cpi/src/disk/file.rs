@@ -101,6 +101,8 @@ pub(crate) fn program(
     good: &[i32],
 ) -> Result<(), Error> {
     let output = Command::new(name)
+        // Its words are looked at below.
+        .env("LC_ALL", "C")
         .args(before)
         .arg(path)
         .args(after)
@@ -134,4 +136,21 @@ pub(crate) fn program(
         path: path.to_owned(),
         said: format!("{}: {last}", output.status),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::program;
+    use crate::Error;
+    use std::path::Path;
+
+    #[test]
+    fn programs_speak_the_language_that_is_understood() {
+        let script = ["-c", "echo $LC_ALL >&2; exit 3"];
+        let Err(Error::Program { said, .. }) = program("sh", &script, Path::new("/x"), &[], &[0])
+        else {
+            panic!("it succeeds");
+        };
+        assert!(said.ends_with(": C"), "{said}");
+    }
 }
