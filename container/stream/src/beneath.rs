@@ -140,3 +140,7 @@ pub(crate) fn open_directory(parent: BorrowedFd<'_>, name: &[u8]) -> Result<Owne
 pub(crate) fn is_directory(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::Directory
 }
+
+pub(crate) fn is_file(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}

@@ -8,13 +8,14 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, XattrFlags, chmodat, fchmod, fsetxattr, ftruncate, futimens,
-    linkat, lsetxattr, makedev, mkdirat, mknodat, openat, symlinkat, utimensat,
+    AtFlags, FileType, Mode, XattrFlags, chmodat, fchmod, fsetxattr, ftruncate, futimens, linkat,
+    lsetxattr, makedev, mkdirat, mknodat, symlinkat, utimensat,
 };
 use rustix::io::Errno;
 use warren_lib_tar::{Entry, Kind, Reader};
 
-use crate::beneath::{Parent, Root, clear, is_directory, look, open_directory};
+use crate::beneath::{Parent, Root, clear, is_directory, is_file, look, open_directory};
+use crate::beside::{Beside, create};
 use crate::error::{Error, Step, failed, shown};
 use crate::made::{Made, times};
 
@@ -25,9 +26,10 @@ const PIECE: usize = 256 * 1024;
 ///
 /// What is made belongs to the calling process; modes lose the bits of `umask` and set-id and
 /// sticky bits, whatever the process's own umask is. Leading slashes of names are dropped, a name
-/// with `..` is an error. Files and links that exist are replaced, never written through;
-/// directories that exist keep their owner, mode and time. Extended attributes that the kernel does
-/// not let the caller set are left out, as with tar. The source is read to its end.
+/// with `..` is an error. Files and links that exist are replaced, never written through, and a file
+/// by another only when that is whole; directories that exist keep their owner, mode and time.
+/// Extended attributes that the kernel does not let the caller set are left out, as with tar. The
+/// source is read to its end.
 ///
 /// # Errors
 /// [`Error`]; what was unpacked before it stays.
@@ -150,13 +152,37 @@ impl Extraction<'_> {
         entry: &Entry,
         archive: &mut Reader<impl Read>,
     ) -> Result<(), Error> {
-        let file = self.instead(parent, name, path, Step::Create, |parent| {
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            openat(parent, name, flags, Mode::RUSR | Mode::WUSR)
-        })?;
-        let file = File::from(file);
+        match create(parent.fd(), name) {
+            Err(Errno::EXIST) => {}
+            // As a rule.
+            made => {
+                let file = File::from(made.map_err(failed(Step::Create, path))?);
+                return self.fill(&file, path, entry, archive);
+            }
+        }
+        let there = look(parent.fd(), name).map_err(failed(Step::Read, path))?;
+        if !there.is_some_and(|stat| is_file(&stat)) {
+            let file = self.instead(parent, name, path, Step::Create, |parent| {
+                create(parent, name)
+            })?;
+            return self.fill(&File::from(file), path, entry, archive);
+        }
+        // Who reads it has the one or the other, and nobody half of one, wherever the archive ends.
+        let (beside, file) = Beside::create(parent.fd()).map_err(failed(Step::Create, path))?;
+        self.fill(&File::from(file), path, entry, archive)?;
+        beside.place(name).map_err(failed(Step::Remove, path))
+    }
+
+    /// Writes what is to be in a file just made, and says how it is to be.
+    fn fill(
+        &mut self,
+        file: &File,
+        path: &[u8],
+        entry: &Entry,
+        archive: &mut Reader<impl Read>,
+    ) -> Result<(), Error> {
         if let Some(sparse) = &entry.sparse {
-            ftruncate(&file, sparse.size).map_err(failed(Step::Write, path))?;
+            ftruncate(file, sparse.size).map_err(failed(Step::Write, path))?;
         }
         archive.copy_data(entry, &mut self.buffer, |piece, at| {
             let written = file.write_all_at(piece, at);
@@ -164,9 +190,9 @@ impl Extraction<'_> {
         })?;
         // After the data, as writing takes capabilities away; before the mode, as the mode may
         // take the permission to set them away, and an access list would change the mode.
-        set_xattrs(&file, path, entry)?;
-        fchmod(&file, self.mode(entry)).map_err(failed(Step::ChangeMode, path))?;
-        futimens(&file, &times(entry.mtime)).map_err(failed(Step::SetTime, path))
+        set_xattrs(file, path, entry)?;
+        fchmod(file, self.mode(entry)).map_err(failed(Step::ChangeMode, path))?;
+        futimens(file, &times(entry.mtime)).map_err(failed(Step::SetTime, path))
     }
 
     fn hard_link(

@@ -11,11 +11,13 @@
 //! |---|---|
 //! | an existing directory takes the archive's mode and time | it stays as it is, so `./` in an archive does not change `/tmp` |
 //! | goes on after an entry that fails, and fails at the end | [`extract()`] stops there; [`archive()`] goes on |
+//! | removes a file that exists, and writes | writes beside it, and puts that in its place when it is whole |
 //! | follows symbolic links that are there already | not out of the destination, unless that is `/` |
 //! | attributes of symbolic links and devices are archived | those of files and directories |
 
 mod archive;
 mod beneath;
+mod beside;
 mod destination;
 mod error;
 mod extract;

@@ -1,11 +1,12 @@
-//! An archive that is cut off is an error, wherever it is cut inside an entry.
+//! An archive that is cut off is an error, wherever it is cut inside an entry, and leaves files that were
+//! there before as they were.
 
 use std::fs;
 
 use warren_container_stream::Error;
 use warren_lib_tar as tar;
 
-use crate::tree::{archive_of, directory, file, symlink, unpack};
+use crate::tree::{archive_of, directory, file, symlink, tree, unpack};
 
 const BLOCK: usize = 512;
 
@@ -49,4 +50,42 @@ fn cut_at_every_block_and_inside_it() {
             assert_eq!(data.len(), 2500, "cut at {length}");
         }
     }
+}
+
+#[test]
+fn a_file_stays_until_the_one_for_its_place_is_whole() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("folder");
+    let old = [directory("folder/"), file("folder/file", "old")];
+    unpack(&archive_of(&old), place.path()).unwrap();
+    fs::hard_link(folder.join("file"), folder.join("other")).unwrap();
+    // As somebody leaves it who is killed.
+    let left = format!(".warren-{}-0", std::process::id());
+    fs::write(folder.join(&left), "left").unwrap();
+    let files = || {
+        let mut all = tree(place.path());
+        all.retain(|_, line| line.starts_with("file"));
+        all
+    };
+    let before = files();
+    let new = archive_of(&[file("folder/file", &"data ".repeat(500))]);
+    for length in (1..new.len() - 2 * BLOCK).step_by(100) {
+        let outcome = unpack(&new[..length], place.path());
+        assert!(
+            matches!(outcome, Err(Error::Archive(tar::Error::Truncated { .. }))),
+            "cut at {length}: {outcome:?}"
+        );
+        assert_eq!(files(), before, "cut at {length}");
+    }
+    unpack(&new, place.path()).unwrap();
+    let names: Vec<String> = files().into_keys().collect();
+    let left = format!("folder/{left}");
+    assert_eq!(names, [left.as_str(), "folder/file", "folder/other"]);
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    assert_eq!((read("file").len(), read("other").as_str()), (2500, "old"));
+    // The same line as one that nothing was replaced for.
+    let line = files().remove("folder/file");
+    fs::remove_file(folder.join("file")).unwrap();
+    unpack(&new, place.path()).unwrap();
+    assert_eq!(files().remove("folder/file"), line);
 }

@@ -74,6 +74,30 @@ fn no_permission_is_said_so() {
 }
 
 #[test]
+fn what_may_not_be_replaced_stays_and_nothing_else_does() {
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+    fs::write(place.path().join("x"), "root's").unwrap();
+    let outcome = unpack(&archive_of(&[file("x", "x")]), place.path());
+    assert!(
+        matches!(
+            outcome,
+            Err(Error::Entry {
+                step: Step::Remove,
+                source: Errno::PERM,
+                ..
+            })
+        ),
+        "{outcome:?}"
+    );
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    assert_eq!(
+        fs::read_to_string(place.path().join("x")).unwrap(),
+        "root's"
+    );
+}
+
+#[test]
 fn devices_need_privileges() {
     let place = tempfile::tempdir().unwrap();
     chown(place.path(), Some(USER), Some(USER)).unwrap();

@@ -82,6 +82,13 @@ fn files_come_in_as_the_user() {
         broken.truncate(700);
         let error = stream_in(&container, "alice", "/tmp", broken).unwrap_err();
         assert!(error.contains("error streaming in"), "{error}");
+        // What was there is there, and nothing beside it.
+        let mut large = tar(&[("some/file", &"large".repeat(1000))]);
+        large.truncate(2000);
+        let error = stream_in(&container, "alice", "/home/alice", large).unwrap_err();
+        assert!(error.contains("error streaming in"), "{error}");
+        let seen = container.says("cat /home/alice/some/file; ls -A /home/alice/some");
+        assert_eq!(seen, "hellofile");
     }
 }
 
