@@ -190,7 +190,8 @@ impl GroupDir {
         text.lines().map(number).collect()
     }
 
-    /// Ids in this group and every group below it that can be read.
+    /// Ids in this group and every group below it that can be read. Those of threaded groups below are
+    /// in their domain's list, and theirs cannot be read.
     pub(crate) fn pids_below(&self, magic: (u64, &'static str)) -> Result<Vec<i32>, Error> {
         let mut pids = self.pids("cgroup.procs")?;
         for child in self.children()? {
@@ -199,7 +200,7 @@ impl GroupDir {
                 .and_then(|c| c.pids_below(magic))
             {
                 Ok(more) => pids.extend(more),
-                Err(e) if e.is_gone() => {}
+                Err(e) if e.is_gone() || e.errno() == Some(Errno::OPNOTSUPP) => {}
                 Err(e) => return Err(e),
             }
         }

@@ -66,6 +66,20 @@ fn creating_twice() {
 }
 
 #[test]
+fn who_is_in_a_threaded_group_is_found_in_its_domain() {
+    let test = TestGroup::new();
+    let threads = test.group.create("threads").unwrap();
+    threads.write("cgroup.type", "threaded").unwrap();
+    assert_eq!(threads.kind().unwrap(), Kind::Threaded);
+    let waiter = Waiter::new();
+    let pid = waiter.pid().as_raw_nonzero().get();
+    test.group.add(waiter.pid()).unwrap();
+    threads.write("cgroup.threads", &pid.to_string()).unwrap();
+    assert!(threads.procs().is_err());
+    assert_eq!(test.group.procs_below().unwrap(), [pid]);
+}
+
+#[test]
 fn freezing() {
     let test = TestGroup::new();
     let mut waiter = Waiter::new();

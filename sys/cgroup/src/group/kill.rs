@@ -128,16 +128,18 @@ impl Cgroup {
     }
 }
 
-/// Sends SIGKILL to each; one that is gone already is fine.
+/// Sends SIGKILL to each; one that is gone already is fine, and one that we may not kill keeps no
+/// other from it.
 pub(crate) fn kill_each(
     pids: Result<Vec<i32>, Error>,
     path: &std::path::Path,
 ) -> Result<(), Error> {
+    let mut result = Ok(());
     for pid in pids?.into_iter().filter_map(Pid::from_raw) {
         match rustix::process::kill_process(pid, Signal::KILL) {
             Ok(()) | Err(Errno::SRCH) => {}
-            Err(e) => return Err(Error::kernel(Step::Kill, path, e)),
+            Err(e) => result = result.and(Err(Error::kernel(Step::Kill, path, e))),
         }
     }
-    Ok(())
+    result
 }

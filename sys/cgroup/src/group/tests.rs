@@ -46,6 +46,30 @@ fn a_plain_directory_is_no_group() {
     assert!(absent.is_gone());
 }
 
+#[test]
+fn one_who_may_not_be_killed_spares_nobody() {
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    const OTHER: u32 = 47_110;
+    let sleep = |uid| Command::new("sleep").arg("60").uid(uid).spawn().unwrap();
+    let (mut ours, mut theirs) = (sleep(0), sleep(OTHER));
+    let pids = [&ours, &theirs].map(|child| child.id().cast_signed());
+    // As the other user, to whom the first belongs not.
+    let outcome = std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            rustix::thread::set_thread_uid(rustix::fs::Uid::from_raw(OTHER)).unwrap();
+            kill_each(Ok(pids.to_vec()), Path::new("/group"))
+        });
+        other.join().unwrap()
+    });
+    assert_eq!(outcome.unwrap_err().errno(), Some(Errno::PERM));
+    assert_eq!(theirs.wait().unwrap().code(), None);
+    assert_eq!(ours.try_wait().unwrap(), None);
+    ours.kill().unwrap();
+    ours.wait().unwrap();
+}
+
 proptest! {
     #[test]
     fn junk_never_panics(text in ".{0,80}") {
