@@ -256,6 +256,13 @@ fn what_is_not_understood_is_refused() {
         change(compared.unwrap());
         Filter::compile(Some(&wanted)).unwrap_err()
     };
+    let mut open = usual();
+    open.default_action = "SCMP_ACT_ALLOW".to_owned();
+    let why = Filter::compile(Some(&open)).unwrap_err();
+    assert!(
+        why.contains("SCMP_ACT_ALLOW for what is not named"),
+        "{why}"
+    );
     assert!(refused(|call| call.action = "SCMP_ACT_NOTIFY".to_owned()).contains("NOTIFY"));
     assert!(refused(|call| call.args[0].op = "SCMP_CMP_GT".to_owned()).contains("GT"));
     assert!(refused(|call| call.args[0].index = 6).contains("argument 6"));
