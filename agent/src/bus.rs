@@ -10,10 +10,10 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use warren_lib_nats::{Client, Event, Events, Message, Options, ServerUrl, Tls};
+use warren_lib_nats::{Client, Event, Events, Kind, Message, Options, ServerUrl, Tls};
 use warren_wire_agent::envelope::{MAX_PAYLOAD, Request};
 use warren_wire_agent::settings::Effective;
 use warren_wire_agent::subject;
@@ -21,6 +21,7 @@ use warren_wire_agent::subject;
 use crate::agent::{Uplink, UplinkError};
 use crate::dispatch::Dispatcher;
 use crate::firewall::Guard;
+use crate::hope::Hope;
 use crate::say;
 
 /// How long a server may take to let a new certificate in.
@@ -45,6 +46,7 @@ pub struct Bus {
 struct Inbox {
     dispatcher: Dispatcher,
     guard: Arc<Guard>,
+    hope: Mutex<Hope>,
     bus: Mutex<std::sync::Weak<Bus>>,
     seen: Mutex<VecDeque<String>>,
 }
@@ -65,10 +67,12 @@ impl Bus {
         to: &Effective,
         dispatcher: Dispatcher,
         guard: Arc<Guard>,
+        hope: Hope,
     ) -> Result<Arc<Self>, UplinkError> {
         let inbox = Arc::new(Inbox {
             dispatcher,
             guard,
+            hope: Mutex::new(hope),
             bus: Mutex::new(std::sync::Weak::new()),
             seen: Mutex::default(),
         });
@@ -231,9 +235,15 @@ impl Events for Link {
         match event {
             Event::Connected { server, failures } => {
                 say!("bus", "connected to {server} after {failures} failures");
+                self.inbox.hope().settle();
                 *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
             }
-            Event::Failed { server, reason, .. } => {
+            Event::Failed {
+                server,
+                reason,
+                kind,
+                ..
+            } => {
                 let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
                 let is_known = last
                     .as_ref()
@@ -244,6 +254,14 @@ impl Events for Link {
                         "no connection to {server}, trying for ever: {reason}"
                     );
                     *last = Some((reason.clone(), Instant::now()));
+                }
+                if let Some(time) = self.inbox.hopeless(*kind) {
+                    say!(
+                        "bus",
+                        "FATAL: {server} has not let this agent in for {} s: {reason}; trying for ever, but the \
+                         settings' mbus and certificate have to go with the server's users and certificate",
+                        time.as_secs()
+                    );
                 }
             }
             Event::Complaint(text) => say!("bus", "the server complains: {text}"),
@@ -256,6 +274,23 @@ impl Events for Link {
 }
 
 impl Inbox {
+    fn hope(&self) -> MutexGuard<'_, Hope> {
+        self.hope.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// After a failure: how long the agent has been refused, if that is to be said now.
+    fn hopeless(&self, kind: Kind) -> Option<Duration> {
+        match kind {
+            Kind::Refusal => self.hope().refused(Instant::now()),
+            // It is about to come, and may know more then.
+            Kind::Absence => {
+                self.hope().revive();
+                None
+            }
+            Kind::Trouble => None,
+        }
+    }
+
     /// Whether a request came before, over another link.
     fn is_known(&self, reply_to: &str) -> bool {
         if reply_to.is_empty() {

@@ -23,6 +23,7 @@
 //! | [`script`] | job scripts, drain, errands |
 //! | [`blob`] | blobstores and signed URLs |
 //! | [`disk`] | persistent disks |
+//! | [`hope`] | when what is in the agent's way is said to its director |
 //! | [`vitals`] | CPU, memory, disks of this VM, which may be a container |
 //! | [`init`] | pid 1 |
 //!
@@ -44,6 +45,7 @@ pub mod files;
 pub mod firewall;
 mod full;
 pub mod heartbeat;
+pub mod hope;
 pub mod id;
 pub mod init;
 pub mod install;

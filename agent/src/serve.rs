@@ -27,6 +27,7 @@ use crate::bus::Bus;
 use crate::dispatch::Dispatcher;
 use crate::files::{FileError, failed};
 use crate::firewall::{Guard, Missing, Mode};
+use crate::hope::Hope;
 use crate::listener::{self, Listener, ListenerError};
 use crate::monit::Monit;
 use crate::monit::reload::Ways;
@@ -43,6 +44,8 @@ pub struct Options {
     pub config: PathBuf,
     /// How long settings are waited for.
     pub patience: Duration,
+    /// How long it is refused what it needs until it says that it cannot get on; it tries on.
+    pub hopeless_after: Duration,
     /// The firewall.
     pub firewall: Mode,
     /// Where the supervisor listens.
@@ -61,6 +64,7 @@ impl Options {
             root: PathBuf::from("/"),
             config,
             patience: Duration::from_secs(600),
+            hopeless_after: Duration::from_secs(30),
             firewall: Mode::default(),
             monit: "127.0.0.1:2822".to_owned(),
             reload: Ways::of_system(),
@@ -132,7 +136,11 @@ pub fn start(options: &Options) -> Result<Running, ServeError> {
         path: path.clone(),
         source,
     })?;
-    let settings = settings::Store::open(&paths, &config, options.patience)?;
+    let patience = settings::Patience {
+        wait: options.patience,
+        hopeless_after: options.hopeless_after,
+    };
+    let settings = settings::Store::open(&paths, &config, patience)?;
     let spec = spec::Store::open(&paths)?;
     let mbus = settings.mbus();
     let monit = Monit::new(paths.clone(), &options.monit, options.reload.clone());
@@ -156,7 +164,8 @@ pub fn start(options: &Options) -> Result<Running, ServeError> {
         }
         None => {
             let id = agent.settings.agent_id();
-            let bus = Bus::start(&id, &mbus, dispatcher.clone(), guard)?;
+            let hope = Hope::new(options.hopeless_after);
+            let bus = Bus::start(&id, &mbus, dispatcher.clone(), guard, hope)?;
             agent.set_uplink(Some(Arc::clone(&bus) as Arc<dyn Uplink>));
             (Some(bus), None)
         }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! At boot the source may not be there yet: it is waited for with inotify. If there are older
-//! settings and the source fails, those are taken.
+//! settings and the source fails, those are taken. What stays wrong with it is told to the director ([`crate::hope`]).
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,6 +21,7 @@ use warren_wire_agent::settings::{
 };
 
 use crate::files::{self, FileError};
+use crate::hope::Hope;
 use crate::paths::Paths;
 use crate::say;
 
@@ -49,6 +50,15 @@ pub enum SettingsError {
     TimedOut(Duration, String),
 }
 
+/// How long settings are waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Until the agent ends without them.
+    pub wait: Duration,
+    /// Until it says that something stays wrong.
+    pub hopeless_after: Duration,
+}
+
 /// The settings in force.
 pub struct Store {
     paths: Paths,
@@ -64,7 +74,7 @@ impl Store {
     pub fn open(
         paths: &Paths,
         config: &AgentConfig,
-        patience: Duration,
+        patience: Patience,
     ) -> Result<Self, SettingsError> {
         let sources = sources(paths, config)?;
         let settings = wait(paths, &sources, patience)?;
@@ -211,10 +221,11 @@ fn read(path: &Path) -> Result<(Settings, Vec<u8>), SettingsError> {
     Ok((settings, bytes))
 }
 
-fn wait(paths: &Paths, sources: &[PathBuf], patience: Duration) -> Result<Settings, SettingsError> {
-    let deadline = Instant::now() + patience;
+fn wait(paths: &Paths, sources: &[PathBuf], patience: Patience) -> Result<Settings, SettingsError> {
+    let deadline = Instant::now() + patience.wait;
+    let mut hope = Hope::new(patience.hopeless_after);
     let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK);
-    let mut told = false;
+    let mut before = None;
     loop {
         // Watched before it is read, so that nothing is missed in between.
         for directory in sources.iter().filter_map(|path| path.parent()) {
@@ -229,14 +240,25 @@ fn wait(paths: &Paths, sources: &[PathBuf], patience: Duration) -> Result<Settin
             Ok(settings) => return Ok(settings),
             Err(error) => warren_lib_errchain::chain(&error),
         };
-        if !told {
-            say!("settings", "waiting for settings: {error}");
-            told = true;
+        let now = Instant::now();
+        // Another reason is progress: somebody writes the file.
+        if before.as_ref().is_some_and(|before| *before != error) {
+            hope.revive();
         }
-        let left = deadline.saturating_duration_since(Instant::now());
+        match hope.refused(now) {
+            Some(time) => say!(
+                "settings",
+                "FATAL: no settings after {} s: {error}; they are waited for: have the CPI write them there",
+                time.as_secs()
+            ),
+            None if before.is_none() => say!("settings", "waiting for settings: {error}"),
+            None => {}
+        }
+        let left = deadline.saturating_duration_since(now);
         if left.is_zero() {
-            return Err(SettingsError::TimedOut(patience, error));
+            return Err(SettingsError::TimedOut(patience.wait, error));
         }
+        before = Some(error);
         let pause = left.min(Duration::from_millis(200));
         pause_until(watch.as_ref().ok(), pause);
     }

@@ -91,6 +91,7 @@ impl Kept {
                     self.early += 1;
                     let pause = backoff::pause(std::time::Duration::ZERO, self.early);
                     self.state = State::Down(now + pause);
+                    self.give_up_if_due(&format!("not started at all: {error}"));
                 }
             }
         }
@@ -137,14 +138,15 @@ impl Kept {
             pause.as_millis()
         );
         self.state = State::Down(Instant::now() + pause);
-        if self.early == GIVEN_UP && self.name() == AGENT {
-            self.give_up(how);
-        }
+        self.give_up_if_due(how);
     }
 
-    /// Says so in the agent's own log, where its director looks when it does not answer: a word that nothing else
-    /// writes there ends the waiting. It is started again all the same.
-    fn give_up(&self, how: &str) {
+    /// Says so in the agent's own log, where its director looks when it does not answer: a word that only the
+    /// agent writes there, when it cannot get on, ends the waiting. It is started again all the same.
+    fn give_up_if_due(&self, how: &str) {
+        if self.early != GIVEN_UP || self.name() != AGENT {
+            return;
+        }
         match log_file::open(&self.log) {
             Ok(mut file) => log::line_to(
                 &mut file,

@@ -1,14 +1,19 @@
 //! The bus: who is let in when, and what never waits.
 
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use warren_lib_nats::{Client, Event, Events, Kind, Message, Options, ServerUrl, Tls};
 use warren_wire_agent::envelope::Response;
+use warren_wire_agent::settings::CertKeyPair;
 
-use crate::support::certificates::{AGENT, bootstrap_name, permanent_name};
+use crate::crash::Agent;
+use crate::support::certificates::{AGENT, STRANGER, bootstrap_name, certificates, permanent_name};
 use crate::support::nats::Nats;
-use crate::support::until;
 use crate::support::vm::{Vm, executable};
+use crate::support::{PATIENCE, until};
 
 #[test]
 fn answers_as_a_stock_agent() {
@@ -49,19 +54,35 @@ fn answers_as_a_stock_agent() {
 }
 
 #[test]
-fn a_user_that_comes_late_is_waited_for() {
+fn what_stays_in_an_agents_way_is_said_in_its_log_and_tried_on() {
     let vm = Vm::on(Nats::start(&[]));
-    let running = vm.start();
-    until("it is refused", || {
-        vm.nats.log().contains("authentication error")
-    });
-    // Longer than a client that gives up after two refusals would try.
+    let settings = "var/vcap/bosh/warden-cpi-agent-env.json";
+    vm.write(settings, r#"{"agent_id": "#);
+    let _agent = Agent::spawn(&vm, std::fs::File::create(vm.path("log")).unwrap());
+    let told = || -> Vec<String> {
+        let log = vm.read("log");
+        let told = |line: &&str| line.contains("FATAL") || line.contains("[bus] connected to ");
+        log.lines().filter(told).map(str::to_owned).collect()
+    };
+    until("it has no settings", || !told().is_empty());
+    let line = &told()[0];
+    let [file, what] = [settings, "EOF"].map(|text| line.contains(text));
     assert!(
-        !running
-            .bus
-            .as_ref()
-            .unwrap()
-            .wait_connected(Duration::from_secs(3))
+        file && what && line.contains("[settings] FATAL: no settings after "),
+        "{line}"
+    );
+    vm.write_settings(&vm.settings());
+    until("it is not let in", || told().len() > 1);
+    let line = &told()[1];
+    let [server, what] = [
+        "[bus] FATAL: 127.0.0.1:",
+        ": the server refuses: Authorization Violation; ",
+    ]
+    .map(|text| line.contains(text));
+    assert!(server && what, "{line}");
+    until(
+        "more attempts than a client makes that gives up after two refusals",
+        || vm.nats.log().matches("authentication error").count() > 2,
     );
     let begun = Instant::now();
     vm.nats.set_users(&[bootstrap_name()]);
@@ -70,7 +91,78 @@ fn a_user_that_comes_late_is_waited_for() {
         "answers {} ms after its user was made",
         begun.elapsed().as_millis()
     );
-    running.stop();
+    // Which is the last word.
+    let told = told();
+    assert!(
+        told[2].contains("[bus] connected to ") && told.len() == 3,
+        "{told:?}"
+    );
+}
+
+/// Tells the first failure.
+struct First(Mutex<Sender<(Kind, String)>>);
+
+impl Events for First {
+    fn message(&self, _message: Message) {}
+
+    fn event(&self, event: &Event) {
+        if let Event::Failed { kind, reason, .. } = event {
+            let _nobody_waits = self.0.lock().unwrap().send((*kind, reason.clone()));
+        }
+    }
+}
+
+#[test]
+fn who_says_no_is_known_from_who_is_not_there() {
+    let nats = Nats::start(&[bootstrap_name()]);
+    let nobody = warren_tests_harness::Port::of_loopback();
+    let nobody = format!("nats://127.0.0.1:{}", nobody.number());
+    let all = certificates();
+    let (known, unknown) = (all.pair(&bootstrap_name()), all.pair(&permanent_name()));
+    let stranger = all.pair(STRANGER);
+    let ours = |pair: &CertKeyPair, ca: &str| {
+        Some(Tls {
+            ca: ca.to_owned(),
+            certificate: pair.certificate.clone(),
+            private_key: pair.private_key.0.clone(),
+            common_name: None,
+        })
+    };
+    for (what, url, tls, expected) in [
+        (
+            "no user of this name",
+            nats.url(),
+            ours(&unknown, &unknown.ca),
+            Kind::Refusal,
+        ),
+        ("no certificate", nats.url(), None, Kind::Refusal),
+        (
+            "a server of others",
+            nats.url(),
+            ours(&known, &stranger.certificate),
+            Kind::Refusal,
+        ),
+        (
+            "an agent of others",
+            nats.url(),
+            ours(&stranger, &known.ca),
+            Kind::Refusal,
+        ),
+        ("no server", nobody, ours(&known, &known.ca), Kind::Absence),
+    ] {
+        let options = Options {
+            servers: vec![ServerUrl::parse(&url).unwrap()],
+            tls,
+            name: AGENT.to_owned(),
+            subjects: vec![],
+            ping_interval: Duration::from_secs(5),
+        };
+        let (tell, told) = channel();
+        let client = Client::start(options, Arc::new(First(Mutex::new(tell)))).unwrap();
+        let (kind, reason) = told.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(kind, expected, "{what}: {reason}");
+        drop(client);
+    }
 }
 
 #[test]

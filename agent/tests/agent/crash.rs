@@ -31,21 +31,26 @@ fn agent_process() {
     warren_agent::serve::run(&options(Path::new(&root), &monit)).unwrap();
 }
 
-struct Agent(Child);
+pub struct Agent(Child);
 
 impl Agent {
     fn start(vm: &Vm) -> Self {
+        let agent = Self::spawn(vm, Stdio::null());
+        vm.director.ping();
+        agent
+    }
+
+    /// It need not get on.
+    pub fn spawn(vm: &Vm, log: impl Into<Stdio>) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "crash::agent_process", "--nocapture"])
             .env(ROOT, vm.directory.path())
             .env(MONIT, &vm.supervisor.place)
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
-        let agent = Self(child);
-        vm.director.ping();
-        agent
+        Self(child)
     }
 
     fn kill(mut self) {

@@ -9,6 +9,8 @@ use crate::support::until;
 const LOGS: &str = "WARREN_TEST_INIT_LOGS";
 /// What the agent is, if not one that stays.
 const AGENT: &str = "WARREN_TEST_INIT_AGENT";
+/// What runs it, if not bash.
+const PROGRAM: &str = "WARREN_TEST_INIT_PROGRAM";
 
 /// Not a test but init's process, where the variable says so.
 #[test]
@@ -26,8 +28,12 @@ fn init_process() {
     let stays = "trap 'echo agent ends; exit' TERM; echo agent $$ $WARREN_INIT $PPID; \
                  while :; do sleep 0.05; done";
     let agent = std::env::var(AGENT).unwrap_or_else(|_| stays.to_owned());
+    let mut agent = script("agent", &agent);
+    if let Some(program) = std::env::var_os(PROGRAM) {
+        agent.program = program.into();
+    }
     let services = vec![
-        script("agent", &agent),
+        agent,
         script(
             "orphans",
             "(setsid sleep 0.1 &) ; echo orphans $$; exec sleep 600",
@@ -125,6 +131,7 @@ fn killed_children_come_back_and_go_with_it() {
 #[test]
 fn an_agent_that_never_stays_up_is_said_to_be_no_good() {
     let init = Init::with(&[(AGENT, "echo agent $$; echo no settings >&2; exit 3")]);
+    let other = Init::with(&[(PROGRAM, "/nowhere/agent")]);
     until("it is given up", || init.log("agent").contains("FATAL"));
     let log = init.log("agent");
     let line = log.lines().find(|line| line.contains("FATAL")).unwrap();
@@ -138,4 +145,9 @@ fn an_agent_that_never_stays_up_is_said_to_be_no_good() {
     let (before, _) = log.split_once("FATAL").unwrap();
     assert_eq!(before.matches("no settings\n").count(), 5, "{log}");
     assert_eq!(init.log("orphans").matches("FATAL").count(), 0);
+    until("the other is given up", || {
+        other.log("agent").contains(
+            "FATAL: agent ended 5 times soon after its start, last not started at all: No such file",
+        )
+    });
 }

@@ -119,6 +119,33 @@ fn a_certificate_that_cannot_be_used_changes_nothing() {
     assert!(!vm.path("var/vcap/bosh/update_settings.json").exists());
     vm.director.ping();
     running.stop();
+    // An agent that has nothing else ends, for its init to say so.
+    let mut settings = vm.settings();
+    settings["env"]["bosh"]["mbus"]["cert"] = json!(pair);
+    let ends = |settings: &serde_json::Value, why: &str| {
+        vm.write_settings(settings);
+        let Err(error) = warren_agent::serve::start(&vm.options()) else {
+            panic!("it lives, and cannot: {why}");
+        };
+        let error = error.to_string();
+        let text = "the settings of the message bus cannot be used: ";
+        assert!(error.starts_with(text) && error.contains(why), "{error}");
+        assert!(
+            !error.contains("PRIVATE") && !error.contains("secret"),
+            "{error}"
+        );
+    };
+    ends(&settings, "certificate and key");
+    for (url, why) in [
+        ("", "they name no server"),
+        ("ftp://127.0.0.1", "begins neither"),
+        ("nats://me:secret@:4222", "names no host"),
+        ("nats://me:secret@127.0.0.1:0", "a port that is none"),
+    ] {
+        let mut settings = vm.settings();
+        settings["mbus"] = json!(url);
+        ends(&settings, why);
+    }
 }
 
 #[test]

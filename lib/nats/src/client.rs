@@ -69,11 +69,24 @@ pub enum Event {
         server: String,
         /// Why, with all causes.
         reason: String,
+        /// What kind of failure it is.
+        kind: Kind,
         /// When it is tried again.
         retry_in: Duration,
     },
     /// The server complained without ending the connection.
     Complaint(String),
+}
+
+/// What may help against a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Nobody was there to be asked: time, as a rule.
+    Absence,
+    /// The one side said no to the other, and will until somebody changes something.
+    Refusal,
+    /// Anything else, which tells nothing about the next time.
+    Trouble,
 }
 
 /// Who is told. Called on the connection's own thread, so answers must come quickly.

@@ -53,6 +53,7 @@ pub(crate) fn run(options: &Options, shared: &Shared, events: &dyn Events) {
         events.event(&Event::Failed {
             server: server.to_string(),
             reason: chain(&failure),
+            kind: failure.kind(),
             retry_in,
         });
         if !shared.pause(retry_in) {

@@ -31,6 +31,6 @@ mod link;
 pub mod tls;
 pub mod url;
 
-pub use client::{Client, Event, Events, Message, Options, PublishError};
+pub use client::{Client, Event, Events, Kind, Message, Options, PublishError};
 pub use tls::{Tls, TlsError};
 pub use url::{ServerUrl, UrlError};

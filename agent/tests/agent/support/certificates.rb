@@ -1,5 +1,5 @@
 # Certificates as a director makes them: RSA keys, and a country of three letters, which the command
-# line of openssl refuses. Usage: ruby certificates.rb DIRECTORY NAME...
+# line of openssl refuses. One of the name "stranger" is its own authority. Usage: ruby certificates.rb DIRECTORY NAME...
 require 'openssl'
 
 directory, *names = ARGV
@@ -32,7 +32,9 @@ authority = certificate('ca', authority_key, nil, authority_key, 1)
 File.write(File.join(directory, 'ca.crt'), authority.to_pem)
 names.each_with_index do |name, index|
   key = OpenSSL::PKey::RSA.new(2048)
-  cert = certificate(name, key, authority, authority_key, index + 2)
+  is_stranger = name == 'stranger'
+  issuer = is_stranger ? [nil, key] : [authority, authority_key]
+  cert = certificate(name, key, *issuer, index + 2)
   # PKCS #1, as a director's.
   pem = key.respond_to?(:private_to_pem) ? key.to_pem : key.export
   File.write(File.join(directory, "#{name}.key"), pem)

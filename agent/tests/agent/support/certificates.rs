@@ -1,10 +1,12 @@
-//! An authority and what it has signed, made once for all tests by Ruby: RSA keys, subjects as a
-//! director makes them.
+//! An authority and what it has signed, and a stranger that it has not, made once for all tests by Ruby: RSA
+//! keys, subjects as a director makes them.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use rustix::fs::{FlockOperation, flock};
 use warren_wire_agent::settings::CertKeyPair;
 
 /// The id of the agent in all tests.
@@ -12,23 +14,28 @@ pub const AGENT: &str = "agent-1";
 
 pub struct Certificates {
     directory: PathBuf,
+    /// It is ours for as long as this process lives.
+    _lock: File,
 }
 
+/// Who is not of the authority.
+pub const STRANGER: &str = "stranger";
+
 /// The common names that tests use.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "default.nats.bosh-internal",
     "impostor.bosh-internal",
     "default.director.bosh-internal",
     "agent-1.bootstrap.agent.bosh-internal",
     "agent-1.agent.bosh-internal",
     "agent-9.agent.bosh-internal",
+    STRANGER,
 ];
 
 pub fn certificates() -> &'static Certificates {
     static ALL: OnceLock<Certificates> = OnceLock::new();
     ALL.get_or_init(|| {
-        // Nothing would remove what lives as long as the process.
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("certificates");
+        let (directory, lock) = place();
         if directory.exists() {
             std::fs::remove_dir_all(&directory).unwrap();
         }
@@ -48,8 +55,23 @@ pub fn certificates() -> &'static Certificates {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        Certificates { directory }
+        Certificates {
+            directory,
+            _lock: lock,
+        }
     })
+}
+
+/// A directory that the next process may have, since nothing would remove what lives as long as this one; but
+/// not one that is there at the same time, as what happens in a whole VM is one.
+fn place() -> (PathBuf, File) {
+    let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let taken = |number: u32| {
+        let lock = File::create(all.join(format!("certificates-{number}.lock"))).unwrap();
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).ok()?;
+        Some((all.join(format!("certificates-{number}")), lock))
+    };
+    (0..).find_map(taken).unwrap()
 }
 
 impl Certificates {

@@ -131,6 +131,7 @@ pub fn options(root: &Path, monit: &str) -> Options {
     Options {
         root: root.to_owned(),
         patience: Duration::from_secs(30),
+        hopeless_after: Duration::from_secs(1),
         firewall: Mode::Off,
         monit: monit.to_owned(),
         reload: Ways::default(),

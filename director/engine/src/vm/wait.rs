@@ -50,14 +50,24 @@ pub(super) async fn wait_for_agent(engine: &Engine, task: &Task, vm: &Vm) -> Res
         if !log.is_empty() {
             task.log(&format!("what is written in {cid}:\n{log}"));
         }
-        // An agent that never stays up will not answer later either: its init says so.
-        if let Some(line) = said.lines().rev().find(|line| line.contains("FATAL")) {
+        // An agent that never stays up, or cannot get on, will not answer later either: its init or it says so.
+        if let Some(line) = fatal(said) {
             return Err(Error::refused(
                 450_002,
                 format!("The agent of {cid} cannot start: {line}"),
             ));
         }
     }
+}
+
+/// Why an agent does not stay up or cannot get on, unless it did get on after it had said so.
+fn fatal(said: &str) -> Option<&str> {
+    let mut got_on = false;
+    said.lines().rev().find(|line| {
+        got_on |= line.contains("[bus] connected to ");
+        // One that ends whenever it is started may come as far as that.
+        line.contains("FATAL") && (!got_on || line.contains("[init] "))
+    })
 }
 
 /// What is written in a machine; `None` if it is gone.

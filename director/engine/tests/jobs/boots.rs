@@ -68,7 +68,8 @@ async fn a_machine_whose_agent_cannot_start_fails_at_once_with_its_own_words() {
     it.stick("ping");
     writes(
         &it,
-        "==> /var/vcap/bosh/log/current <==\nfirst words\n[init] FATAL: agent ended 5 times\nlast words\n\
+        "==> /var/vcap/bosh/log/current <==\nfirst words\n[init] FATAL: agent ended 5 times\n\
+         [bus] connected to it\nlast words\n\
          ==> /var/vcap/bosh/log/supervisor <==\nof another\n",
     );
     let ended = it.deploy(&manifest(1, "")).await;
@@ -128,7 +129,11 @@ async fn one_that_says_nothing_wrong_is_waited_for_as_long_as_is_set() {
     .await;
     it.release(&[a_job("web", "bbbb", "")]).await;
     it.stick("ping");
-    writes(&it, "waits for its settings\n");
+    // What an agent said before it got on counts no more.
+    writes(
+        &it,
+        "[settings] FATAL: no settings\n[bus] connected to it\nwaits for its settings\n",
+    );
     let ended = it.deploy(&manifest(1, "")).await;
     let told = unanswered(&it, &ended);
     assert!(told.contains("waits for its settings"), "{told}");
