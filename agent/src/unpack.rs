@@ -83,13 +83,21 @@ pub fn unpack<E: From<UnpackError>>(
 /// Gives a complete directory its name.
 fn settle(new: tempfile::TempDir, destination: &Path) -> Result<(), FileError> {
     files::remove(destination)?;
-    let directory = File::open(new.path()).map_err(failed("open", new.path()))?;
-    // All of it is on disk before its name says so.
-    rustix::fs::syncfs(&directory).map_err(|errno| failed("write", destination)(errno.into()))?;
+    write_out(new.path())?;
     std::fs::rename(new.path(), destination).map_err(failed("name", destination))?;
     // It is not there under the old name any more.
     let _ = new.keep();
     Ok(())
+}
+
+/// Has all that was written to a directory's file system be on the disk: before a name says that something is
+/// complete, which may be there after a crash of the machine when its content is not.
+///
+/// # Errors
+/// [`FileError`].
+pub fn write_out(directory: &Path) -> Result<(), FileError> {
+    let file = File::open(directory).map_err(failed("open", directory))?;
+    rustix::fs::syncfs(&file).map_err(|errno| failed("write", directory)(errno.into()))
 }
 
 /// Unpacks into a directory that is there.

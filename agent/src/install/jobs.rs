@@ -8,7 +8,7 @@ use crate::blob::Blobs;
 use crate::files::{self, failed};
 use crate::owner::Owner;
 use crate::paths::Paths;
-use crate::unpack::{extract, give_all};
+use crate::unpack::{extract, give_all, write_out};
 
 /// Makes the directories of jobs that are not there yet. The archive is fetched only if one is not.
 ///
@@ -41,13 +41,19 @@ pub fn prepare(
         .tempdir_in(&place)
         .map_err(failed("make a directory in", &place))?;
     extract(archive.path(), all.path()).map_err(InstallError::Content)?;
+    for job in &missing {
+        ready(&all.path().join(&job.name), job, owner)?;
+    }
+    write_out(all.path())?;
     for job in missing {
-        settle(&all.path().join(&job.name), job, owner)?;
+        std::fs::rename(all.path().join(&job.name), &job.directory)
+            .map_err(failed("name", &job.directory))?;
     }
     Ok(())
 }
 
-fn settle(from: &Path, job: &Item, owner: Owner) -> Result<(), InstallError> {
+/// Has a job be what it is to be, but for its name.
+fn ready(from: &Path, job: &Item, owner: Owner) -> Result<(), InstallError> {
     if !from.is_dir() || from.is_symlink() {
         return Err(InstallError::NoJob(job.name.clone()));
     }
@@ -57,7 +63,6 @@ fn settle(from: &Path, job: &Item, owner: Owner) -> Result<(), InstallError> {
     if let Some(parent) = job.directory.parent() {
         files::directory(parent, 0o750, owner)?;
     }
-    std::fs::rename(from, &job.directory).map_err(failed("name", &job.directory))?;
     Ok(())
 }
 

@@ -20,6 +20,7 @@ mod init;
 mod listener;
 mod logs;
 mod people;
+mod power;
 mod refused;
 mod refused_disks;
 mod scripts;
