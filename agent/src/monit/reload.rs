@@ -14,8 +14,10 @@ use super::{LOOK, Monit, MonitError};
 use crate::process::tool;
 use crate::say;
 
-/// How long ours may take after it has said that it will.
+/// How long ours may take after it has said that it will, where there is another way.
 const OURS: Duration = Duration::from_secs(2);
+/// The same where there is none: a machine with much to do is no reason to fail.
+const ALONE: Duration = Duration::from_secs(30);
 /// How long a restarted monit may take, once.
 const RESTARTED: Duration = Duration::from_secs(10);
 /// How often it is restarted.
@@ -59,7 +61,11 @@ impl Monit {
         let before = self.client.status_patiently()?.incarnation;
         let mut tried = Vec::new();
         if self.client.reload() {
-            if self.is_other(&before, OURS) {
+            let limit = match self.reload.restart.is_empty() {
+                true => ALONE,
+                false => OURS,
+            };
+            if self.is_other(&before, limit) {
                 return Ok(());
             }
             tried.push("it was asked to, and did not");
