@@ -171,8 +171,9 @@ fn groups(mark: &[u8], records: &[String]) -> HashSet<Pid> {
         let record = named(&environment, mark)?;
         let record = records.iter().find(|name| name.as_bytes() == record)?;
         let Place { group, session } = place(pid)?;
-        // To the kernel, group 0 is that of whoever asks.
-        (ends(record, session) && group != own).then_some(Pid::from_raw(group)?)
+        // To the kernel, group 0 is that of whoever asks, and a signal to group 1 is one to everybody.
+        let group = Pid::from_raw(group).filter(|pid| *pid != Pid::INIT)?;
+        (ends(record, session) && group.as_raw_nonzero().get() != own).then_some(group)
     };
     pids.filter_map(group).collect()
 }
