@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use warren_wire_manifest::check::instead;
 use warren_wire_manifest::cloud_config::{Network, NetworkKind, Subnet};
 use warren_wire_manifest::ip::Cidr;
 
@@ -61,6 +62,15 @@ pub fn subnet_of(network: &Network, address: IpAddr) -> Option<&Subnet> {
     subnets
         .iter()
         .find(|subnet| subnet.range.is_some_and(|range| range.contains(&address)))
+}
+
+/// The ranges of a manual network.
+pub(crate) fn ranges(network: &Network) -> Vec<String> {
+    let NetworkKind::Manual { subnets, .. } = &network.kind else {
+        return Vec::new();
+    };
+    let ranges = subnets.iter().filter_map(|subnet| subnet.range);
+    ranges.map(|range| range.to_string()).collect()
 }
 
 /// Whether a network can go on giving an address to an instance in a zone.
@@ -141,8 +151,9 @@ pub fn check_static(
         return Err(Error::new(
             130_012,
             format!(
-                "Failed to reserve IP '{address}' for network '{}': IP is not in any subnet",
-                network.name
+                "Failed to reserve IP '{address}' for network '{}': IP is not in any subnet{}",
+                network.name,
+                instead("the network", ranges(network).iter().map(String::as_str))
             ),
         ));
     };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
+use warren_wire_manifest::check::instead;
 use warren_wire_manifest::deployment::{Disks, InstanceGroup, VmSize};
 
 use crate::addresses::Pool;
@@ -192,8 +193,15 @@ fn jobs(input: &Input<'_>, group: &InstanceGroup) -> Result<Vec<JobPlan>, Error>
             return Err(Error::new(
                 140_029,
                 format!(
-                    "Job '{}' not found in release '{}/{}' (instance group '{}')",
-                    job.name, known.name, known.version, group.name
+                    "Job '{}' not found in release '{}/{}' (instance group '{}'){}",
+                    job.name,
+                    known.name,
+                    known.version,
+                    group.name,
+                    instead(
+                        "the release",
+                        known.jobs.iter().map(|one| one.name.as_str())
+                    )
                 ),
             ));
         };

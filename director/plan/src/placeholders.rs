@@ -17,7 +17,8 @@ pub enum PlaceholderError {
     Name(String),
     /// A variable without a value.
     #[error(
-        "Failed to find variable '{0}' from config server: HTTP Code '404', Error: 'Not Found'"
+        "Failed to find variable '{0}' from config server: HTTP Code '404', Error: 'Not Found'; give it with the deploy \
+         (--var, --vars-file), or define it under 'variables'"
     )]
     Missing(String),
     /// A value that has no such key.

@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use sha1::{Digest, Sha1};
+use warren_wire_manifest::check::instead;
 use warren_wire_manifest::cloud_config::{CloudConfig, Network};
 use warren_wire_manifest::deployment::InstanceGroup;
 use warren_wire_manifest::ip::Cidr;
 
-use crate::addresses::{serves, subnet_of};
+use crate::addresses::{ranges, serves, subnet_of};
 use crate::{Error, Instance, Taken};
 
 /// A place of a group.
@@ -186,8 +187,9 @@ impl Candidates<'_> {
             Error::new(
                 150_002,
                 format!(
-                    "Failed to distribute static IPs to satisfy existing instance reservations of instance group '{}'",
-                    self.group.name
+                    "Failed to distribute static IPs to satisfy existing instance reservations of instance group '{}'{}",
+                    self.group.name,
+                    self.no_use(&fixed)
                 ),
             )
         };
@@ -263,6 +265,31 @@ impl Candidates<'_> {
             }
         }
         Ok(places)
+    }
+
+    /// The first of the addresses that no instance of the group can have, and why.
+    fn no_use(&self, fixed: &[(&Network, Vec<IpAddr>)]) -> String {
+        let zones = self.zones();
+        let is_usable = |network: &Network, ip: IpAddr| {
+            let mut zones = zones.iter();
+            zones.any(|zone| self.gives(network, ip, zone.as_deref()))
+        };
+        let mut all = fixed
+            .iter()
+            .flat_map(|(network, ips)| ips.iter().map(|ip| (*network, *ip)));
+        let Some((network, ip)) = all.find(|(network, ip)| !is_usable(network, *ip)) else {
+            return String::new();
+        };
+        let name = &network.name;
+        let has = instead("the network", ranges(network).iter().map(String::as_str));
+        match subnet_of(network, ip) {
+            None => format!(": '{ip}' is not in any subnet of network '{name}'{has}"),
+            Some(_) => {
+                format!(
+                    ": the subnet of '{ip}' in network '{name}' is in none of the group's zones"
+                )
+            }
+        }
     }
 
     fn holds(&self, instance: &Instance, ip: IpAddr) -> bool {

@@ -1,6 +1,7 @@
 //! Who provides what somebody consumes.
 
 use serde_json::Value;
+use warren_wire_manifest::check::instead;
 use warren_wire_manifest::deployment::Consume;
 
 use super::{Found, From, Offer, Want, seen::seen};
@@ -60,7 +61,7 @@ pub(super) fn find(
     }
     let candidates = candidates(input, offers, groups, want, deployment.as_deref());
     match candidates.as_slice() {
-        [(from, content, _)] => {
+        [(from, content, _, _)] => {
             let values = seen(content, network.as_deref(), ip_addresses, want, group)?;
             Ok(Some(Found {
                 from: *from,
@@ -78,16 +79,22 @@ pub(super) fn find(
                     .name
                     .as_ref()
                     .map_or(String::new(), |name| format!(" and name '{name}'"));
-                let place =
-                    deployment.map_or(String::new(), |name| format!(" in deployment '{name}'"));
+                let place = deployment
+                    .as_ref()
+                    .map_or(String::new(), |name| format!(" in deployment '{name}'"));
+                // Those of the type, whatever they are called.
+                let wanted = want.name.take();
+                let others = self::candidates(input, offers, groups, want, deployment.as_deref());
+                want.name = wanted;
+                let others = instead("the deployment", others.iter().map(|(_, _, name, _)| *name));
                 Err(format!(
-                    "{head} Details below:\n- No link providers found with type '{}'{name}{place}",
+                    "{head} Details below:\n- No link providers found with type '{}'{name}{place}{others}",
                     want.kind
                 ))
             } else {
                 let list: Vec<String> = several
                     .iter()
-                    .map(|(_, _, title)| format!("- {title}"))
+                    .map(|(_, _, _, title)| format!("- {title}"))
                     .collect();
                 Err(format!(
                     "{head} Multiple link providers found:\n{}",
@@ -98,13 +105,14 @@ pub(super) fn find(
     }
 }
 
-fn candidates(
-    input: &Input<'_>,
-    offers: &[Offer],
+/// Who provides it, what that says, its name, and how it is told.
+fn candidates<'a>(
+    input: &'a Input<'_>,
+    offers: &'a [Offer],
     groups: &[Group],
     want: &Want,
     deployment: Option<&str>,
-) -> Vec<(From, Value, String)> {
+) -> Vec<(From, Value, &'a str, String)> {
     let fits = |kind: &str, name: &str| {
         kind == want.kind && want.name.as_ref().is_none_or(|wanted| wanted == name)
     };
@@ -124,6 +132,7 @@ fn candidates(
                 (
                     From::Own(place),
                     offer.content.clone(),
+                    offer.name.as_str(),
                     title(&offer.name, &offer.kind, &offer.owner, group, own),
                 )
             })
@@ -138,6 +147,7 @@ fn candidates(
                 (
                     From::Shared(provider.id),
                     provider.content.clone(),
+                    provider.name.as_str(),
                     title(
                         &provider.name,
                         &provider.kind,

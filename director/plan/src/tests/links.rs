@@ -91,7 +91,7 @@ fn what_cannot_be_resolved_is_said_all_at_once() {
         error.message,
         "Failed to resolve links from deployment 'd'. See errors below:\n  \
          - Failed to resolve link 'conn' with type 'zookeeper' from job 'client' in instance group 'app'. Details below:\n    \
-         - No link providers found with type 'zookeeper' and name 'b'"
+         - No link providers found with type 'zookeeper' and name 'b'; the deployment has: a"
     );
     let none = text(", provides: {conn: nil}", "");
     let error = scene.plan(&none).unwrap_err();

@@ -153,6 +153,20 @@ fn static_addresses_are_kept_and_spread() {
     assert_eq!(refused.code, 130_013);
     let refused = scene.plan(&fixed("[10.0.1.5, 10.0.0.9]", 2)).unwrap_err();
     assert_eq!(refused.code, 150_002);
+    let refused = scene.plan(&fixed("[10.0.2.5, 10.0.0.9]", 2)).unwrap_err();
+    assert!(
+        refused.message.contains("10.0.2.5")
+            && refused.message.contains("10.0.0.0/28, 10.0.1.0/28"),
+        "{refused}"
+    );
+    let unknown = fixed("[10.0.0.8]", 1).replace("plain", "plane");
+    let refused = scene.plan(&unknown).unwrap_err();
+    assert!(
+        refused
+            .message
+            .ends_with("; the release has: server, client, plain"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub use rubyval::{inspect, read_manifest, to_s};
 pub(crate) use fields::{Fields, Int};
 pub(crate) use rubyval::class;
 
-/// A manifest or config that the director refuses. The text is the stock director's.
+/// A manifest or config that the director refuses. The text is the stock director's, and then what there is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Invalid {
@@ -38,6 +38,22 @@ macro_rules! refuse {
     };
 }
 pub(crate) use refuse;
+
+/// So many names are listed.
+const LISTED: usize = 20;
+
+/// What there is in place of what was named, for the end of a refusal.
+pub fn instead<'a>(place: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    let more = match names.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match names.get(..LISTED).unwrap_or(&names) {
+        [] => format!("; {place} has none"),
+        listed => format!("; {place} has: {}{more}", listed.join(", ")),
+    }
+}
 
 /// The first name that occurs for a second time.
 pub(crate) fn duplicate<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

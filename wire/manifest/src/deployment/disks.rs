@@ -1,6 +1,7 @@
 //! Persistent disks of an instance group.
 
-use crate::check::{Fields, Int, Invalid, refuse, to_s};
+use super::CLOUD_CONFIG;
+use crate::check::{Fields, Int, Invalid, instead, refuse, to_s};
 use crate::cloud_config::CloudConfig;
 use crate::yaml::Value;
 
@@ -28,7 +29,8 @@ pub(super) fn parse(fields: Fields<'_>, name: &str, cloud: &CloudConfig) -> Resu
             "`persistent_disk_pool` is not supported as an `instance_groups` key. Please use `persistent_disk_type` instead."
         );
     }
-    let known = |kind: &str| cloud.disk_types.iter().any(|known| known.name == kind);
+    let types = || cloud.disk_types.iter().map(|known| known.name.as_str());
+    let known = |kind: &str| types().any(|known| known == kind);
     match (size, kind, named) {
         (None, None, None) => Ok(Disks::None),
         (Some(Int(0)), None, None) => Ok(Disks::None),
@@ -42,7 +44,8 @@ pub(super) fn parse(fields: Fields<'_>, name: &str, cloud: &CloudConfig) -> Resu
         (None, Some(kind), None) if known(&kind) => Ok(Disks::Type(kind)),
         (None, Some(kind), None) => refuse!(
             InstanceGroupUnknownDiskType,
-            "Instance group '{name}' references an unknown disk type '{kind}'"
+            "Instance group '{name}' references an unknown disk type '{kind}'{}",
+            instead(CLOUD_CONFIG, types())
         ),
         (None, None, Some(named)) => {
             let mut disks: Vec<(String, String)> = Vec::with_capacity(named.len());
@@ -59,7 +62,8 @@ pub(super) fn parse(fields: Fields<'_>, name: &str, cloud: &CloudConfig) -> Resu
                 if !known(&kind) {
                     refuse!(
                         InstanceGroupUnknownDiskType,
-                        "Instance group '{name}' persistent_disks's section references an unknown disk type '{kind}'"
+                        "Instance group '{name}' persistent_disks's section references an unknown disk type '{kind}'{}",
+                        instead(CLOUD_CONFIG, types())
                     );
                 }
                 if disk.trim().is_empty() {

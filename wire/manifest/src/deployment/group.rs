@@ -1,13 +1,13 @@
 //! Instance groups.
 
-use super::deep_merged;
 use super::disks::{self, Disks};
 use super::job::Job;
 use super::migrated::{self, MigratedFrom};
 use super::networks::{self, GroupNetwork};
 use super::sources::{Release, Stemcell};
 use super::update::{Update, UpdateOptions};
-use crate::check::{Fields, Int, Invalid, canonical, refuse, to_s};
+use super::{CLOUD_CONFIG, MANIFEST, deep_merged};
+use crate::check::{Fields, Int, Invalid, canonical, instead, refuse, to_s};
 use crate::cloud_config::{CloudConfig, VmResources};
 use crate::yaml::{Mapping, Value};
 
@@ -112,7 +112,11 @@ impl InstanceGroup {
         {
             refuse!(
                 InstanceGroupUnknownStemcell,
-                "Instance group '{name}' references an unknown stemcell '{stemcell}'"
+                "Instance group '{name}' references an unknown stemcell '{stemcell}'{}",
+                instead(
+                    MANIFEST,
+                    context.stemcells.iter().map(|known| known.alias.as_str())
+                )
             );
         }
         let vm = size(fields, &name, context.cloud)?;
@@ -207,9 +211,13 @@ fn jobs(fields: Fields<'_>, name: &str, context: &Context<'_>) -> Result<Vec<Job
         {
             refuse!(
                 InstanceGroupUnknownRelease,
-                "Job '{}' (instance group '{name}') references an unknown release '{}'",
+                "Job '{}' (instance group '{name}') references an unknown release '{}'{}",
                 job.name,
-                job.release
+                job.release,
+                instead(
+                    MANIFEST,
+                    context.releases.iter().map(|known| known.name.as_str())
+                )
             );
         }
         jobs.push(job);
@@ -246,7 +254,11 @@ fn size(fields: Fields<'_>, name: &str, cloud: &CloudConfig) -> Result<VmSize, I
             if !cloud.vm_types.iter().any(|known| known.name == kind) {
                 refuse!(
                     InstanceGroupUnknownVmType,
-                    "Instance group '{name}' references an unknown vm type '{kind}'"
+                    "Instance group '{name}' references an unknown vm type '{kind}'{}",
+                    instead(
+                        CLOUD_CONFIG,
+                        cloud.vm_types.iter().map(|known| known.name.as_str())
+                    )
                 );
             }
             Ok(VmSize::Type(kind))
@@ -261,7 +273,11 @@ fn extensions(fields: Fields<'_>, cloud: &CloudConfig) -> Result<Vec<String>, In
         None => Ok(names),
         Some(name) => refuse!(
             DirectorError,
-            "The vm_extension '{name}' has not been configured in cloud-config."
+            "The vm_extension '{name}' has not been configured in cloud-config{}",
+            instead(
+                CLOUD_CONFIG,
+                cloud.vm_extensions.iter().map(|known| known.name.as_str())
+            )
         ),
     }
 }
@@ -306,7 +322,11 @@ fn azs(
         if !cloud.azs.iter().any(|known| known.name == *az) {
             refuse!(
                 JobUnknownAvailabilityZone,
-                "Instance group '{name}' references unknown availability zone '{az}'"
+                "Instance group '{name}' references unknown availability zone '{az}'{}",
+                instead(
+                    CLOUD_CONFIG,
+                    cloud.azs.iter().map(|known| known.name.as_str())
+                )
             );
         }
     }

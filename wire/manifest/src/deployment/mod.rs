@@ -33,6 +33,10 @@ use crate::check::{Fields, Invalid, refuse};
 use crate::cloud_config::CloudConfig;
 use crate::yaml::{Mapping, Value};
 
+/// Where what a manifest names has to be.
+const CLOUD_CONFIG: &str = "the cloud config";
+const MANIFEST: &str = "the manifest";
+
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {

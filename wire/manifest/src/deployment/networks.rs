@@ -1,6 +1,7 @@
 //! Networks of an instance group.
 
-use crate::check::{Fields, Invalid, refuse, to_s};
+use super::CLOUD_CONFIG;
+use crate::check::{Fields, Invalid, instead, refuse, to_s};
 use crate::cloud_config::{CloudConfig, Network, NetworkKind, ranges};
 use crate::ip::IpRange;
 use crate::yaml::Value;
@@ -70,7 +71,11 @@ fn one(fields: Fields<'_>, group: &str, cloud: &CloudConfig) -> Result<GroupNetw
     let Some(network) = cloud.network(&name) else {
         refuse!(
             JobUnknownNetwork,
-            "Instance group '{group}' references an unknown network '{name}'"
+            "Instance group '{group}' references an unknown network '{name}'{}",
+            instead(
+                CLOUD_CONFIG,
+                cloud.networks.iter().map(|known| known.name.as_str())
+            )
         );
     };
     check_kind(network, fields.has("static_ips"), group)?;
