@@ -198,15 +198,12 @@ impl Local {
         }
     }
 
-    /// Copies a blob to a new id, without reading it.
+    /// Copies a blob to an id that none has, without reading it.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn copy(&self, id: &str) -> Result<String, Error> {
-        let from = self.path(id)?;
-        let new = id::random()
-            .map_err(|error| failed("find randomness for", &self.directory)(error.into()))?;
-        let to = self.path(&new)?;
+    pub async fn copy(&self, id: &str, new: &str) -> Result<(), Error> {
+        let (from, to) = (self.path(id)?, self.path(new)?);
         if let Some(parent) = to.parent() {
             fs::create_dir_all(parent)
                 .await
@@ -214,7 +211,7 @@ impl Local {
         }
         // Blobs are never written to again, so that two names of one file are as good as two files.
         match fs::hard_link(&from, &to).await {
-            Ok(()) => Ok(new),
+            Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(Error::Missing { id: id.to_owned() })
             }

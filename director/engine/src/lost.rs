@@ -19,6 +19,7 @@ use serde_json::Value;
 use warren_director_store::intents;
 use warren_director_store::vms::Vm;
 
+use crate::intent::is_known;
 use crate::{Engine, Error, Task};
 
 /// How long the agent of a machine may take that may be in the making.
@@ -34,7 +35,7 @@ pub(crate) async fn id_of(engine: &Engine, task: &Task, vm: &Vm) -> Result<Optio
     }
     let cpi = engine.cpi_named(task, &vm.cpi).await?;
     for asked in intents::of_owner(engine.store.pool(), &vm.agent_id).await? {
-        if cpi.has_vm(&asked.cid).await? == Some(true) {
+        if is_known(cpi.has_vm(&asked.cid).await)? {
             let cid = asked.cid;
             task.log(&format!("machine {cid} was made by somebody who died"));
             return Ok(Some(cid));
@@ -52,7 +53,7 @@ pub(crate) async fn id_of(engine: &Engine, task: &Task, vm: &Vm) -> Result<Optio
     let Some(name) = state.pointer("/vm/name").and_then(Value::as_str) else {
         return Ok(None);
     };
-    if name.is_empty() || cpi.has_vm(name).await? != Some(true) {
+    if name.is_empty() || !is_known(cpi.has_vm(name).await)? {
         return Ok(None);
     }
     task.log(&format!(

@@ -9,12 +9,13 @@ use warren_director_store::ips::Owner;
 use warren_director_store::orphaned_vms::OrphanedVm;
 use warren_director_store::work::{Scheduled, Work};
 use warren_director_store::{
-    Error as StoreError, Store, disks, dns, events, intents, ips, now, orphaned_vms, tasks,
+    Error as StoreError, Store, agent_tasks, disks, dns, events, intents, ips, now, orphaned_vms,
+    tasks,
 };
 
 use crate::cpis::Cpis;
 use crate::event_log::Stage;
-use crate::{Engine, Error, Task, intent, jobs, lock};
+use crate::{Engine, Error, Task, agent_task, intent, jobs, lock};
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -28,7 +29,9 @@ pub async fn has_work(store: &Store, wanted: Scheduled) -> Result<bool, StoreErr
     Ok(match wanted {
         Scheduled::OrphanedVms => !orphaned_vms::list(pool).await?.is_empty(),
         Scheduled::OrphanedDisks { max_age } => {
-            !old_disks(store, max_age).await?.is_empty() || !intents::left(pool).await?.is_empty()
+            !old_disks(store, max_age).await?.is_empty()
+                || !intents::left(pool).await?.is_empty()
+                || !agent_tasks::left(pool).await?.is_empty()
         }
         Scheduled::DnsBlobs { kept, max_age } => !old_names(store, kept, max_age).await?.is_empty(),
         Scheduled::DnsTombstones => {
@@ -133,6 +136,7 @@ async fn old_disks(store: &Store, max_age: u32) -> Result<Vec<disks::OrphanDisk>
 
 async fn old_disks_go(engine: &Engine, task: &Task, max_age: u32) -> Result<String, Error> {
     intent::sweep(engine, task).await?;
+    agent_task::sweep(engine, task).await?;
     let all = old_disks(&engine.store, max_age).await?;
     let mut gone = 0;
     for one in &all {

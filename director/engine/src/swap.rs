@@ -15,10 +15,10 @@
 
 use warren_director_store::instances::Instance;
 use warren_director_store::vms::{self, Vm};
-use warren_director_store::{Flag, ips, orphaned_vms};
+use warren_director_store::{Flag, agent_tasks, ips, orphaned_vms};
 
 use crate::task::Event;
-use crate::{Engine, Error, Task, disks, vm};
+use crate::{Engine, Error, Task, agent_task, disks, vm};
 
 /// The machine that waits to take the place of an instance's own: the newest.
 ///
@@ -100,6 +100,7 @@ async fn orphan(
         ..Event::default()
     };
     let begun = task.event(event.clone()).await?;
+    agent_task::drop_blobs(engine, task, &old.agent_id).await?;
     let done = move_rows(engine, task, row, old, next).await;
     let error = done.as_ref().err().map(Error::story);
     task.event(Event {
@@ -132,6 +133,7 @@ async fn move_rows(
     let az = row.availability_zone.as_deref();
     let id = orphaned_vms::create(&mut *tx, old, az, &deployment, &row.name()).await?;
     ips::orphan(&mut *tx, old.id, id).await?;
+    agent_tasks::forget(&mut *tx, &old.agent_id).await?;
     vms::delete(&mut *tx, old.id).await?;
     if let Some(next) = next {
         vms::save(&mut *tx, &next).await?;

@@ -53,22 +53,50 @@ pub async fn of_task<'c>(db: impl Db<'c>, task_id: i64) -> Result<Vec<AgentTask>
     .during("list the tasks of agents for a task")
 }
 
-/// Those of an agent.
+/// Those that tasks of the director waited for that are over.
 ///
 /// # Errors
 /// What the database said.
-pub async fn of_agent<'c>(db: impl Db<'c>, agent_id: &str) -> Result<Vec<AgentTask>, Error> {
+pub async fn left<'c>(db: impl Db<'c>) -> Result<Vec<AgentTask>, Error> {
     sqlx::query_as(
-        "SELECT agent_id, agent_task_id, method, task_id FROM agent_tasks WHERE agent_id = $1 \
-         ORDER BY agent_task_id",
+        "SELECT agent_id, agent_task_id, method, task_id FROM agent_tasks \
+         WHERE task_id NOT IN (SELECT id FROM tasks \
+         WHERE state IN ('queued', 'processing', 'cancelling')) ORDER BY agent_id, agent_task_id",
     )
-    .bind(agent_id)
     .fetch_all(db)
     .await
-    .during("list the tasks of an agent")
+    .during("list the tasks of agents that nobody waits for")
 }
 
-/// Forgets all of an agent: they are over, or it is gone.
+/// Forgets one: what it made has a row, or does not exist.
+///
+/// # Errors
+/// What the database said.
+pub async fn forget_one<'c>(db: impl Db<'c>, one: &AgentTask) -> Result<(), Error> {
+    sqlx::query("DELETE FROM agent_tasks WHERE agent_id = $1 AND agent_task_id = $2")
+        .bind(&one.agent_id)
+        .bind(&one.agent_task_id)
+        .execute(db)
+        .await
+        .during("forget a task of an agent")?;
+    Ok(())
+}
+
+/// Forgets those that a task of the director had of an agent: what they made has a row.
+///
+/// # Errors
+/// What the database said.
+pub async fn forget_of<'c>(db: impl Db<'c>, agent_id: &str, task_id: i64) -> Result<(), Error> {
+    sqlx::query("DELETE FROM agent_tasks WHERE agent_id = $1 AND task_id = $2")
+        .bind(agent_id)
+        .bind(task_id)
+        .execute(db)
+        .await
+        .during("forget the tasks of an agent for a task")?;
+    Ok(())
+}
+
+/// Forgets all of an agent: it is gone.
 ///
 /// # Errors
 /// What the database said.

@@ -51,7 +51,11 @@ pub(super) async fn compile_one(
                 }
                 let machine = machines.take(one.stemcell, &package.name).await?;
                 let result = ask(machines, &machine, wanted, one, needs).await;
-                machines.give_back(machine, result.is_ok()).await?;
+                match machines.give_back(machine, result.is_ok()).await {
+                    // Why it was not compiled is the error that counts.
+                    Err(second) if result.is_err() => machines.task.log(&second.story()),
+                    given => given?,
+                }
                 result
             })
             .await
@@ -151,9 +155,6 @@ async fn ask(
                 Value::Object(dependencies),
             ];
             let answer = agent_task::run(engine, task, &agent, "compile_package", arguments).await;
-            if answer.is_err() {
-                agent_tasks::forget(pool, agent.id()).await?;
-            }
             answer.map(|answer| (answer, None))
         }
     };
@@ -186,7 +187,7 @@ async fn ask(
         sha1: &sha1,
     };
     let mut tx = engine.store.begin().await?;
-    agent_tasks::forget(&mut *tx, agent.id()).await?;
+    agent_tasks::forget_of(&mut *tx, agent.id(), task.id).await?;
     intents::delete(&mut *tx, &blob).await?;
     let row = compiled_packages::create(&mut *tx, &new, build).await?;
     commit(tx).await?;

@@ -2,7 +2,7 @@
 
 use warren_director_store::{instances, ips, vms};
 
-use crate::{Engine, Error, Task, agent_task, vm};
+use crate::{Engine, Error, Task, vm};
 
 /// Forgets an instance that compiled, with its addresses.
 pub(super) async fn forget(engine: &Engine, instance: i64) -> Result<(), Error> {
@@ -25,7 +25,6 @@ pub async fn sweep(
         if *instance.compilation {
             let name = instance.name();
             for row in vms::of_instance(pool, instance.id).await? {
-                agent_task::drop_blobs(engine, task, &row.agent_id).await?;
                 match vm::delete(engine, task, &row, &name).await {
                     Err(error) if force && !error.is_cancelled() => {
                         task.log(&format!("{name}: {}, which is ignored", error.story()));

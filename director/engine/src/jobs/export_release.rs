@@ -18,7 +18,7 @@ use tokio::io::AsyncWriteExt;
 use warren_director_plan::{Compiled, Draft, Existing, Group, Input, Job, NameIds, Release};
 use warren_director_plan::{Options, Stemcell, links::Links};
 use warren_director_store::work::Export;
-use warren_director_store::{blobs, deployments, releases, stemcells, templates};
+use warren_director_store::{blobs, deployments, intents, releases, stemcells, templates};
 use warren_release::{Compression, Sums, tarball};
 use warren_wire_manifest::deployment::Lifecycle;
 use warren_wire_release::{CompiledPackageRef, JobRef, MultiDigest, ReleaseManifest};
@@ -26,8 +26,9 @@ use warren_wire_release::{CompiledPackageRef, JobRef, MultiDigest, ReleaseManife
 use super::upload::blocking;
 use super::{targets, update_instance, update_stemcell};
 use crate::cpis::Cpis;
+use crate::disks::commit;
 use crate::event_log::Stage;
-use crate::{Engine, Error, Task, compile, documents, inputs, lock};
+use crate::{Engine, Error, Task, compile, documents, inputs, intent, lock};
 
 /// How long a deploy is waited for.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -163,12 +164,16 @@ impl Exporting<'_> {
         let file = tokio::fs::File::open(&path)
             .await
             .map_err(|error| Error::other(format!("open {}", path.display()), error))?;
-        let blob = engine.blobs.create(file).await?.id;
+        let owner = format!("release for task {}", task.id);
+        let blob = intent::store(engine, task, &owner, file).await?.id;
         let digest = match self.wanted.sha2 {
             true => sums.sha256(),
             false => sums.sha1(),
         };
-        blobs::remember(engine.store.pool(), &blob, &digest, KIND).await?;
+        let mut tx = engine.store.begin().await?;
+        intents::delete(&mut *tx, &blob).await?;
+        blobs::remember(&mut *tx, &blob, &digest, KIND).await?;
+        commit(tx).await?;
         let result = json!({"blobstore_id": blob, "sha1": digest});
         task.result(format!("{result}\n").as_bytes());
         Ok(())

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use warren_director_store::instances::Instance;
 use warren_director_store::vms::Vm;
 use warren_director_store::work::Logs;
-use warren_director_store::{blobs, intents, now};
+use warren_director_store::{agent_tasks, blobs, intents, now};
 use warren_lib_tar::{Entry, Kind, Time, Writer};
 
 use super::targets;
@@ -20,7 +20,7 @@ use super::upload::blocking;
 use crate::disks::commit;
 use crate::event_log::Stage;
 use crate::many::join_all;
-use crate::{Engine, Error, Task, signed};
+use crate::{Engine, Error, Task, agent_task, intent, signed};
 
 /// How long logs are kept, in seconds.
 const KEPT: i64 = 10 * 24 * 3600;
@@ -57,7 +57,7 @@ pub async fn run(engine: &Engine, task: &Task, wanted: &Logs) -> Result<String, 
     let stage = Stage::new(task, "Fetching group logs", 1, &[]);
     stage
         .run("Packing log files together", |_| {
-            pack(engine, &machines, &logs)
+            pack(engine, task, &machines, &logs)
         })
         .await
 }
@@ -91,7 +91,9 @@ pub async fn fetch(
                 }
                 None => {
                     let arguments = vec![json!(kind), json!(filters)];
-                    (agent.run("fetch_logs", arguments, task).await?, None)
+                    agent_task::drop_earlier(engine, task, &agent).await?;
+                    let asked = agent_task::run(engine, task, &agent, "fetch_logs", arguments);
+                    (asked.await?, None)
                 }
             };
             let text = |key: &str| {
@@ -112,6 +114,7 @@ pub async fn fetch(
             let sha1 = text("sha1").unwrap_or_default();
             let mut tx = engine.store.begin().await?;
             intents::delete(&mut *tx, &blob).await?;
+            agent_tasks::forget_of(&mut *tx, agent.id(), task.id).await?;
             blobs::remember(&mut *tx, &blob, &sha1, "log").await?;
             commit(tx).await?;
             Ok((blob, sha1))
@@ -122,6 +125,7 @@ pub async fn fetch(
 /// Packs archives into one, whose blob is the answer; those are removed.
 async fn pack(
     engine: &Engine,
+    task: &Task,
     machines: &[(Instance, Vm)],
     logs: &[String],
 ) -> Result<String, Error> {
@@ -144,9 +148,13 @@ async fn pack(
     let file = tokio::fs::File::open(&packed)
         .await
         .map_err(|error| Error::other("open packed logs", error))?;
-    let stored = engine.blobs.create(file).await?;
+    let owner = format!("logs for task {}", task.id);
+    let stored = intent::store(engine, task, &owner, file).await?;
+    let mut tx = engine.store.begin().await?;
+    intents::delete(&mut *tx, &stored.id).await?;
+    blobs::remember(&mut *tx, &stored.id, &stored.digest(), "log").await?;
+    commit(tx).await?;
     let pool = engine.store.pool();
-    blobs::remember(pool, &stored.id, &stored.digest(), "log").await?;
     for blob in logs {
         engine.blobs.delete(blob).await?;
         blobs::forget_blob(pool, blob).await?;

@@ -219,7 +219,7 @@ impl Running<'_> {
                 let agent = engine.bus.agent(&machine.agent_id);
                 let arguments = if by_job { vec![json!(name)] } else { vec![] };
                 let ran = agent_task::run(engine, task, &agent, "run_errand", arguments).await;
-                agent_tasks::forget(engine.store.pool(), agent.id()).await?;
+                agent_tasks::forget_of(engine.store.pool(), agent.id(), task.id).await?;
                 ran
             })
             .await;

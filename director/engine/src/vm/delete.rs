@@ -4,7 +4,7 @@ use warren_director_store::vms::{self, Vm};
 use warren_director_store::{Flag, agent_tasks, intents, ips};
 
 use crate::task::Event;
-use crate::{Engine, Error, Task, lock, lost};
+use crate::{Engine, Error, Task, agent_task, lock, lost};
 
 /// Deletes a machine and its row; its addresses stay with the instance.
 ///
@@ -41,6 +41,7 @@ pub(super) async fn remove(
         vms::save(pool, &going).await?;
     }
     if let Some(cid) = &vm.cid {
+        agent_task::drop_blobs(engine, task, &vm.agent_id).await?;
         let begun = task
             .event(Event {
                 action: "delete",

@@ -7,6 +7,7 @@ printf '%s\n' "$request" >>timeline
 method=${request#*'"method":"'}
 method=${method%%'"'*}
 while [ -e "stuck-$method" ]; do sleep 0.05; done
+[ -e "breaks-$method" ] && exit 1
 if [ -e "fails-$method" ]; then
   printf '{"result":null,"error":{"type":"%s","message":"no","ok_to_retry":false},"log":""}\n' "$(cat "fails-$method")"
   exit

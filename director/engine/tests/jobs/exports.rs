@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use warren_director_store::work::{Deploy, Export, Upload, Work};
-use warren_director_store::{blobs, compiled_packages, releases};
+use warren_director_store::{blobs, compiled_packages, intents, releases};
 use warren_release::tarball::{self, Keep, Limits};
 
 use crate::archives::{a_job, package, release, stemcell};
@@ -94,6 +94,7 @@ async fn what_one_director_compiled_another_deploys() {
         (kept[0].blobstore_id.as_str(), kept[0].sha1.as_str()),
         (blob, digest)
     );
+    assert_eq!(intents::left(pool).await.unwrap(), []);
     let blobs = &first.scene.engine.blobs;
     let bytes = blobs.read(blob, 1 << 20).await.unwrap();
     let unpacked = tempfile::tempdir().unwrap();
@@ -157,6 +158,7 @@ async fn what_one_director_compiled_another_deploys() {
         .done();
     let again: Value = serde_json::from_str(&again.output).unwrap();
     assert_eq!(again["sha1"], digest);
+    assert_eq!(intents::left(pool).await.unwrap(), []);
     // For another stemcell there is no source to compile.
     let other = stemcell("1.2", "warden-tar", b"another image");
     let scene = &second.scene;

@@ -1,12 +1,15 @@
 //! What workers had made that died before they heard of it, and databases did not take: disks, machines,
-//! stemcells, compiled packages.
+//! stemcells, compiled packages, logs.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use warren_director_engine::Worker;
-use warren_director_store::work::{DynamicDisk, Scheduled, Work};
-use warren_director_store::{disks, dynamic_disks, instances, intents, stemcells, tasks};
+use warren_director_engine::scheduled::has_work;
+use warren_director_store::work::{DynamicDisk, Logs, Scheduled, Work};
+use warren_director_store::{
+    agent_tasks, disks, dynamic_disks, instances, intents, stemcells, tasks,
+};
 
 use crate::archives::{a_job, package, stemcell, tgz};
 use crate::director::{CLOUD, Director, manifest};
@@ -74,7 +77,7 @@ fn deleted(it: &Director) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_of_a_worker_that_died_is_deleted() {
+pub async fn a_disk_of_a_worker_that_died_is_deleted() {
     let it = director().await;
     let text = manifest(1, "  persistent_disk: 100\n");
     let (ended, lost) = tokio::join!(it.deploy(&text), kill_while_a_disk_is_made(&it));
@@ -108,7 +111,7 @@ async fn a_disk_of_a_worker_that_died_is_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_who_want_a_disk_of_one_name_get_one_disk() {
+pub async fn two_who_want_a_disk_of_one_name_get_one_disk() {
     let it = director().await;
     it.deploy(&manifest(1, "")).await.done();
     let pool = it.scene.engine.store.pool();
@@ -180,6 +183,31 @@ async fn a_machine_of_a_worker_that_died_is_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_cpi_cannot_tell_of_now_is_asked_for_again() {
+    let it = director().await;
+    // It gives names itself, and refuses any other.
+    it.fail("has_vm", Some("CloudError"));
+    let text = manifest(1, "");
+    let (ended, _) = tokio::join!(it.deploy(&text), kill_while_one_is_made(&it, "vm"));
+    ended.done();
+    let pool = it.scene.engine.store.pool();
+    let schedule = async || {
+        let schedule = Work::Scheduled(Scheduled::OrphanedDisks { max_age: 5 });
+        it.scene.work(schedule).await.done();
+        intents::left(pool).await.unwrap().len()
+    };
+    assert_eq!(schedule().await, 1);
+    let age = sqlx::query("UPDATE intents SET created_at = 1");
+    age.execute(pool).await.unwrap();
+    // It cannot be run now, as when its host has just come up.
+    let broken = it.scene.directory.path().join("breaks-has_vm");
+    std::fs::write(&broken, "").unwrap();
+    assert_eq!(schedule().await, 1);
+    std::fs::remove_file(&broken).unwrap();
+    assert_eq!(schedule().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stemcell_of_a_worker_that_died_is_deleted() {
     let it = Director::start().await;
     let bytes = stemcell("1.2", "warden-tar", b"another image");
@@ -203,7 +231,7 @@ async fn a_stemcell_of_a_worker_that_died_is_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_compiled_for_a_worker_that_died_is_deleted() {
+pub async fn what_was_compiled_for_a_worker_that_died_is_deleted() {
     let it = Director::start().await;
     it.release(&[package("p", "aaaa", ""), a_job("web", "bbbb", "p")])
         .await;
@@ -221,4 +249,63 @@ async fn what_was_compiled_for_a_worker_that_died_is_deleted() {
     ended.done();
     assert!(!blobs.exists(&made.id).await.unwrap());
     assert_eq!(it.asked("compile_package").len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+pub async fn logs_that_were_packed_for_a_worker_that_died_are_deleted() {
+    let it = director().await;
+    it.deploy(&manifest(1, "")).await.done();
+    let blobs = &it.scene.engine.blobs;
+    let pool = it.scene.engine.store.pool();
+    // The agent has them packed when nobody asks any more, and keeps that in mind.
+    let fetch = async |cancelled: bool| {
+        let runs = json!({"value": {"agent_task_id": "t", "state": "running"}});
+        it.answer("fetch_logs", &[runs]);
+        let made = blobs.create(b"logs".as_slice()).await.unwrap().id;
+        let kill = it.kill_at("get_task", async || {
+            let packed = json!({"value": {"blobstore_id": made, "sha1": "s"}});
+            it.answer("get_task", &[packed]);
+            if cancelled {
+                it.cancel().await;
+            }
+        });
+        let logs = Work::FetchLogs(Logs {
+            deployment: "d".to_owned(),
+            job: "web".to_owned(),
+            id: "0".to_owned(),
+            kind: "job".to_owned(),
+            filters: None,
+        });
+        let (ended, ()) = tokio::join!(it.scene.work(logs), kill);
+        (ended, made)
+    };
+    let is_there = async |blob: &str| blobs.exists(blob).await.unwrap();
+
+    // Who takes over has them packed anew.
+    let (ended, made) = fetch(false).await;
+    let ended = ended.done();
+    assert_eq!(it.asked("fetch_logs").len(), 2);
+    assert!(is_there(&ended.result).await && !is_there(&made).await);
+    assert_eq!(agent_tasks::left(pool).await.unwrap(), []);
+
+    // Nobody takes over.
+    let (ended, made) = fetch(true).await;
+    assert_eq!(ended.state, "cancelled", "{ended:?}");
+    assert!(is_there(&made).await);
+    let schedule = Scheduled::OrphanedDisks { max_age: 5 };
+    let store = &it.scene.engine.store;
+    let has_work = async || has_work(store, schedule).await.unwrap();
+    assert!(has_work().await);
+    it.scene.work(Work::Scheduled(schedule)).await.done();
+    assert!(!is_there(&made).await && !has_work().await);
+
+    // The machine goes before that.
+    let (ended, made) = fetch(true).await;
+    assert_eq!(ended.state, "cancelled", "{ended:?}");
+    let delete = Work::DeleteDeployment {
+        deployment: "d".to_owned(),
+        force: false,
+    };
+    it.scene.work_on(Some("d"), delete).await.done();
+    assert!(!is_there(&made).await && !has_work().await);
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use warren_director_store::instances::{self, Instance};
 use warren_director_store::vms::{self, Vm};
 use warren_director_store::work::{Logs, Ssh, Work};
-use warren_director_store::{Flag, blobs, deployments, disks, events, ips, variables};
+use warren_director_store::{Flag, blobs, deployments, disks, events, intents, ips, variables};
 
 use crate::archives::tgz;
 use crate::scene::Scene;
@@ -315,5 +315,6 @@ async fn logs_become_one_blob() {
         "{names:?}"
     );
     assert_eq!(blobs::before(pool, i64::MAX).await.unwrap().len(), 3);
+    assert_eq!(intents::left(pool).await.unwrap(), []);
     scene.assert_no_leftovers();
 }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use serde_json::Value;
 use warren_director_store::deployments::{self, Reference};
 use warren_director_store::work::{Source, Upload, Work};
-use warren_director_store::{compiled_packages, packages, releases, templates};
+use warren_director_store::{compiled_packages, intents, packages, releases, templates};
 
 use crate::archives::{Member, a_job, package, release, sha1, tgz};
 use crate::scene::{Ended, Scene};
@@ -140,6 +140,7 @@ async fn a_release_becomes_rows_and_blobs() {
     assert_eq!(scene.blobs(), 5);
     let fixed = packages::of_version(pool, row.id).await.unwrap();
     assert_ne!(fixed[0].blobstore_id, Some(blob));
+    assert_eq!(intents::left(pool).await.unwrap(), []);
     scene.assert_no_leftovers();
 }
 
@@ -176,6 +177,7 @@ async fn packages_of_other_releases_are_copied() {
     // What is half there is completed by a whole tarball, without a word of fixing.
     let whole = release("three", "1", "c", &[package("other", "bbbb", "")]);
     take(&scene, &whole).await.done();
+    assert_eq!(intents::left(pool).await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

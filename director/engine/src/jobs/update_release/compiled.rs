@@ -2,10 +2,12 @@
 
 use sha1::{Digest as _, Sha1};
 use warren_director_store::compiled_packages::{self, New};
+use warren_director_store::intents;
 
 use super::{Listed, Taking, digest};
-use crate::Error;
+use crate::disks::commit;
 use crate::event_log::Stage;
+use crate::{Error, intent};
 
 impl Taking<'_> {
     /// Takes all compiled packages, whose packages have the keys `ids`.
@@ -43,8 +45,11 @@ impl Taking<'_> {
                 .run(&title, |_| async {
                     let blob = self.compiled(one).await?;
                     if let Some(old) = old {
-                        compiled_packages::delete(pool, old.id).await?;
-                        self.engine.blobs.delete(&old.blobstore_id).await?;
+                        let mut tx = self.engine.store.begin().await?;
+                        compiled_packages::delete(&mut *tx, old.id).await?;
+                        intent::disown(&mut tx, self.task, &old.blobstore_id).await?;
+                        commit(tx).await?;
+                        intent::discard(self.engine, &old.blobstore_id).await?;
                     }
                     let key_sha1: String = Sha1::digest(key.as_bytes())
                         .iter()
@@ -60,8 +65,10 @@ impl Taking<'_> {
                         blobstore_id: &blob.0,
                         sha1: &blob.1,
                     };
-                    compiled_packages::create(pool, &new, build).await?;
-                    Ok(())
+                    let mut tx = self.engine.store.begin().await?;
+                    intents::delete(&mut *tx, &blob.0).await?;
+                    compiled_packages::create(&mut *tx, &new, build).await?;
+                    commit(tx).await
                 })
                 .await?;
         }
@@ -78,6 +85,10 @@ impl Taking<'_> {
                 ),
             )
         })?;
-        Ok((self.store(archive).await?, digest(one.sha1, archive)))
+        let owner = self.owner("compiled package", one.name);
+        Ok((
+            self.store(archive, &owner).await?,
+            digest(one.sha1, archive),
+        ))
     }
 }

@@ -27,7 +27,7 @@ use warren_wire_release::{InvalidRelease, Version};
 use super::update_stemcell::directory;
 use super::upload::{self, Uploaded, blocking};
 use crate::event_log::Stage;
-use crate::{Engine, Error, Task, lock};
+use crate::{Engine, Error, Task, intent, lock};
 
 /// How long another upload of the release is waited for.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -300,13 +300,18 @@ impl<'a> Taking<'a> {
         Ok(keys.collect::<Result<_, _>>()?)
     }
 
-    /// Stores an archive; the answer is its blob.
-    async fn store(&self, archive: &Archive) -> Result<String, Error> {
+    /// Whose a blob is to be, for this upload; nobody else uploads this release now.
+    fn owner(&self, kind: &str, name: &str) -> String {
+        format!("{kind} {name} of release {}", self.name())
+    }
+
+    /// Stores an archive; the answer is its blob, an intent until it has a row.
+    async fn store(&self, archive: &Archive, owner: &str) -> Result<String, Error> {
         let path: &Path = archive.path.as_deref().unwrap_or(Path::new(""));
         let file = tokio::fs::File::open(path)
             .await
             .map_err(|error| Error::other(format!("open {}", path.display()), error))?;
-        Ok(self.engine.blobs.create(file).await?.id)
+        Ok(intent::store(self.engine, self.task, owner, file).await?.id)
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use warren_director_store::intents::{self, Kind};
 use warren_director_store::packages::{self, New, Package};
+use warren_release::tarball::Archive;
 
 use super::{Listed, Taking, digest};
-use crate::Error;
+use crate::disks::commit;
 use crate::event_log::Stage;
+use crate::{Error, intent};
 
 impl Taking<'_> {
     /// Takes all packages; the answer is how many are new, and the key of each.
@@ -104,7 +107,6 @@ impl Taking<'_> {
     }
 
     async fn create_package(&self, one: &Listed<'_>, same: &[Package]) -> Result<i64, Error> {
-        let pool = self.engine.store.pool();
         let blob = match one.stemcell {
             Some(_) => None,
             None => Some(self.source(one, same).await?),
@@ -119,8 +121,13 @@ impl Taking<'_> {
                 .map(|(id, digest)| (id.as_str(), digest.as_str())),
             dependencies: one.dependencies,
         };
-        let id = packages::create(pool, &new).await?;
-        packages::join(pool, id, self.version_id).await?;
+        let mut tx = self.engine.store.begin().await?;
+        if let Some((blob, _)) = &blob {
+            intents::delete(&mut *tx, blob).await?;
+        }
+        let id = packages::create(&mut *tx, &new).await?;
+        packages::join(&mut *tx, id, self.version_id).await?;
+        commit(tx).await?;
         Ok(id)
     }
 
@@ -137,30 +144,40 @@ impl Taking<'_> {
             return Ok(());
         }
         let (blob, digest) = self.source(one, same).await?;
-        packages::set_blob(pool, row.id, &blob, &digest).await?;
+        let mut tx = self.engine.store.begin().await?;
+        intents::delete(&mut *tx, &blob).await?;
+        packages::set_blob(&mut *tx, row.id, &blob, &digest).await?;
         if let Some(old) = &row.blobstore_id {
-            self.engine.blobs.delete(old).await?;
+            intent::disown(&mut tx, self.task, old).await?;
         }
-        Ok(())
+        commit(tx).await?;
+        match &row.blobstore_id {
+            Some(old) => intent::discard(self.engine, old).await,
+            None => Ok(()),
+        }
     }
 
     /// The source of a package as a blob of its own: copied from another release that has the same,
-    /// or taken from the tarball.
+    /// or taken from the tarball. It is an intent until it has a row.
     async fn source(&self, one: &Listed<'_>, same: &[Package]) -> Result<(String, String), Error> {
         let mut others = same.iter().filter(|row| row.fingerprint == one.fingerprint);
         let other = others.find_map(|row| row.blobstore_id.as_ref().zip(row.sha1.as_ref()));
+        let owner = self.owner("package", one.name);
+        let store = async |archive: &Archive| {
+            let blob = self.store(archive, &owner).await?;
+            Ok::<_, Error>((blob, digest(one.sha1, archive)))
+        };
         match (one.archive, other) {
-            (Some(archive), _) if self.fix => {
-                Ok((self.store(archive).await?, digest(one.sha1, archive)))
-            }
-            (archive, Some((blob, sha1))) => match (self.engine.blobs.copy(blob).await, archive) {
-                (Ok(copy), _) => Ok((copy, sha1.clone())),
-                (Err(_), Some(archive)) => {
-                    Ok((self.store(archive).await?, digest(one.sha1, archive)))
+            (Some(archive), _) if self.fix => store(archive).await,
+            (archive, Some((blob, sha1))) => {
+                let copy = intent::announce(self.engine, self.task, Kind::Blob, "", &owner).await?;
+                match (self.engine.blobs.copy(blob, &copy).await, archive) {
+                    (Ok(()), _) => Ok((copy, sha1.clone())),
+                    (Err(_), Some(archive)) => store(archive).await,
+                    (Err(error), None) => Err(error.into()),
                 }
-                (Err(error), None) => Err(error.into()),
-            },
-            (Some(archive), None) => Ok((self.store(archive).await?, digest(one.sha1, archive))),
+            }
+            (Some(archive), None) => store(archive).await,
             (None, None) => Err(Error::refused(
                 60_000,
                 format!(

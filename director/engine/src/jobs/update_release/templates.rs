@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use warren_director_plan::json::from_mapping;
+use warren_director_store::intents;
 use warren_director_store::templates::{self, New, Template};
 use warren_lib_tar::Reader;
 use warren_release::tarball::Job;
@@ -13,8 +14,9 @@ use warren_wire_manifest::check::read_manifest;
 
 use super::super::upload::blocking;
 use super::{Taking, digest, or};
-use crate::Error;
+use crate::disks::commit;
 use crate::event_log::Stage;
+use crate::{Error, intent};
 
 /// Most bytes of a `job.MF`; those that are larger are refused when the tarball is read.
 const MOST_BYTES: u64 = 16 << 20;
@@ -74,9 +76,10 @@ impl Taking<'_> {
                 ),
             ));
         };
-        let pool = self.engine.store.pool();
         let document = document(archive.path.as_deref(), &job.listed.name).await?;
-        let blob = self.store(archive).await?;
+        let blob = self
+            .store(archive, &self.owner("job", &job.listed.name))
+            .await?;
         let new = New {
             release_id: self.release_id,
             name: &job.listed.name,
@@ -87,9 +90,11 @@ impl Taking<'_> {
             package_names: &spec.packages,
             spec: &document,
         };
-        let id = templates::create(pool, &new).await?;
-        templates::join(pool, id, self.version_id).await?;
-        Ok(())
+        let mut tx = self.engine.store.begin().await?;
+        intents::delete(&mut *tx, &blob).await?;
+        let id = templates::create(&mut *tx, &new).await?;
+        templates::join(&mut *tx, id, self.version_id).await?;
+        commit(tx).await
     }
 
     async fn keep_job(&self, job: &Job, row: &Template) -> Result<(), Error> {
@@ -97,10 +102,16 @@ impl Taking<'_> {
         templates::join(pool, row.id, self.version_id).await?;
         if let (true, Some(archive)) = (self.fix, &job.archive) {
             let document = document(archive.path.as_deref(), &job.listed.name).await?;
-            let blob = self.store(archive).await?;
+            let blob = self
+                .store(archive, &self.owner("job", &job.listed.name))
+                .await?;
             let sha1 = digest(&job.listed.sha1, archive);
-            templates::set_blob(pool, row.id, &blob, &sha1, &document).await?;
-            self.engine.blobs.delete(&row.blobstore_id).await?;
+            let mut tx = self.engine.store.begin().await?;
+            intents::delete(&mut *tx, &blob).await?;
+            templates::set_blob(&mut *tx, row.id, &blob, &sha1, &document).await?;
+            intent::disown(&mut tx, self.task, &row.blobstore_id).await?;
+            commit(tx).await?;
+            intent::discard(self.engine, &row.blobstore_id).await?;
         }
         Ok(())
     }
