@@ -52,7 +52,7 @@ async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response
     let id: Arc<str> = given.map_or_else(|| uuid::new().into(), Into::into);
     let about = Context {
         request: Arc::clone(&id),
-        task: None,
+        ..Context::default()
     };
     context::within(about, server.answer(&id, request)).await
 }

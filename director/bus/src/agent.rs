@@ -299,7 +299,7 @@ impl Agent {
 }
 
 /// The id of the task that an answer says is going on.
-fn task_of(answer: &Value) -> Option<String> {
+pub(crate) fn task_of(answer: &Value) -> Option<String> {
     let running = answer.get("state").and_then(Value::as_str) == Some("running");
     let task = answer.get("agent_task_id").and_then(Value::as_str)?;
     running.then(|| task.to_owned())

@@ -158,6 +158,7 @@ impl Bus {
         patience: Duration,
     ) -> Result<Value, Error> {
         let begun = Instant::now();
+        calls::asked(agent, method, &arguments);
         let answer = self.send(agent, method, arguments, patience).await;
         calls::answered(agent, method, begun.elapsed(), &answer);
         answer

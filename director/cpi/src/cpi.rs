@@ -172,6 +172,7 @@ impl Cpi {
                         return Err(error);
                     };
                     (self.log)(&format!("{error}: tried again"));
+                    calls::again(call.method(), *pause);
                     tokio::time::sleep(*pause).await;
                 }
                 answer => return answer,
@@ -195,6 +196,7 @@ impl Cpi {
             .wrapping_mul(2_654_435_761)
             % 1_000_000;
         let request_id = format!("cpi-{number:06}");
+        calls::asked(call, &request_id);
         let answer = self
             .exchange(call, version, (stemcell_api, said), &request_id)
             .await;

@@ -1,7 +1,7 @@
 //! Calls of a CPI, as a director makes them: one process for each, a JSON document in, one out.
 //!
 //! What the CPI can is asked once and remembered; stock asks before each call, which doubles the
-//! processes. Nothing of a request is logged but its method and id, for it carries keys.
+//! processes. Of a request its method is logged, its id and the ids that it is about, and nothing else: it carries keys.
 
 mod calls;
 mod cpi;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 use warren_director_store::now;
 
 use crate::{Error, Task};
@@ -56,7 +57,13 @@ impl Stage {
             progress: Arc::new(AtomicU64::new(0)),
         };
         step.write("started", 0, None);
+        let (stage, begun) = (&self.name, Instant::now());
+        self.task.log(&format!("{stage}: {title}: begins"));
         let done = work(step.clone()).await;
+        let ends = if done.is_ok() { "ends" } else { "fails" };
+        let took = begun.elapsed().as_millis();
+        self.task
+            .log(&format!("{stage}: {title}: {ends} after {took} ms"));
         match &done {
             Ok(_) => step.write("finished", 100, None),
             Err(error) => step.write("failed", 100, Some(("error", &error.story()))),

@@ -14,6 +14,7 @@ use warren_director_plan::{
 use warren_director_store::{
     compiled_packages, deployments, disks, dns, instances, ips, packages, releases, templates, vms,
 };
+use warren_lib_telemetry::context;
 use warren_wire_manifest::deployment::Deployment;
 use warren_wire_release::JobSpec;
 
@@ -227,12 +228,14 @@ pub async fn agent_states(
         };
         let (engine, task, turns) = (engine.clone(), task.clone(), Arc::clone(&turns));
         let title = format!("{} ({})", instance.name(), instance.index_number);
-        asked.spawn(async move {
+        let ask = async move {
             let _turn = turns.acquire().await;
             let patience = fix.then_some(Duration::from_secs(10));
             let reached = reach::state(&engine, &task, &vm, patience).await;
             (title, vm, reached)
-        });
+        };
+        // For the request and the task that this is for.
+        asked.spawn(context::within(context::current(), ask));
     }
     let mut states = BTreeMap::new();
     while let Some(done) = asked.join_next().await {

@@ -31,7 +31,12 @@ pub async fn with<T>(
     patience: Duration,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
+    let begun = Instant::now();
     let uid = acquire(task, name, patience).await?;
+    task.log(&format!(
+        "has {name} after {} ms",
+        begun.elapsed().as_millis()
+    ));
     record(task, "acquire", name).await?;
     let mut ticks = interval(RENEWAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -62,6 +67,7 @@ pub async fn with<T>(
         }
     };
     locks::release(task.store().pool(), name, &uid).await?;
+    task.log(&format!("gives {name} back"));
     record(task, "release", name).await?;
     done
 }
@@ -73,10 +79,24 @@ async fn acquire(task: &Task, name: &str, patience: Duration) -> Result<String, 
         return Ok(locks::acquire(task.store(), name, Some(task.id), patience).await?);
     }
     let end = Instant::now() + patience;
+    let mut told = None;
     loop {
         // One that is free is taken in any case: who works on does what needs it, or looks by itself.
         match locks::acquire(task.store(), name, Some(task.id), Duration::ZERO).await {
-            Err(StoreError::Locked { .. }) if Instant::now() < end => {}
+            Err(StoreError::Locked {
+                task: holder,
+                description,
+                ..
+            }) if Instant::now() < end => {
+                if told.as_ref() != Some(&holder) {
+                    let who = match holder.as_str() {
+                        "" => "somebody".to_owned(),
+                        id => format!("task {id} ({description})"),
+                    };
+                    task.log(&format!("waits for {name}, which {who} has"));
+                    told = Some(holder);
+                }
+            }
             done => return Ok(done?),
         }
         task.sleep(AGAIN).await?;

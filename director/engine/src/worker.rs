@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use warren_director_store::work::{Source, Work};
 use warren_director_store::{locks, now, tasks, uuid};
 use warren_lib_telemetry::metrics::Timing;
-use warren_lib_telemetry::{Context, Level, context, log};
+use warren_lib_telemetry::{Context, Level, Listener, context, log};
 
 use crate::lease::Lease;
 use crate::{Engine, Error, Task, agent_task, jobs};
@@ -118,6 +118,7 @@ async fn work(engine: &Engine, worker: &Worker, row: tasks::Task, since: Instant
     let about = Context {
         request: row.request_id.as_str().into(),
         task: Some(row.id),
+        ..Context::default()
     };
     let tell = async {
         let begun = Instant::now();
@@ -169,17 +170,27 @@ async fn perform(
         life: engine.store.lease(),
         since,
     };
+    let hears = task.clone();
+    let about = Context {
+        listener: Listener::new(move |text| hears.log(text)),
+        ..context::current()
+    };
+    let job = async {
+        let outcome = attempt(engine, &task, &row).await;
+        // Agents may be silent for longer than a lease lasts.
+        if outcome.is_err()
+            && let Err(error) = agent_task::cancel_all(engine, &task).await
+        {
+            task.log(&error.story());
+        }
+        outcome
+    };
     let outcome = lease
-        .keep(|| task.cancel(), attempt(engine, &task, &row))
+        .keep(|| task.cancel(), context::within(about, job))
         .await;
     let Some(outcome) = outcome else {
         return "lost";
     };
-    if outcome.is_err()
-        && let Err(error) = agent_task::cancel_all(engine, &task).await
-    {
-        task.log(&error.story());
-    }
     let (state, result) = match outcome {
         Ok(result) => ("done", result),
         Err(error) if error.is_cancelled() => {

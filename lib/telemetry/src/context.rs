@@ -16,13 +16,52 @@ pub struct Context {
     pub request: Arc<str>,
     /// The task's number.
     pub task: Option<i64>,
+    /// Who hears what is told of it besides.
+    pub listener: Listener,
 }
+
+/// Who hears each line that is told of something, with details that are in no other log.
+#[derive(Clone, Default)]
+pub struct Listener(Option<Arc<Hear>>);
+
+type Hear = dyn Fn(&str) + Send + Sync;
+
+impl Listener {
+    /// One that is called with the event and its fields, without the time.
+    #[must_use]
+    pub fn new(hear: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hear)))
+    }
+
+    pub(crate) fn hear(&self, text: impl FnOnce() -> String) {
+        if let Some(hear) = &self.0 {
+            hear(&text());
+        }
+    }
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Listener").field(&self.0.is_some()).finish()
+    }
+}
+
+impl PartialEq for Listener {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(two)) => Arc::ptr_eq(one, two),
+            (one, two) => one.is_none() && two.is_none(),
+        }
+    }
+}
+
+impl Eq for Listener {}
 
 tokio::task_local! {
     static CURRENT: Context;
 }
 
-/// Does some work for a request. What the work spawns is not in it.
+/// Does some work for a request. What the work spawns is not in it, unless it is spawned within [`current`].
 pub async fn within<F: Future>(context: Context, work: F) -> F::Output {
     CURRENT.scope(context, work).await
 }
@@ -59,9 +98,14 @@ mod tests {
         let context = Context {
             request: "one".into(),
             task: Some(7),
+            ..Context::default()
         };
         let seen = within(context.clone(), async { current() }).await;
         assert_eq!(seen, context);
         assert_eq!(current(), Context::default());
+        // What is spawned is told so.
+        let spawned = async { tokio::spawn(within(current(), async { current() })).await };
+        let seen = within(context.clone(), spawned).await.unwrap();
+        assert_eq!(seen, context);
     }
 }

@@ -4,6 +4,7 @@
 //! context::within(Context { request, task }, work)      once, where a request comes in
 //!    └─ log::line(Level::Info, "cpi_call", &[...])      anywhere below: carries request and task
 //!    └─ CALLS.observe(&[("method", ...)], took)         counted, whoever asked
+//!           └─ context.listener                         hears it too, and `log::detail`: a task's own log
 //! metrics::snapshot()                                   what is served to Prometheus
 //! ```
 //!
@@ -14,5 +15,5 @@ pub mod context;
 pub mod log;
 pub mod metrics;
 
-pub use context::Context;
+pub use context::{Context, Listener};
 pub use log::{Format, Level};

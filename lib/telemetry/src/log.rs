@@ -6,6 +6,7 @@
 //! ```
 //!
 //! The values of a text line are quoted as JSON where they hold anything but plain letters (logfmt).
+//! Who listens to the context hears each line as `EVENT FIELDS`, and more of some.
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,13 +58,35 @@ pub fn set_format(format: Format) {
 
 /// Writes a line about what is being done, with the request and the task that it is done for.
 pub fn line(level: Level, event: &str, fields: &[(&str, Value)]) {
+    detailed(level, event, fields, &[]);
+}
+
+/// As [`line`], with fields that only who listens hears.
+pub fn detailed(level: Level, event: &str, fields: &[(&str, Value)], details: &[(&str, Value)]) {
     let format = match AS_JSON.load(Ordering::Relaxed) {
         true => Format::Json,
         false => Format::Text,
     };
-    let text = render(format, SystemTime::now(), level, event, fields, &current());
+    let context = current();
+    let text = render(format, SystemTime::now(), level, event, fields, &context);
     // There is nobody to tell that standard error is gone.
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    let hear = || plain_line(event, fields.iter().chain(details));
+    context.listener.hear(hear);
+}
+
+/// Tells something that only who listens hears.
+pub fn detail(event: &str, fields: &[(&str, Value)]) {
+    let hear = || plain_line(event, fields.iter());
+    current().listener.hear(hear);
+}
+
+fn plain_line<'f>(event: &str, fields: impl Iterator<Item = &'f (&'f str, Value)>) -> String {
+    let mut text = event.to_owned();
+    for (name, value) in fields {
+        text.push_str(&format!(" {name}={}", plain(value)));
+    }
+    text
 }
 
 /// Milliseconds with three digits behind the point, as a field.
@@ -144,12 +167,16 @@ fn timestamp(time: SystemTime) -> String {
 mod tests {
     use proptest::prelude::*;
 
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+    use crate::context::Listener;
 
     fn rendered(format: Format, fields: &[(&str, Value)]) -> String {
         let context = Context {
             request: "r-1".into(),
             task: Some(4),
+            ..Context::default()
         };
         let time = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
         render(format, time, Level::Warn, "cpi_call", fields, &context)
@@ -174,6 +201,30 @@ mod tests {
         assert_eq!(json["said"], "two words");
         assert_eq!(json["request_id"], "r-1");
         assert_eq!(json["task"], 4);
+    }
+
+    #[tokio::test]
+    async fn who_listens_hears_more_than_is_written() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let hear = Arc::clone(&heard);
+        let context = Context {
+            listener: Listener::new(move |text| hear.lock().unwrap().push(text.to_owned())),
+            ..Context::default()
+        };
+        let tell = async {
+            line(Level::Info, "one", &[("a", json!(1))]);
+            detailed(
+                Level::Info,
+                "two",
+                &[("a", json!("x y"))],
+                &[("b", json!("z"))],
+            );
+            detail("three", &[("c", json!("a\nb"))]);
+        };
+        crate::context::within(context, tell).await;
+        line(Level::Info, "four", &[]);
+        let wanted = ["one a=1", "two a=\"x y\" b=z", "three c=\"a\\nb\""];
+        assert_eq!(*heard.lock().unwrap(), wanted);
     }
 
     proptest! {

@@ -43,7 +43,7 @@ async fn an_upload_that_goes_on_or_failed_is_not_the_latest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deploy_waits_for_who_has_its_release() {
+pub async fn a_deploy_waits_for_who_has_its_release() {
     let it = Director::start().await;
     it.release(&[a_job("web", "bbbb", "")]).await;
     let store = &it.scene.engine.store;
@@ -68,7 +68,14 @@ async fn a_deploy_waits_for_who_has_its_release() {
     };
     let text = manifest(1, "");
     let (ended, ()) = tokio::join!(it.deploy(&text), free);
-    ended.done();
+    let log = ended.done().log;
+    let told = [
+        "waits for lock:release:r, which somebody has\n",
+        "has lock:release:r after ",
+        "gives lock:release:r back\n",
+    ];
+    let places: Vec<usize> = told.map(|text| log.find(text).unwrap()).into();
+    assert!(places.is_sorted(), "{log}");
 
     // It is not waited for by who shall not go on.
     let held = locks::acquire(store, name, None, Duration::ZERO)

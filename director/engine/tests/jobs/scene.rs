@@ -74,6 +74,8 @@ impl Ended {
     pub fn code(&self) -> i64 {
         self.events.last().unwrap()["error"]["code"]
             .as_i64()
+    /// Its debug log.
+    pub log: String,
             .unwrap()
     }
 
@@ -235,6 +237,7 @@ impl Scene {
 
     /// Nothing of an upload may lie about for long when its task is over.
     pub fn assert_no_leftovers(&self) {
+            log: read(Kind::Debug),
         let begun = Instant::now();
         loop {
             let left: Vec<_> = std::fs::read_dir(self.directory.path().join("work"))

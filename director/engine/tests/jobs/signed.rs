@@ -10,7 +10,7 @@ use warren_director_store::work::{Logs, Work};
 use warren_director_store::{Flag, intents, now, vms};
 
 use crate::archives::{a_job, package};
-use crate::director::{Director, manifest};
+use crate::director::{CLOUD, Director, manifest};
 use crate::rendered::showing;
 
 const ENDPOINT: &str = "https://192.0.2.1:25250";
@@ -79,6 +79,11 @@ fn unsigned(spec: &Value) -> Value {
 
 /// Where a text is in what a director keeps and says of its tasks.
 fn found(it: &Director, text: &str) -> Vec<String> {
+    found_in(it, &["db", "db-wal", "tasks"], text)
+}
+
+/// Where a text is in these.
+fn found_in(it: &Director, names: &[&str], text: &str) -> Vec<String> {
     fn look(at: &Path, text: &[u8], found: &mut Vec<String>) {
         if at.is_dir() {
             for entry in std::fs::read_dir(at).unwrap() {
@@ -91,7 +96,7 @@ fn found(it: &Director, text: &str) -> Vec<String> {
         }
     }
     let mut all = Vec::new();
-    for name in ["db", "db-wal", "tasks"] {
+    for name in names {
         let at = it.scene.directory.path().join(name);
         look(&at, text.as_bytes(), &mut all);
     }
@@ -131,7 +136,12 @@ async fn agents_get_urls_and_no_password() {
         a_job("web", "bbbb", "p, q"),
     ])
     .await;
-    it.deploy(&manifest(1, "")).await.done();
+    // Secrets that CPI and agents are told.
+    let vm_type = "vm_types: [{name: default";
+    let with_key = format!("{vm_type}, cloud_properties: {{key: cloud-secret}}");
+    it.cloud(&CLOUD.replace(vm_type, &with_key)).await;
+    let text = manifest(1, "  env: {bosh: {password: env-secret}}\n");
+    let log = it.deploy(&text).await.done().log;
 
     // What machines are told names the blobstore and its authority.
     let bare = blobstores(&json!({}));
@@ -235,6 +245,39 @@ async fn agents_get_urls_and_no_password() {
     }
     // Otherwise that would show nothing.
     assert!(!found(&it, &result(second)).is_empty());
+
+    // The debug log tells of all that was asked, without what was told.
+    let agent = it.machines(row.id).await.remove(0).agent_id;
+    for told in [
+        "has lock:deployment:d after ".to_owned(),
+        "Compiling packages: q/q: begins\n".to_owned(),
+        "Compiling packages: q/q: ends after ".to_owned(),
+        " method=compile_package_with_signed_url about=q\n".to_owned(),
+        format!(" agent={agent} stemcell=stemcell-cid\n"),
+        " outcome=ok ms=".to_owned(),
+        " answer=vm-".to_owned(),
+        format!("agent_asked agent={agent} method=run_script about=pre-start\n"),
+        format!("agent_call agent={agent} method=get_state outcome=ok ms="),
+        " job_state=running\n".to_owned(),
+    ] {
+        assert!(log.contains(&told), "{told}: {log}");
+    }
+    assert!(
+        made.iter()
+            .any(|call| call["arguments"].to_string().contains("env-secret"))
+    );
+    assert!(
+        made.iter()
+            .all(|call| call["arguments"].to_string().contains("cloud-secret"))
+    );
+    for secret in ["env-secret", "cloud-secret"] {
+        assert_eq!(found_in(&it, &["tasks"], secret), Vec::<String>::new());
+    }
+    // Also of what is asked side by side, before anything is planned.
+    let log = it.deploy(&text).await.done().log;
+    let planned = log.find("Rendering templates: begins").unwrap();
+    let asked = format!("agent_call agent={agent} method=get_state outcome=ok");
+    assert!(log[..planned].contains(&asked), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,6 +321,12 @@ async fn urls_that_came_too_late_are_made_anew() {
     assert_eq!(ended.code(), 450_001);
     let said = json!(ended.events).to_string();
     assert!(said.contains("st=<redacted>&ts=1: 500"), "{said}");
+    let told = ended
+        .log
+        .lines()
+        .find(|line| line.contains("agent_call ") && line.contains("500"));
+    assert!(told.unwrap().contains("outcome=exception"), "{told:?}");
+    assert_eq!(found(&it, "Sig-1"), Vec::<String>::new());
     assert_eq!(it.asked("prepare").len(), 4);
     let blobs = it.scene.blobs();
     let all = [words; 3].map(refused);
@@ -296,6 +345,7 @@ async fn machines_are_asked_by_what_they_were_told() {
     let full = blobstores(&json!({"user": "agent", "password": "blob-password"}));
     let made = it.calls("create_vm").remove(0);
     assert_eq!(made["arguments"][5]["bosh"]["blobstores"], full);
+    assert_eq!(found(&it, "blob-password"), Vec::<String>::new());
     logs(&it).await;
     assert_eq!(it.asked("fetch_logs").len(), 1);
 

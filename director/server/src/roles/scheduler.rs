@@ -56,7 +56,7 @@ async fn keep(store: &Store, schedules: &[Schedule]) {
 async fn fire(store: &Store, schedule: &Schedule, due: i64) {
     let about = Context {
         request: uuid::new().into(),
-        task: None,
+        ..Context::default()
     };
     let work = async {
         if let Err(error) = enqueue(store, schedule, due).await {
