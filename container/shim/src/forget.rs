@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use warren_container_runtime::engine::external::{External, forget as ask};
 use warren_lib_errchain::chain;
+use warren_sys_process::descriptor_limit::take_back;
 
 use crate::spec::ContainerSpec;
 
@@ -32,6 +33,7 @@ pub fn forget(directory: &Path) -> ExitCode {
 }
 
 fn done(directory: &Path) -> Result<(), String> {
+    take_back().map_err(|errno| format!("cannot set the limit of descriptors back: {errno}"))?;
     let file = directory.join("container.json");
     let failed =
         |error: &dyn std::error::Error| format!("cannot read {}: {}", file.display(), chain(error));

@@ -11,6 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::RwLock;
 use tokio::time::timeout;
+use warren_sys_process::descriptor_limit;
 
 use crate::api::Api;
 use crate::config::Config;
@@ -62,6 +63,11 @@ pub struct Ready {
 /// # Errors
 /// [`Error`]; nothing is changed then but for what was found half made.
 pub fn serve(config: Config, ready: impl FnOnce(&Ready) + Send + 'static) -> Result<(), Error> {
+    if let Err(errno) = descriptor_limit::raise() {
+        let why = errno.to_string();
+        let text = "cannot raise the soft limit of descriptors; fewer clients have a place";
+        config.log.error(text, &[("error", &why)]);
+    }
     let places = places::of_process();
     let runtime = Builder::new_multi_thread()
         .worker_threads(WORKERS)

@@ -8,6 +8,7 @@ pub mod capabilities;
 mod child;
 mod clone3;
 pub mod daemon;
+pub mod descriptor_limit;
 pub mod descriptors;
 pub mod ending;
 pub mod enter;

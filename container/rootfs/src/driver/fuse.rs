@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::io::Errno;
+use warren_sys_process::descriptor_limit::as_before;
 
 use super::{Error, Overlay, Step};
 
@@ -19,7 +20,8 @@ pub(crate) fn mount(overlay: &Overlay, target: &Path) -> Result<(), Error> {
         escaped(&overlay.upper),
         escaped(&overlay.work)
     );
-    let output = Command::new(program)
+    let mut command = Command::new(program);
+    let output = as_before(&mut command)
         .arg("-o")
         .arg(options)
         .arg(target)

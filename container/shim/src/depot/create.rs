@@ -15,6 +15,7 @@ use std::time::Duration;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use warren_sys_process::descriptor_limit::passed;
 
 use super::{Depot, Error};
 use crate::files;
@@ -223,7 +224,8 @@ impl Depot {
             // What is in there is the server's affair, and stays in /proc for the shim's life.
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            .envs(MEMORY);
+            .envs(MEMORY)
+            .envs(passed());
         let mut child = command.spawn().map_err(start)?;
         // It holds the other end of the socket.
         drop(command);

@@ -22,6 +22,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use warren_container_runtime::groups;
 use warren_container_runtime::identity::Identity;
+use warren_sys_process::descriptor_limit::passed;
 
 use super::{Depot, Error};
 use crate::record::Record;
@@ -97,7 +98,8 @@ impl Depot {
             .stderr(Stdio::null())
             .current_dir("/")
             .env_clear()
-            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .envs(passed());
         // It waits for the runtime, and not for ever.
         let _told_above = command.status();
     }

@@ -15,6 +15,7 @@ use warren_container_runtime::engine::external::External;
 use warren_container_runtime::engine::{Container, Options};
 use warren_container_runtime::identity::Identity;
 use warren_lib_errchain::chain;
+use warren_sys_process::descriptor_limit::take_back;
 use warren_sys_process::descriptors::close_all_but;
 use warren_sys_process::fork::{Fork, fork};
 
@@ -39,6 +40,12 @@ pub fn run(directory: &Path) -> ExitCode {
     // What a parent has left open would be held for the container's life.
     if let Err(errno) = close_all_but(&[stdin(), stdout(), stderr()]) {
         log(&format!("cannot close what was inherited: {errno}"));
+    }
+    // All that the container runs inherits it.
+    if let Err(errno) = take_back() {
+        log(&format!(
+            "cannot set the limit of descriptors back: {errno}"
+        ));
     }
     match fork() {
         Ok(Fork::Parent(_)) => ExitCode::SUCCESS,

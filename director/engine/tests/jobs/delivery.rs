@@ -55,7 +55,7 @@ fn sent(it: &Director, method: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn large_templates_are_kept_once_and_no_longer_than_needed() {
+pub async fn large_templates_are_kept_once_and_no_longer_than_needed() {
     let it = Director::start().await;
     it.release(&[showing("web", "bbbb", TEMPLATE, "properties: {x: {}}\n")])
         .await;

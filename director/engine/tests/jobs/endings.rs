@@ -136,7 +136,7 @@ async fn scripts_for_after_a_deploy_that_failed_run_with_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_that_a_killed_director_started_are_ended_before_they_are_started_again() {
+pub async fn jobs_that_a_killed_director_started_are_ended_before_they_are_started_again() {
     let it = deployed(1).await;
     let state = async |state: &str| {
         let change = StateChange {
@@ -173,7 +173,7 @@ async fn jobs_that_a_killed_director_started_are_ended_before_they_are_started_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_errand_that_is_cancelled_while_nobody_works_on_it_is_ended() {
+pub async fn an_errand_that_is_cancelled_while_nobody_works_on_it_is_ended() {
     let it = Director::start().await;
     it.release(&[a_job("web", "bbbb", "")]).await;
     it.deploy(&manifest(1, "  lifecycle: errand\n"))

@@ -24,6 +24,7 @@ mod history;
 mod machine_properties;
 mod machines;
 mod made_variables;
+mod postgres;
 mod provided;
 mod recorded;
 mod releases;

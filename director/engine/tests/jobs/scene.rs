@@ -1,6 +1,8 @@
 //! A director's workers, and what their tasks said.
 
+use std::cell::RefCell;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +33,27 @@ pub struct Scene {
     workers: tokio::sync::Mutex<Vec<tokio::task::JoinHandle<()>>>,
 }
 
+thread_local! {
+    /// What makes an empty database for a scene that this thread starts, and tells its URL.
+    static DATABASES: RefCell<Option<Databases>> = const { RefCell::new(None) };
+}
+
+pub type Databases = Box<dyn Fn() -> String>;
+
+/// Has a test's scenes use these databases; otherwise each has an SQLite of its own.
+pub fn on(databases: Databases, test: fn()) {
+    DATABASES.with_borrow_mut(|all| *all = Some(databases));
+    test();
+    DATABASES.with_borrow_mut(Option::take);
+}
+
+fn database(at: &Path) -> String {
+    DATABASES.with_borrow(|all| match all {
+        Some(new) => new(),
+        None => format!("sqlite:{}", at.display()),
+    })
+}
+
 fn workers(engine: &Engine, process: &str) -> Vec<tokio::task::JoinHandle<()>> {
     ["normal", "urgent"]
         .map(|queue| {
@@ -51,6 +74,8 @@ pub struct Ended {
     pub result: String,
     pub events: Vec<Value>,
     pub output: String,
+    /// Its debug log.
+    pub log: String,
 }
 
 impl Ended {
@@ -74,8 +99,6 @@ impl Ended {
     pub fn code(&self) -> i64 {
         self.events.last().unwrap()["error"]["code"]
             .as_i64()
-    /// Its debug log.
-    pub log: String,
             .unwrap()
     }
 
@@ -124,9 +147,7 @@ impl Scene {
         change(&mut config);
         let engine = Engine::new(Parts {
             config,
-            store: Store::open(&format!("sqlite:{}", at("db").display()))
-                .await
-                .unwrap(),
+            store: Store::open(&database(&at("db"))).await.unwrap(),
             outputs: Outputs::new(&at("tasks")),
             bus: Bus::start(Options {
                 servers: vec![bus.unwrap_or_else(nobody)],
@@ -216,6 +237,7 @@ impl Scene {
             result: row.result.unwrap_or_default(),
             events: read(Kind::Event).lines().map(parse).collect(),
             output: read(Kind::Result),
+            log: read(Kind::Debug),
         }
     }
 
@@ -237,7 +259,6 @@ impl Scene {
 
     /// Nothing of an upload may lie about for long when its task is over.
     pub fn assert_no_leftovers(&self) {
-            log: read(Kind::Debug),
         let begun = Instant::now();
         loop {
             let left: Vec<_> = std::fs::read_dir(self.directory.path().join("work"))

@@ -126,7 +126,7 @@ fn since(it: &Director, before: usize, old: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_old_one_serves_until_the_new_one_has_all_it_needs() {
+pub async fn the_old_one_serves_until_the_new_one_has_all_it_needs() {
     let text = |env| swapping(1, env) + "  persistent_disk: 100\n";
     let it = deployed(&text("1")).await;
     let pool = it.scene.engine.store.pool();

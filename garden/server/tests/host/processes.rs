@@ -262,7 +262,7 @@ fn what_cannot_be_run_is_said_with_its_type() {
 
 #[test]
 fn users_environments_and_directories() {
-    let world = World::new("users");
+    let world = World::with("users", &["ulimit=1500", "ulimit=-S 700"]);
     let handle = world
         .client
         .create(json!({"privileged": true, "env": ["A=1", "B=1"]}));
@@ -280,5 +280,20 @@ fn users_environments_and_directories() {
     limited.dir = "/made/for/it".to_owned();
     let outcome = world.client.run(&handle, &limited).wait();
     assert_eq!(outcome.stdout, "30\n/made/for/it\n");
+    // The server has taken all that it may have; nobody else has more than before.
+    let seen = |limits: &str| {
+        let mut lines = limits.lines();
+        let line = lines.find_map(|line| line.strip_prefix("Max open files"));
+        let words: Vec<&str> = line.unwrap().split_whitespace().collect();
+        (words[0].to_owned(), words[1].to_owned())
+    };
+    let pair = |soft: &str, hard: &str| (soft.to_owned(), hard.to_owned());
+    assert_eq!(seen(&world.limits()), pair("1500", "1500"));
+    for process in ["1", "self"] {
+        let limits = world
+            .client
+            .script(&handle, &format!("cat /proc/{process}/limits"));
+        assert_eq!(seen(&limits.stdout), pair("700", "1500"), "{process}");
+    }
     world.close();
 }

@@ -28,7 +28,8 @@ impl World {
         Self::with(name, &[])
     }
 
-    /// A server with more settings; `ulimit=N` is for its process: how many descriptors it may have.
+    /// A server with more settings; `ulimit=N` is for its process: how many descriptors it may have, and
+    /// `ulimit=-S N` how many without asking for more.
     pub fn with(name: &str, settings: &[&str]) -> Self {
         let sandbox = Sandbox::new(name);
         sandbox.net().address("lo", &format!("{EXTERNAL}/32"));
@@ -137,6 +138,12 @@ impl World {
         let pid = self.server.expect("a server");
         let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
         threads.count()
+    }
+
+    /// The server's own limits.
+    pub fn limits(&self) -> String {
+        let pid = self.server.expect("a server");
+        std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap()
     }
 
     /// The server's resident memory in KiB.

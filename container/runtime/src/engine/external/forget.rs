@@ -5,6 +5,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use warren_sys_process::descriptor_limit::as_before;
 
 use super::super::error::Failure;
 use super::run::said;
@@ -45,7 +46,7 @@ pub fn version(program: &Path) -> Result<String, ExternalError> {
     let step = |step: &str, error: &std::io::Error| {
         ExternalError::Step(Failure::because(step, program.display(), error))
     };
-    let mut child = Command::new(program)
+    let mut child = as_before(&mut Command::new(program))
         .arg("--version")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

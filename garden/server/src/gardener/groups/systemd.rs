@@ -23,6 +23,7 @@ use std::sync::{Mutex, PoisonError};
 
 use warren_container_runtime::groups::Place;
 use warren_container_runtime::spec::INIT_PATH;
+use warren_sys_process::descriptor_limit::as_before;
 pub use warren_sys_systemd::SOCKET;
 use warren_sys_systemd::{Manager, Property, Value};
 use warren_wire_garden::Error;
@@ -103,7 +104,7 @@ impl Unit {
     }
 
     fn start(&self, manager: &mut Manager) -> Result<(), Error> {
-        let mut child = Command::new(&self.program)
+        let mut child = as_before(&mut Command::new(&self.program))
             .arg0(INIT_PATH)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
