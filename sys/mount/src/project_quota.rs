@@ -28,8 +28,9 @@ const Q_GETNEXTQUOTA: u32 = 0x80_0009;
 const Q_XGETQSTAT: u32 = 0x5805;
 /// The kind of quota.
 const PRJQUOTA: u32 = 2;
-/// `dqb_valid`: the limit of bytes is set, and that alone.
+/// `dqb_valid`: the limit of bytes is set, or that of inodes, and nothing else.
 const QIF_BLIMITS: u32 = 1;
+const QIF_ILIMITS: u32 = 4;
 /// Unit of `dqb_bhardlimit`, in bytes.
 const BLOCK: u64 = 1024;
 /// `qs_flags`: project quotas are counted, and limits hold.
@@ -98,6 +99,8 @@ pub struct Usage {
     pub inodes: u64,
     /// Most bytes that they may take.
     pub limit: Option<u64>,
+    /// Most files and directories that they may be.
+    pub inode_limit: Option<u64>,
 }
 
 impl Usage {
@@ -214,6 +217,32 @@ impl ProjectQuota {
         self.call(Q_SETQUOTA, project, &mut block)
     }
 
+    /// Lets a project have so many files and directories, or as many as there can be.
+    ///
+    /// # Errors
+    /// `ESRCH` if project quotas are off, `EPERM`.
+    pub fn set_inode_limit(&self, project: u32, inodes: Option<u64>) -> Result<(), Errno> {
+        let mut block = Block {
+            // More than that the kernel takes for a mistake.
+            inode_hard: inodes.map_or(0, |inodes| inodes.clamp(1, i64::MAX.cast_unsigned())),
+            valid: QIF_ILIMITS,
+            ..Block::default()
+        };
+        self.call(Q_SETQUOTA, project, &mut block)
+    }
+
+    /// Removes all limits of a project.
+    ///
+    /// # Errors
+    /// `ESRCH` if project quotas are off, `EPERM`.
+    pub fn clear(&self, project: u32) -> Result<(), Errno> {
+        let mut block = Block {
+            valid: QIF_BLIMITS | QIF_ILIMITS,
+            ..Block::default()
+        };
+        self.call(Q_SETQUOTA, project, &mut block)
+    }
+
     /// The first project from `project` on that takes something or has a limit (Linux 4.6).
     ///
     /// # Errors
@@ -279,6 +308,7 @@ fn usage_of(block: &Block) -> Usage {
         bytes: block.space,
         inodes: block.inodes,
         limit: (block.block_hard > 0).then(|| block.block_hard.saturating_mul(BLOCK)),
+        inode_limit: (block.inode_hard > 0).then_some(block.inode_hard),
     }
 }
 

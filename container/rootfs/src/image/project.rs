@@ -95,16 +95,39 @@ impl Store {
         let (Some(project), Quota::Project { bytes }) = (kept.project, kept.quota) else {
             return Ok(());
         };
-        let place = match &kept.rung {
-            Rung::OverlayElsewhere(other) => other.clone(),
-            _ => self.images(),
-        };
+        let place = self.counted_at(kept);
         let failed = quota_error("set the disk limit", id, &place);
         let (quota, _) = opened(&place).map_err(&failed)?;
         let there = quota.usage(project).map_err(&failed)?.bytes;
         quota
             .set_limit(project, Some(there.saturating_add(bytes)))
             .map_err(&failed)
+    }
+
+    /// Limits how many files and directories may be in an image beside those of now. Whether that is
+    /// kept: where the file system has project quotas, and on every rung but a tmpfs.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Quota`].
+    pub fn limit_inodes(&self, id: &str, most: u64) -> Result<bool, Error> {
+        let kept = self.kept(checked_id(id)?)?;
+        let Some(project) = kept.project else {
+            return Ok(false);
+        };
+        let place = self.counted_at(&kept);
+        let failed = quota_error("set the limit of inodes", id, &place);
+        let (quota, _) = opened(&place).map_err(&failed)?;
+        let there = quota.usage(project).map_err(&failed)?.inodes;
+        let limited = quota.set_inode_limit(project, Some(there.saturating_add(most)));
+        limited.map(|()| true).map_err(&failed)
+    }
+
+    /// Where the file system is that counts what is written to an image.
+    fn counted_at(&self, kept: &Kept) -> PathBuf {
+        match &kept.rung {
+            Rung::OverlayElsewhere(other) => other.clone(),
+            _ => self.images(),
+        }
     }
 
     /// Gives back what was taken for an image, all of which is gone.
@@ -181,7 +204,7 @@ impl Store {
             true => claim.target.ancestors().nth(2).unwrap_or(&claim.target),
             false => self.root(),
         };
-        match opened(place).map(|(quota, _)| quota.set_limit(claim.project, None)) {
+        match opened(place).map(|(quota, _)| quota.clear(claim.project)) {
             Ok(Ok(())) => {}
             // Quotas are off, so nothing is limited; the limit is cleared when they are on again.
             Err(_) | Ok(Err(Errno::SRCH | Errno::NOSYS | Errno::INVAL | Errno::PERM)) => {

@@ -75,6 +75,17 @@ fn holds(kind: &str, disk: &Disk, rung: Option<Rung>) {
     while fill(&small.rootfs.join("c"), 2 * MIB) != (2 * MIB, None) {
         assert!(Instant::now() < deadline, "{kind} {rung:?}");
     }
+    // So are files, whatever is in them.
+    assert!(store.limit_inodes("free", 10).unwrap());
+    let make = |number: u32| File::create(free.rootfs.join(format!("f{number}"))).map(drop);
+    let made: Vec<_> = (0..12).map(make).collect();
+    let count = made.iter().filter(|each| each.is_ok()).count();
+    let error = made[11].as_ref().unwrap_err();
+    assert_eq!(
+        (count, rustix::io::Errno::from_io_error(error)),
+        (10, refused(kind)),
+        "{kind} {rung:?}"
+    );
     for id in ["small", "large", "free"] {
         assert!(store.destroy(id).unwrap());
     }
@@ -109,6 +120,7 @@ fn limits_hold_in_copies_where_the_probe_says_so() {
         let layers = [layer(&store)];
         let image = store.create(request("one", &layers, Some(MIB))).unwrap();
         assert_eq!(image.quota, Quota::Accounting { bytes: MIB });
+        assert!(!store.limit_inodes("one", 10).unwrap());
         store.destroy("one").unwrap();
         assert_eq!(disk.projects(), []);
     });

@@ -159,9 +159,17 @@ impl Gardener {
             .create_with(&wanted, &files, join)
             .map_err(error::depot("create container", ""))?;
         let network = joined?;
+        // All that the container begins with is there, and nobody in it runs.
+        let keeps_inodes = match spec.limits.disk.inode_hard {
+            most @ 1.. if has_image => self
+                .store
+                .limit_inodes(&file_name(handle), most)
+                .map_err(error::step("limit the root file system"))?,
+            _ => false,
+        };
         let started = self.depot.start(handle);
         let more = started.map_err(error::depot("start container", ""))?;
-        let unkept = unkept::remarks(&spec.limits);
+        let unkept = unkept::remarks(&spec.limits, keeps_inodes);
         for remark in created.remarks.iter().chain(&more).chain(&unkept) {
             let values = [("handle", handle), ("remark", remark.as_str())];
             self.log

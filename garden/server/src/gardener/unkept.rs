@@ -2,16 +2,20 @@
 
 use warren_wire_garden::limits::Limits;
 
-/// A remark for each limit that nothing keeps. The stock server passes over the same ones.
+/// A remark for each limit that nothing keeps. The stock server passes over the same ones, and over
+/// that of inodes, which is kept where the file system can.
 /// Source: reference of Garden's API, limits.
 #[must_use]
-pub(super) fn remarks(limits: &Limits) -> Vec<String> {
+pub(super) fn remarks(limits: &Limits, keeps_inodes: bool) -> Vec<String> {
     let (bandwidth, disk) = (&limits.bandwidth, &limits.disk);
     let all = [
         ("bandwidth_limits.rate", bandwidth.rate),
         ("bandwidth_limits.burst", bandwidth.burst),
         ("disk_limits.inode_soft", disk.inode_soft),
-        ("disk_limits.inode_hard", disk.inode_hard),
+        (
+            "disk_limits.inode_hard",
+            if keeps_inodes { 0 } else { disk.inode_hard },
+        ),
         ("disk_limits.byte_soft", disk.byte_soft),
     ];
     let asked = all.into_iter().filter(|(_, value)| *value > 0);
@@ -29,13 +33,14 @@ mod tests {
         let mut limits = Limits::default();
         limits.memory.limit_in_bytes = 1;
         limits.disk.byte_hard = 1;
-        assert_eq!(remarks(&limits), [""; 0]);
+        assert_eq!(remarks(&limits, false), [""; 0]);
         limits.bandwidth.rate = 1000;
         limits.disk.inode_hard = 5;
         let told = [
             "the limit bandwidth_limits.rate of 1000 is not kept",
             "the limit disk_limits.inode_hard of 5 is not kept",
         ];
-        assert_eq!(remarks(&limits), told);
+        assert_eq!(remarks(&limits, false), told);
+        assert_eq!(remarks(&limits, true), told[..1]);
     }
 }

@@ -102,17 +102,18 @@ fn a_disk_limit_is_kept_or_told_of() {
     };
     assert!(fill(10));
     let log = server.log();
-    for told in [
-        "bandwidth_limits.rate of 1000",
-        "disk_limits.inode_hard of 5",
-    ] {
-        let is_told = |line: &str| line.contains(told) && line.contains(r#"handle="bounded""#);
-        assert!(log.lines().any(is_told), "{told}: {log}");
-    }
+    let is_told = |told: &str| {
+        let is_it = |line: &str| line.contains(told) && line.contains(r#"handle="bounded""#);
+        log.lines().any(is_it)
+    };
+    assert!(is_told("bandwidth_limits.rate of 1000"), "{log}");
     let is_counted_only = log.lines().any(|line| {
         line.contains("only counted, not enforced") && line.contains(r#"image="bounded""#)
     });
     assert_eq!(fill(30), is_counted_only, "{log}");
+    let files = container.sh("for n in 1 2 3 4 5 6; do : >/file$n || exit; done");
+    let is_kept = !is_told("disk_limits.inode_hard of 5");
+    assert_eq!(files.status != 0, is_kept, "{log}");
     let used = server.client().metrics("bounded").unwrap().disk_stat;
     assert!(used.exclusive_bytes_used >= 10 * MIB, "{used:?}");
     // Without a limit there is nothing to tell.
