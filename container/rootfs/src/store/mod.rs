@@ -123,6 +123,7 @@ pub struct Store {
     swept: Swept,
     shared: Vec<shared::Shared>,
     emptier: Option<trash::Emptier>,
+    stuck: Vec<Error>,
 }
 
 impl Store {
@@ -157,6 +158,7 @@ impl Store {
             swept: Swept::default(),
             shared,
             emptier: None,
+            stuck: Vec::new(),
         };
         store.swept = store.sweep()?;
         store.remark()?;
@@ -220,7 +222,7 @@ impl Store {
         std::fs::read_to_string(named("id")).map_err(io("read", &named("id")))
     }
 
-    fn sweep(&self) -> Result<Swept, Error> {
+    fn sweep(&mut self) -> Result<Swept, Error> {
         let tmp = self.tmp();
         let unfinished = work::sweep(&tmp).map_err(io("sweep", &tmp))?;
         let images = self.sweep_images()?;

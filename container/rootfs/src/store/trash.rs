@@ -107,16 +107,26 @@ impl Store {
     }
 
     /// Removes what crashed processes left, and what others are about to remove; answers how many.
-    pub(super) fn sweep_trash(&self) -> Result<usize, Error> {
+    /// What cannot be removed is in nobody's way, and told by [`Store::stuck`].
+    pub(super) fn sweep_trash(&mut self) -> Result<usize, Error> {
         let trash = self.trash();
         let mut swept = 0;
         for entry in std::fs::read_dir(&trash).map_err(io("list", &trash))? {
             let path = entry.map_err(io("list", &trash))?.path();
             let of = "trash".to_owned();
-            Discarded { path, of }.remove()?;
-            swept += 1;
+            match (Discarded { path, of }).remove() {
+                Ok(()) => swept += 1,
+                Err(error) => self.stuck.push(error),
+            }
         }
         Ok(swept)
+    }
+
+    /// What is done with, and could not be removed when the store was opened; the next opening tries
+    /// again. A file that somebody has made immutable is one.
+    #[must_use]
+    pub fn stuck(&self) -> &[Error] {
+        &self.stuck
     }
 
     /// Starts the thread for [`Store::destroy_soon`]. Dropping the value waits until what was begun is
@@ -129,7 +139,7 @@ impl Store {
         Ok(())
     }
 
-    /// Waits until everything given to [`Store::destroy_soon`] is gone, or has been reported.
+    /// Waits until everything given to [`Store::destroy_soon`] by now is gone, or has been reported.
     pub fn settle(&self) {
         if let Some(emptier) = &self.emptier {
             emptier.settle();
@@ -154,6 +164,8 @@ struct Shared {
 struct Queue {
     /// The first is being removed.
     all: VecDeque<Arc<Discarded>>,
+    /// How many were there and are not any more.
+    done: usize,
     is_ending: bool,
 }
 
@@ -194,7 +206,9 @@ impl Emptier {
 
     fn settle(&self) {
         let mut queue = self.shared.lock();
-        while !queue.all.is_empty() {
+        // Those that are there now: others may come for ever.
+        let last = queue.done + queue.all.len();
+        while queue.done < last {
             queue = self.shared.wait(queue);
         }
     }
@@ -216,6 +230,7 @@ fn empty(shared: &Shared, report: &Report) {
         }
         queue = shared.lock();
         queue.all.pop_front();
+        queue.done += 1;
         shared.changed.notify_all();
     }
 }
@@ -231,5 +246,45 @@ impl Drop for Emptier {
             // A panic there has been told by the thread itself; what is left the next opening removes.
             _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// Nowhere, so that it cannot be removed.
+    fn nothing() -> Discarded {
+        Discarded {
+            path: PathBuf::new(),
+            of: "nothing".to_owned(),
+        }
+    }
+
+    #[test]
+    fn who_waits_does_not_wait_for_what_comes_later() {
+        let queue: Arc<OnceLock<Arc<Shared>>> = Arc::default();
+        let is_enough = Arc::new(AtomicBool::new(false));
+        let (later, enough) = (Arc::clone(&queue), Arc::clone(&is_enough));
+        // There is always another one before the one before it is gone.
+        let report = move |_: &Error| {
+            if !enough.load(Ordering::Relaxed) {
+                later
+                    .get()
+                    .unwrap()
+                    .lock()
+                    .all
+                    .push_back(Arc::new(nothing()));
+            }
+        };
+        let emptier = Emptier::start(Box::new(report)).unwrap();
+        assert!(queue.set(Arc::clone(&emptier.shared)).is_ok());
+        assert!(emptier.put(nothing()).is_none());
+        emptier.settle();
+        emptier.settle();
+        is_enough.store(true, Ordering::Relaxed);
     }
 }

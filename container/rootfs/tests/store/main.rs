@@ -14,7 +14,7 @@ mod leaving;
 mod opened;
 mod room;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Cursor;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,7 @@ use std::process::{Child, Command, Stdio};
 
 use common::life::{base, layer, life, nothing_left, open, request, top};
 use common::{Archive, in_private_mounts, mapped, mount};
+use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 use warren_container_rootfs::driver::{Outcome, Report, Rung, probe};
 use warren_container_rootfs::image::{Quota, Request};
 use warren_container_rootfs::layer::Digest;
@@ -497,5 +498,32 @@ fn what_is_mounted_in_the_trash_does_not_keep_a_store_from_opening() {
         assert_eq!(fs::read_dir(root.join("trash")).unwrap().count(), 0);
         let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
         assert!(!mounts.contains("/trash/"), "{mounts}");
+    });
+}
+
+/// A file that was made immutable in a container whose root is a copy.
+#[test]
+fn what_cannot_be_removed_does_not_keep_a_store_from_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    in_private_mounts(|| {
+        drop(open(&root, None));
+        let etc = root.join("trash/image/etc");
+        fs::create_dir_all(&etc).unwrap();
+        fs::write(root.join("trash/other"), "").unwrap();
+        let hosts = File::create(etc.join("hosts")).unwrap();
+        let flags = ioctl_getflags(&hosts).unwrap();
+        ioctl_setflags(&hosts, flags | IFlags::IMMUTABLE).unwrap();
+        let options = Options::default();
+        let opened = Store::open(&root, &options).map(|store| {
+            let stuck = store.stuck().iter().map(ToString::to_string);
+            (store.swept().trash, stuck.collect::<Vec<_>>())
+        });
+        ioctl_setflags(&hosts, flags).unwrap();
+        let (swept, stuck) = opened.unwrap();
+        assert_eq!((swept, stuck.len()), (1, 1), "{stuck:?}");
+        assert!(stuck[0].contains("trash/image"), "{stuck:?}");
+        let store = open(&root, None);
+        assert_eq!((store.swept().trash, store.stuck().len()), (1, 0));
     });
 }

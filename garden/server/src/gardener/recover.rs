@@ -63,6 +63,7 @@ impl Gardener {
             let text = chain(error);
             told.error("a root file system is not all gone", &[("error", &text)]);
         };
+        store.stuck().iter().for_each(&tell);
         store
             .empty_in_background(Box::new(tell))
             .map_err(error::step("start the image store's thread"))?;
