@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
-use rustix::process::Pid;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::RwLock;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -182,8 +181,14 @@ impl Listener {
     }
 }
 
-fn is_running(pid: Pid) -> bool {
-    Stat::of_running(pid.as_raw_nonzero().get()).is_some()
+/// Whether whoever listens runs, as far as can be told: of one outside of our process table, which has
+/// the number 0, it cannot.
+fn is_owned(stream: std::os::unix::net::UnixStream) -> bool {
+    let nonblocking = stream.set_nonblocking(true);
+    let stream = nonblocking.and_then(|()| UnixStream::from_std(stream));
+    let owner = stream.and_then(|stream| stream.peer_cred());
+    let pid = owner.ok().and_then(|owner| owner.pid());
+    pid.is_none_or(|pid| pid == 0 || Stat::of_running(pid).is_some())
 }
 
 async fn unix(path: &Path, mode: u32) -> Result<Listener, ListenError> {
@@ -198,8 +203,7 @@ async fn unix(path: &Path, mode: u32) -> Result<Listener, ListenError> {
         Ok(meta) if meta.file_type().is_socket() => {
             let began = Instant::now();
             while let Ok(stream) = std::os::unix::net::UnixStream::connect(path) {
-                let owner = sockopt::socket_peercred(&stream).ok();
-                let patience = match owner.is_none_or(|owner| is_running(owner.pid)) {
+                let patience = match is_owned(stream) {
                     true => PATIENCE,
                     false => LAST_CALL,
                 };
