@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use warren_wire_cpi::Version;
 
-use crate::{Cpi, Error, disk, lock, mounts, settings, vm};
+use crate::{Cpi, Error, disk, lock, mounts, settings, start, vm};
 
 impl Cpi {
     pub(super) fn attach_disk(
@@ -41,8 +41,19 @@ impl Cpi {
         let before = self.agent_settings(vm)?;
         let mut value = before.clone();
         settings::set_disk(&mut value, disk, hint);
-        let told = self.write_settings(vm, &value);
-        if told.is_err() && self.write_settings(vm, &before).is_err() {
+        let mut told = self.write_settings(vm, &value);
+        // A new file comes beside the old one first, and less than before has room where that was: a machine that
+        // is full must not keep its disks for that.
+        if hint.is_none() && told.as_ref().is_err_and(is_full_inside) {
+            let remove = format!("rm -f {}", path());
+            told = start::run(&self.garden, vm, "make room for the settings in", remove)
+                .and_then(|()| self.write_settings(vm, &value));
+        }
+        // A stock Garden writes over the file, and may have come as far as half of it.
+        if told.is_err()
+            && self.agent_settings(vm).ok().as_ref() != Some(&before)
+            && self.write_settings(vm, &before).is_err()
+        {
             // As when Garden is away; of a full disk they have what they had before.
             self.note(format!("VM '{vm}': its settings may be cut off"));
         }
@@ -71,6 +82,19 @@ impl Cpi {
             ))
         })
     }
+}
+
+/// Whether Garden says that a file system inside has no room.
+fn is_full_inside(error: &Error) -> bool {
+    let Error::Garden { source, .. } = error else {
+        return false;
+    };
+    let said = source.refusal().map(ToString::to_string);
+    said.is_some_and(|said| {
+        ["No space left on device", "Disk quota exceeded"]
+            .iter()
+            .any(|text| said.contains(text))
+    })
 }
 
 /// The settings' file.

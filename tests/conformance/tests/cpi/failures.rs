@@ -3,7 +3,7 @@
 use serde_json::json;
 use warren_tests_harness::Leaks;
 
-use crate::scene::{Scene, create_vm, names};
+use crate::scene::{Scene, create_vm, names, request};
 
 #[test]
 fn a_machine_that_cannot_be_made_leaves_nothing() {
@@ -295,13 +295,24 @@ fn a_full_disk_is_named_with_a_remedy_and_nothing_is_left() {
         "mount -t tmpfs -o size=8k t {place} && cat >{place}/warden-cpi-agent-env.json <<'E'\n{settings}\nE\n"
     );
     scene.says(&vm, &fill).unwrap();
-    let (_, said, _) = scene.refused("attach_disk", json!([vm, disk]));
+    let answer = scene.raw(&request("attach_disk", json!([vm, disk])));
+    let (said, log) = (answer["error"]["message"].to_string(), &answer["log"]);
     assert!(said.contains("No space left on device"), "{said}");
+    // Nothing was written over, and so nothing is to be feared.
+    assert!(!log.to_string().contains("cut off"), "{log}");
     assert_eq!(scene.settings(&vm), settings);
     assert_eq!(scene.call("get_disks", json!([vm])), json!([]));
     let grow = format!("mount -o remount,size=1m {place}");
     scene.says(&vm, &grow).unwrap();
     scene.call("attach_disk", json!([vm, disk]));
+    // With one disk less they have room where they are, though not beside that: a machine that is full gives its
+    // disks back.
+    let fill = format!("cat /dev/zero >{place}/fill 2>/dev/null; true");
+    scene.says(&vm, &fill).unwrap();
+    scene.call("detach_disk", json!([vm, disk]));
+    let left = scene.settings(&vm);
+    assert_eq!(left["disks"]["persistent"], json!({}));
+    assert_eq!(left["padding"], settings["padding"]);
     scene.call("delete_vm", json!([vm]));
     scene.call("delete_disk", json!([disk]));
     scene.assert_no_machines();
