@@ -4,6 +4,7 @@ mod early;
 mod failure;
 mod line;
 mod output;
+mod umask;
 mod verb;
 
 use std::ffi::OsString;

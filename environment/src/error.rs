@@ -240,6 +240,14 @@ pub enum Error {
         /// Who has them.
         holder: Holder,
     },
+    /// What it will have cannot be shown to others.
+    #[error("cannot claim {what} for an environment that is being started, by a table of nftables")]
+    Claim {
+        /// A network or a letter.
+        what: String,
+        /// Why.
+        source: warren_sys_nft::Error,
+    },
     /// All letters for names of links are taken.
     #[error(
         "36 environments run on this machine, and names of links have no letter for one more: warren stop ends one"
@@ -256,6 +264,19 @@ impl Error {
     pub(crate) fn file(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { step, path, source }
+    }
+
+    pub(crate) fn taken(home: &Path, network: [u8; 2], holder: Holder) -> Self {
+        Self::Taken {
+            home: home.to_owned(),
+            network,
+            holder,
+        }
+    }
+
+    pub(crate) fn claim(what: &str) -> impl FnOnce(warren_sys_nft::Error) -> Self {
+        let what = what.to_owned();
+        move |source| Self::Claim { what, source }
     }
 
     pub(crate) fn image(

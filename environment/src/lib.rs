@@ -28,6 +28,8 @@
 //! Nothing here waits for a caller that went away: what was made until then is found by the next call.
 
 mod boot;
+mod choice;
+mod claims;
 mod configs;
 mod container;
 mod down;

@@ -6,41 +6,32 @@ use warren_container_network::link::Rtnetlink;
 use warren_garden_client::Streams;
 
 use crate::container::run;
-use crate::neighbours::Neighbours;
 use crate::{Error, Level, Record};
 
 /// Where stock's small environments have their machines, and what else may do.
-const MACHINES: [u8; 10] = [244, 245, 246, 247, 248, 249, 250, 251, 252, 253];
+pub(crate) const MACHINES: [[u8; 2]; 10] = [
+    [10, 244],
+    [10, 245],
+    [10, 246],
+    [10, 247],
+    [10, 248],
+    [10, 249],
+    [10, 250],
+    [10, 251],
+    [10, 252],
+    [10, 253],
+];
 /// Where the containers of levels are: outside of what Garden servers give away by themselves, so
 /// that each keeps its address.
-const LEVELS: [u8; 5] = [255, 243, 242, 241, 240];
+pub(crate) const LEVELS: [[u8; 2]; 5] = [[10, 255], [10, 243], [10, 242], [10, 241], [10, 240]];
 /// Bits of the network of machines.
 pub(crate) const BITS: u8 = 16;
-
-/// The first network for machines that nothing in sight uses.
-pub(crate) fn machines_among(neighbours: &Neighbours) -> Result<[u8; 2], Error> {
-    free(&MACHINES, |network| neighbours.is_free(network))
-}
-
-/// The same for levels, which machines do not use either.
-pub(crate) fn levels_among(neighbours: &Neighbours, machines: [u8; 2]) -> Result<[u8; 2], Error> {
-    free(&LEVELS, |network| {
-        network != machines && neighbours.is_free(network)
-    })
-}
 
 /// The address of the container of a level.
 pub(crate) fn of_level(record: &Record, index: usize) -> Ipv4Addr {
     let [a, b] = record.levels;
     // There are no more levels than numbers: see the greatest depth.
     Ipv4Addr::new(a, b, u8::try_from(index).unwrap_or(u8::MAX), 2)
-}
-
-fn free(candidates: &[u8], is_free: impl Fn([u8; 2]) -> bool) -> Result<[u8; 2], Error> {
-    let mut networks = candidates.iter().map(|second| [10, *second]);
-    networks
-        .find(|network| is_free(*network))
-        .ok_or(Error::NoNetwork)
 }
 
 /// Whether a network of 16 bits and another have addresses in common.
@@ -98,30 +89,4 @@ pub(crate) fn route(levels: &[Level], record: &Record) -> Result<String, Error> 
 pub(crate) fn machines(record: &Record) -> (Ipv4Addr, u8) {
     let [a, b] = record.machines;
     (Ipv4Addr::new(a, b, 0, 0), BITS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn what_is_used_is_left_alone() {
-        let free = |used: &[(&str, u8)]| {
-            let is_free = |network| {
-                let mut used = used.iter();
-                !used.any(|(address, bits)| overlaps(network, at(address), *bits))
-            };
-            free(&MACHINES, is_free).ok()
-        };
-        assert_eq!(free(&[]), Some([10, 244]));
-        assert_eq!(free(&[("0.0.0.0", 0), ("::", 0)]), Some([10, 244]));
-        assert_eq!(free(&[("10.244.3.1", 24)]), Some([10, 245]));
-        assert_eq!(free(&[("10.244.0.0", 15)]), Some([10, 246]));
-        assert_eq!(free(&[("10.245.0.0", 16)]), Some([10, 244]));
-        assert_eq!(free(&[("10.0.0.0", 8)]), None);
-    }
 }

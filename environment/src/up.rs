@@ -11,12 +11,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::boot::Access;
+use crate::claims::{Claims, Tables};
 use crate::image::ImageOptions;
 use crate::lock::Lock;
 use crate::step::step;
 use crate::{
-    Database, Error, Level, Progress, Record, boot, configs, container, executable, files, garden,
-    image, layers, levels, neighbours, network, prepare,
+    Database, Error, Level, Progress, Record, boot, choice, configs, container, executable, files,
+    garden, image, layers, levels, network, prepare,
 };
 
 /// What environment is wanted.
@@ -62,7 +63,9 @@ const DEEPEST: usize = 15;
 pub fn up(options: &Options, progress: &dyn Progress) -> Result<Ready, Error> {
     let home = options.home.as_path();
     let _lock = Lock::take(home)?;
-    let mut record = record(options)?;
+    // Until it can be seen what the environment has.
+    let mut claims = Tables::new()?;
+    let mut record = record(options, &mut claims)?;
     let wanted = wanted(options, &record);
     let all = levels(home, &record);
     same_image(options, wanted.as_ref(), &record, all.first())?;
@@ -79,7 +82,7 @@ pub fn up(options: &Options, progress: &dyn Progress) -> Result<Ready, Error> {
         record.image_options = wanted.unwrap_or_default();
         record.write(home)?;
     }
-    neighbours::admit(home, &mut record, &executable)?;
+    choice::admit(home, &mut record, &executable, &mut claims)?;
     for level in all.iter().take(record.depth) {
         step(
             progress,
@@ -176,7 +179,7 @@ fn done(is_new: bool, what: &str) -> String {
 }
 
 /// What is there, which must be what is asked for; else what is asked for.
-fn record(options: &Options) -> Result<Record, Error> {
+fn record(options: &Options, claims: &mut dyn Claims) -> Result<Record, Error> {
     let home = options.home.as_path();
     if let Some(record) = Record::read(home)? {
         let other = |what, have: String, wanted: String| match have == wanted {
@@ -219,7 +222,7 @@ fn record(options: &Options) -> Result<Record, Error> {
             "a depth is from 1 to {DEEPEST}, not {depth}"
         )));
     }
-    let (machines, levels, tag) = neighbours::choose(home, options.machines)?;
+    let (machines, levels, tag) = choice::choose(home, options.machines, claims)?;
     let record = Record {
         name: options.name.clone().unwrap_or_else(|| NAME.to_owned()),
         depth,

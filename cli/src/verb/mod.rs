@@ -24,6 +24,7 @@ use std::process::ExitCode;
 
 use crate::failure::Failure;
 use crate::output::Format;
+use crate::umask;
 
 /// What to do.
 #[derive(clap::Subcommand)]
@@ -72,6 +73,9 @@ pub enum Verb {
 impl Verb {
     /// Runs the verb; the answer is the exit code.
     pub fn run(self, format: Format) -> Result<u8, Failure> {
+        if matches!(self, Verb::Cpi(_) | Verb::Init(_)) {
+            umask::usual();
+        }
         match self {
             Verb::Bpm(arguments) => arguments.run(format),
             Verb::Cgroup(verb) => verb.run(format),

@@ -470,6 +470,7 @@ pub(super) const TABLE: &[Row] = &[
             "lib/tar",
             "release",
             "sys/mount",
+            "sys/nft",
             "sys/process",
             "wire/garden",
         ]),

@@ -17,6 +17,7 @@ mod up;
 
 use crate::failure::Failure;
 use crate::output::Format;
+use crate::umask;
 
 pub use home::{awake, exports, is_made, local, usual};
 pub use logs::{Asked as AskedLogs, run as show_logs};
@@ -35,6 +36,10 @@ pub enum Verb {
 impl Verb {
     /// Runs the verb.
     pub fn run(self, format: Format) -> Result<u8, Failure> {
+        // Either may begin a Garden server.
+        if matches!(self, Verb::Up(_) | Verb::Down(_)) {
+            umask::usual();
+        }
         match self {
             Verb::Up(arguments) => arguments.run(format),
             Verb::Down(arguments) => arguments.run(format),

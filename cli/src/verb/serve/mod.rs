@@ -25,6 +25,7 @@ pub enum Verb {
 impl Verb {
     /// Runs the verb.
     pub fn run(self, format: Format) -> Result<u8, Failure> {
+        crate::umask::usual();
         match self {
             Verb::Agent(arguments) => arguments.run(format),
             Verb::Director(arguments) => arguments.run(format),

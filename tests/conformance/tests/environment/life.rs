@@ -11,7 +11,7 @@ use warren_tests_conformance::firewall::assert_only_agents_reach_monit_and_the_b
 use warren_tests_harness::{Connected, Leaks};
 
 use crate::events;
-use crate::scene::{Scene, command};
+use crate::scene::{Scene, another_claims, command};
 
 /// Words for what was done, in the lines of steps.
 const DONE: [&str; 4] = [", made", "started", "given", "uploaded"];
@@ -31,6 +31,7 @@ fn from_nothing_and_back() {
     scene.until_good();
     // Everybody may go through the home; who reaches a Garden server is root.
     assert_eq!(mode_of(&scene.level(0).join("garden.sock")), 0o600);
+    assert_eq!(mode_of(&scene.home()), 0o711);
     assert_eq!(mode_of(&scene.level(1)), 0o700);
 
     scene.upload_release();
@@ -111,6 +112,11 @@ fn it_starts_beside_others(scene: &Scene) {
         "{said}"
     );
     scene.shell("ip link delete taken0");
+    let another = another_claims(scene, &[&network.replace('.', "_")]);
+    let said = scene.refused(&["start"]);
+    assert!(said.contains("being started just now: wait"), "{said}");
+    // Its table goes a moment after it, which is waited for.
+    drop(another);
     scene.warren(&["start"]);
     let after = record();
     assert_eq!(after["machines"], before["machines"]);

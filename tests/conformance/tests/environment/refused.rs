@@ -6,7 +6,7 @@ use std::path::Path;
 
 use warren_tests_harness::{RootfsTar, programs};
 
-use crate::scene::{Scene, command};
+use crate::scene::{Scene, another_claims, command};
 
 #[test]
 fn a_depth_that_cannot_be() {
@@ -16,11 +16,19 @@ fn a_depth_that_cannot_be() {
         assert!(said.contains("a depth is from 1 to"), "{said}");
     }
     assert!(!scene.home().join("environment.json").exists());
-    // What was made once keeps what cannot be changed.
+    // Another one is being made in the same moment: of its network nothing can be seen yet.
     let nowhere = scene.at("nowhere");
     let nowhere = nowhere.to_str().unwrap();
+    let another = another_claims(&scene, &["10_244"]);
+    let said = scene.refused(&["up", "--machines", "10.244", "--directory", nowhere]);
+    assert!(said.contains("being started just now: wait"), "{said}");
     let said = scene.refused(&["up", "--depth", "2", "--directory", nowhere]);
     assert!(said.contains(nowhere), "{said}");
+    drop(another);
+    let record = fs::read_to_string(scene.home().join("environment.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    assert_eq!(record["machines"], serde_json::json!([10, 245]));
+    // What was made once keeps what cannot be changed.
     let said = scene.refused(&["up", "--depth", "3", "--directory", nowhere]);
     assert!(
         said.contains("depth 2, not 3") && said.contains("warren down"),

@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::Deref;
 
 use serde_json::Value;
+use warren_sys_nft::{Batch, Family, Nft, Table};
 use warren_tests_conformance::environment::Environment;
 use warren_tests_conformance::release;
 use warren_tests_harness::debian::{self, Variant};
@@ -58,7 +59,8 @@ impl Scene {
     /// Makes the environment; what is said of each step.
     #[track_caller]
     pub fn up(&self, more: &[&str]) -> String {
-        self.shell(&self.command_up(more))
+        // Root may keep its own files from others; machines have other users.
+        self.shell(&format!("umask 077; {}", self.command_up(more)))
     }
 
     /// Has the director given the small release.
@@ -112,4 +114,17 @@ impl Scene {
         let about: Value = serde_json::from_slice(&fs::read(about).unwrap()).unwrap();
         about["operating_system"].as_str().unwrap().to_owned()
     }
+}
+
+/// What another environment claims that is being started on the machine, until it is dropped.
+#[track_caller]
+pub fn another_claims(scene: &Scene, what: &[&str]) -> Nft {
+    let mut another = scene.machine.net().inside(|| Nft::open().unwrap());
+    let mut batch = Batch::new();
+    for what in what {
+        let name = format!("warren_up_{what}");
+        batch.create_table(&Table::new(Family::Inet, name).owned());
+    }
+    another.commit(&batch).unwrap();
+    another
 }
