@@ -101,11 +101,14 @@ fn inside() {
         vm.write(&format!("etc/{file}"), "");
     }
     login::users(&vm);
+    // A checkout may be where the system's own files are covered.
+    let programs = std::path::Path::new(&warren).parent().unwrap().display();
     shell(&format!(
         "chmod 700 {root}/var/vcap/bosh/etc/monitrc; \
-         mount -t tmpfs none /var && mkdir -p /var/lib /var/log /var/tmp /var/run /var/cache; \
+         exec 9<{programs}; mount -t tmpfs none /var && mkdir -p /var/lib /var/log /var/tmp /var/run /var/cache; \
          mkdir /var/vcap; mount --bind {root}/var/vcap /var/vcap; \
          mount -t tmpfs none /run; mount -t tmpfs -o mode=755 none /home; \
+         [ -d {programs} ] || {{ mkdir -p {programs}; mount -c --bind /proc/self/fd/9 {programs}; }}; exec 9<&-; \
          cp -an /etc/. {root}/etc/; rm -f {root}/etc/ssh/ssh_host_*; mount --bind {root}/etc /etc; \
          for f in hosts hostname resolv.conf; do mount --bind {root}/etc/$f /etc/$f; done; \
          mkdir /var/vcap/bosh/bin; ln -s {} /var/vcap/bosh/bin/bosh-enable-monit-access",

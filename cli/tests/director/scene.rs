@@ -89,12 +89,16 @@ impl Scene {
         fs::set_permissions(top, PermissionsExt::from_mode(0o755)).unwrap();
         fs::write(top.join("var/log/lastlog"), "").unwrap();
         fs::write(top.join("var/vcap/sys/log/zk/zk.stdout.log"), "one\ntwo\n").unwrap();
+        // A checkout may be below /var.
+        let programs = Path::new(env!("CARGO_BIN_EXE_warren")).parent().unwrap();
+        let programs = programs.display();
         shell(&format!(
             "ip link set lo up; ip addr add 10.244.0.2/32 dev lo; ip addr add 10.244.0.4/32 dev lo
             cp /etc/passwd {at}/passwd; mount --bind {at}/passwd /etc/passwd
             grep -q ^sshd: /etc/passwd || echo 'sshd:*:104:65534::/run/sshd:/usr/sbin/nologin' >>/etc/passwd
             mount -t tmpfs tmpfs /run; mkdir -m 755 /run/sshd
-            mount --bind {at}/var /var
+            exec 9<{programs}; mount --bind {at}/var /var
+            [ -d {programs} ] || {{ mkdir -p {programs}; mount -c --bind /proc/self/fd/9 {programs}; }}; exec 9<&-
             ssh-keygen -q -t rsa -b 2048 -N '' -f {at}/host_key; ssh-keygen -q -t rsa -b 2048 -N '' -f {at}/mine"
         ));
         let daemon = Command::new("/usr/sbin/sshd")
