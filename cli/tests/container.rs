@@ -363,7 +363,7 @@ fn a_shell_has_the_size_of_the_terminal_and_follows_it() {
     let inside = format!(
         "stty cols 80 rows 30; before=$(stty -g); terminal=$(tty); \
          (while [ ! -e {file} ]; do sleep 0.05; done; stty cols 99 rows 40 < $terminal) & \
-         {WARREN} container -t {target} shell a -u vcap; code=$?; wait; \
+         '{WARREN}' container -t {target} shell a -u vcap; code=$?; wait; \
          [ \"$before\" = \"$(stty -g)\" ] || echo 'the terminal is not as before'; exit $code",
         file = place.display(),
         target = server.target,

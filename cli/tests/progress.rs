@@ -133,7 +133,7 @@ fn a_line_that_is_gone_in_the_end_on_a_terminal() {
         .iter()
         .map(|word| format!("'{word}'"))
         .collect::<Vec<_>>();
-    let line = format!("stty cols 60; {WARREN} {} >/dev/null", words.join(" "));
+    let line = format!("stty cols 60; '{WARREN}' {} >/dev/null", words.join(" "));
     let (mut seen, mut child, mut stdout) =
         terminal::run_until(&line, |seen| seen.ends_with(b"\x1b[K"));
     slow.go.send(()).unwrap();

@@ -75,6 +75,10 @@ fn it_is_this_machines_own_unless_another_is_named() {
     let (code, text) = run(home.path(), None, &["stemcells"]);
     assert_eq!(code, 1);
     assert!(text.contains(&format!("'{OWN}/info'")), "{text}");
+    assert!(
+        text.contains("does the director run? 'warren status'"),
+        "{text}"
+    );
     let other = "https://127.0.0.78:25555";
     let (_, text) = run(home.path(), Some(other), &["stemcells"]);
     assert!(text.contains(other) && !text.contains(OWN), "{text}");
@@ -122,7 +126,7 @@ fn who_waits_on_a_terminal_sees_for_what() {
     fs::remove_file(&socket).unwrap();
     let _stuck = UnixListener::bind(&socket).unwrap();
     for verb in ["status", "tree"] {
-        let line = format!("{WARREN} {verb} --home {}", home.path().display());
+        let line = format!("'{WARREN}' {verb} --home {}", home.path().display());
         let is_seen = |seen: &[u8]| String::from_utf8_lossy(seen).contains("\rWaiting for ");
         let (_seen, mut child, _stdout) = terminal::run_until(&line, is_seen);
         child.kill().unwrap();
@@ -135,7 +139,7 @@ fn who_waits_on_a_terminal_sees_for_what() {
 fn what_has_deployments_is_not_removed_unasked() {
     let home = environment();
     fs::remove_file(home.path().join("garden.sock")).unwrap();
-    let line = format!("{WARREN} down --home {}", home.path().display());
+    let line = format!("'{WARREN}' down --home {}", home.path().display());
     let on_a_terminal = |more: &str| {
         let line = format!("{line}{more}");
         let mut terminal = Command::new("script");

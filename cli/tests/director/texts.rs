@@ -67,6 +67,22 @@ fn an_error_has_the_recorded_bytes() {
 }
 
 #[test]
+fn a_text_that_is_no_yaml_is_told_by_file_and_line() {
+    let server = Server::new();
+    std::fs::write(server.at("bad.yml"), "a: [1\n").unwrap();
+    let ran = tty(&server, &["update-cloud-config", "bad.yml"]);
+    let said = "yaml: line 1: did not find expected ',' or ']'";
+    assert!(
+        ran.err
+            .contains(&format!("Deserializing file 'bad.yml':\n  {said}")),
+        "{ran:?}"
+    );
+    // recorded
+    let ran = tty(&server, &["interpolate", "bad.yml"]);
+    assert_eq!(ran.err, format!("\n{said}\n\nExit code 1\n"));
+}
+
+#[test]
 fn a_deletion_has_the_recorded_bytes() {
     let server = Server::new();
     server

@@ -325,6 +325,7 @@ fn nobody_is_let_in_for_ever() {
     let ran = tokens.run(&["-n", "delete-vm", "v1"], &CI, "");
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("status code '401'"), "{ran:?}");
+    assert!(ran.err.contains("give both with --client"), "{ran:?}");
     assert_eq!(tokens.times(), 2);
     // Who has no token at all is told the same.
     let ran = tokens.run(&["locks"], &[], "");

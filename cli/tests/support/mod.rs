@@ -28,16 +28,27 @@ impl Ran {
 
 /// Runs `warren` with these words.
 pub fn warren(words: &[&str]) -> Ran {
-    run(Command::new(WARREN).args(words))
+    run(plain(WARREN).args(words))
+}
+
+/// A program that sees nothing of what whoever runs tests has set for directors and servers of his own.
+fn plain(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let is = |start: &str| name.to_string_lossy().starts_with(start);
+        if is("WARREN_") || is("BOSH_") || is("BPM_") || is("GAOL_") || is("COLUMNS") {
+            command.env_remove(&name);
+        }
+    }
+    command.env("WARREN_HOME", "/no/such/home");
+    command
 }
 
 /// Runs a shell line in which `$WARREN` is the executable.
 pub fn shell(wrapper: &[&str], line: &str) -> Ran {
     let mut words = wrapper.to_vec();
     words.extend(["sh", "-ec", line]);
-    run(Command::new(words[0])
-        .args(&words[1..])
-        .env("WARREN", WARREN))
+    run(plain(words[0]).args(&words[1..]).env("WARREN", WARREN))
 }
 
 fn run(command: &mut Command) -> Ran {

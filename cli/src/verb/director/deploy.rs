@@ -196,7 +196,7 @@ impl Arguments {
             path: None,
         };
         let text = read_text(&self.path)?;
-        let mut manifest = self.template.value(&text, &options)?;
+        let mut manifest = self.template.value(&text, &self.path, &options)?;
         let name = field(&manifest, "name");
         if name != deployment {
             return Err(Problem::text(format!(

@@ -1,6 +1,7 @@
 //! `warren interpolate`.
 
-use warren_wire_manifest::interpolate::Options;
+use warren_wire_manifest::interpolate::{Options, render};
+use warren_wire_manifest::yaml::{Dialect, parse};
 
 use super::console::Mode;
 use super::template::{Template, read_text};
@@ -38,7 +39,9 @@ impl Arguments {
             expect_used: self.var_errs_unused,
             path: self.path.as_deref().map(str::parse).transpose()?,
         };
-        let text = self.template.text(&read_text(&self.path_of_document)?, &options)?;
+        // Of a text that is none the stock command line says the line alone.
+        let document = parse(&read_text(&self.path_of_document)?, Dialect::Go)?;
+        let text = render(&self.template.evaluate(document, &options)?, &options);
         session.console.raw(text.as_bytes());
         // The document alone, so that it can be given on.
         if session.console.mode() == Mode::Terminal {

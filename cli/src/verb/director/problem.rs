@@ -9,6 +9,8 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::failure::Failure;
+
 /// Steps, the outermost first, and the cause.
 #[derive(Debug)]
 pub struct Problem(Vec<String>);
@@ -17,6 +19,12 @@ impl Problem {
     /// From a text.
     pub fn text(text: impl Into<String>) -> Self {
         Self(vec![text.into()])
+    }
+
+    /// Of a verb that is none of a director's.
+    pub fn of(failure: Failure) -> Self {
+        let remedy = failure.remedy.map(|text| format!("\nRemedy: {text}"));
+        Self::text(failure.message + &remedy.unwrap_or_default())
     }
 
     /// Says what was being done.
@@ -45,15 +53,44 @@ impl<E: Error> From<E> for Problem {
             }
             source = error.source();
         }
+        let was_asked = steps.iter().any(|step| step.starts_with(ASKING));
         if let Some(cause) = steps.last_mut()
-            && cause.contains("certificate: UnknownIssuer")
+            && let Some(remedy) = remedy(cause, was_asked)
         {
-            cause.push_str(
-                "\nNobody here trusts who signed it: give the authority with --ca-cert, WARREN_CA_CERT or BOSH_CA_CERT",
-            );
+            cause.push('\n');
+            cause.push_str(remedy);
         }
         Self(steps)
     }
+}
+
+/// How a request begins that got no answer.
+const ASKING: &str = "Performing request ";
+
+/// What to do about a cause; of refusals with a code people see what the stock command line says, and no more.
+fn remedy(cause: &str, was_asked: bool) -> Option<&'static str> {
+    let is = |text: &str| cause.contains(text);
+    let is_nobody = [
+        "Connection refused",
+        "No route to host",
+        "unreachable",
+        "timeout",
+    ];
+    Some(match cause {
+        _ if is("certificate: UnknownIssuer") => {
+            "Nobody here trusts who signed it: give the authority with --ca-cert, WARREN_CA_CERT or BOSH_CA_CERT"
+        }
+        // Who is known and may not is told which scopes it takes.
+        _ if is("status code '401'") && !is("Require one of the scopes") => {
+            "The director does not know this user with this password: give both with --client and --client-secret, \
+             WARREN_CLIENT and WARREN_CLIENT_SECRET or BOSH_CLIENT and BOSH_CLIENT_SECRET, or log in"
+        }
+        _ if was_asked && is_nobody.iter().any(|text| is(text)) => {
+            "Nobody answers there: is it the director's address, and does the director run? 'warren status' tells of \
+             this machine's own"
+        }
+        _ => return None,
+    })
 }
 
 impl fmt::Display for Problem {

@@ -112,7 +112,7 @@ impl<'a> Session<'a> {
         let is_own =
             |own: &Access| own.url == environment.url && authority == Some(own.authority.trim());
         if nested::local().as_ref().is_some_and(is_own) {
-            nested::awake().map_err(|failure| Problem::text(failure.message))?;
+            nested::awake().map_err(Problem::of)?;
         }
         Ok(Director::anonymous(&Settings {
             target: Target::parse(&environment.url)?,
@@ -222,8 +222,7 @@ impl<'a> Session<'a> {
             Mode::Json => Format::Json,
             _ => Format::Human,
         };
-        let code =
-            run(&nested::usual(), format).map_err(|failure| Problem::text(failure.message))?;
+        let code = run(&nested::usual(), format).map_err(Problem::of)?;
         self.console.hush();
         Ok(code)
     }

@@ -68,8 +68,15 @@ impl Template {
             && self.ops_file.is_empty()
     }
 
-    /// The document that comes of a text.
-    pub fn value(&self, text: &str, options: &Options) -> Result<Value, Problem> {
+    /// The document that comes of a file's text.
+    pub fn value(&self, text: &str, path: &str, options: &Options) -> Result<Value, Problem> {
+        let document = parse(text, Dialect::Go)
+            .map_err(|error| Problem::from(error).step(format!("Deserializing file '{path}'")))?;
+        self.evaluate(document, options)
+    }
+
+    /// What becomes of a document.
+    pub fn evaluate(&self, document: Value, options: &Options) -> Result<Value, Problem> {
         let mut variables = StaticVariables::new();
         let environment: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
@@ -95,7 +102,6 @@ impl Template {
         for path in &self.ops_file {
             ops.extend(parse_file(&read_text(path)?, path)?);
         }
-        let document = parse(text, Dialect::Go)?;
         let failed = |error| Problem::from(error).step("Evaluating manifest");
         let Some(path) = &self.vars_store else {
             return evaluate(document, &ops, &mut variables, options).map_err(failed);
@@ -111,7 +117,10 @@ impl Template {
     }
 
     /// The same as text.
-    pub fn text(&self, text: &str, options: &Options) -> Result<String, Problem> {
-        Ok(render(&self.value(text, options)?, options))
+    pub fn text(&self, path: &str, options: &Options) -> Result<String, Problem> {
+        Ok(render(
+            &self.value(&read_text(path)?, path, options)?,
+            options,
+        ))
     }
 }

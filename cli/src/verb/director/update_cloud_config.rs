@@ -3,7 +3,7 @@
 use warren_director_client::configs::Kind;
 use warren_wire_manifest::interpolate::Options;
 
-use super::template::{Template, read_text};
+use super::template::Template;
 
 use super::problem::Problem;
 use super::session::Session;
@@ -26,7 +26,7 @@ impl Arguments {
     /// Runs the verb.
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
         let director = session.director()?;
-        let text = self.template.text(&read_text(&self.path)?, &Options::default())?;
+        let text = self.template.text(&self.path, &Options::default())?;
         let redact = true;
         let diff = director.diff_config_of(Kind::Cloud, &self.name, &text, redact)?;
         session.console.diff(&diff.diff);

@@ -2,7 +2,7 @@
 
 use warren_wire_manifest::interpolate::Options;
 
-use super::template::{Template, read_text};
+use super::template::Template;
 
 use super::problem::Problem;
 use super::session::Session;
@@ -33,7 +33,7 @@ impl Arguments {
     /// Runs the verb.
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
         let director = session.director()?;
-        let text = self.template.text(&read_text(&self.path)?, &Options::default())?;
+        let text = self.template.text(&self.path, &Options::default())?;
         let diff = director.diff_config(&self.kind, &self.name, &text)?;
         session.console.diff(&diff.diff);
         session.console.confirms(session.common.is_asked())?;

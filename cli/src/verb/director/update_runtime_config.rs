@@ -3,7 +3,7 @@
 use warren_director_client::configs::Kind;
 use warren_wire_manifest::interpolate::{Options, render};
 
-use super::template::{Template, read_text};
+use super::template::Template;
 
 use super::problem::Problem;
 use super::session::Session;
@@ -34,7 +34,7 @@ impl Arguments {
     /// Runs the verb.
     pub fn run(self, session: &mut Session<'_>) -> Result<u8, Problem> {
         let director = session.director()?;
-        let text = self.template.text(&read_text(&self.path)?, &Options::default())?;
+        let text = self.template.text(&self.path, &Options::default())?;
         let mut value = super::deploy::parsed(&text)?;
         let fix = self.fix_releases;
         let text = match super::deploy::upload_listed_releases(session, &director, &mut value, fix)? {

@@ -54,11 +54,7 @@ fn shown(verb: impl Work, format: Format) -> u8 {
         }
         exit::GOOD
     });
-    let made = made.map_err(|failure| {
-        let remedy = failure.remedy.map(|text| format!("\nRemedy: {text}"));
-        Problem::text(failure.message + &remedy.unwrap_or_default())
-    });
-    console.finish(made)
+    console.finish(made.map_err(Problem::of))
 }
 
 stock! {
