@@ -241,6 +241,9 @@ pub async fn agent_states(
     while let Some(done) = asked.join_next().await {
         let (title, vm, reached) =
             done.map_err(|error| Error::other("ask an agent for its state", error))?;
+        // Lines about agents have their ids only.
+        let (agent, cid) = (&vm.agent_id, vm.cid.as_deref().unwrap_or_default());
+        task.log(&format!("{title}: agent {agent} of {cid}"));
         let state = match reached? {
             Reached::Says(state) => AgentState::Says(state),
             Reached::Silent(_) | Reached::Gone if fix => AgentState::Unresponsive,

@@ -277,7 +277,10 @@ async fn agents_get_urls_and_no_password() {
     let log = it.deploy(&text).await.done().log;
     let planned = log.find("Rendering templates: begins").unwrap();
     let asked = format!("agent_call agent={agent} method=get_state outcome=ok");
-    assert!(log[..planned].contains(&asked), "{log}");
+    let named = format!(" web/{} (0): agent {agent} of vm-", row.uuid);
+    for told in [asked, named] {
+        assert!(log[..planned].contains(&told), "{told}: {log}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
