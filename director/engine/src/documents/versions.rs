@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 use warren_director_plan::versions;
 use warren_director_store::{releases, stemcells};
+use warren_wire_manifest::check::instead;
 
 use crate::{Engine, Error};
 
@@ -76,18 +77,19 @@ pub(super) async fn choose_versions(
             if there.is_empty() {
                 return Err(Error::refused(
                     30_005,
-                    format!("Release '{name}' doesn't exist"),
+                    format!("Release '{name}' doesn't exist: it has to be uploaded first"),
                 ));
             }
             // One that is being uploaded or deleted is not there; nor is what came of that if it failed.
             let whole = there.iter().filter(|one| *one.update_completed);
-            let chosen = versions::choose(&wanted, whole.map(|one| one.version.as_str()))
-                .ok_or_else(|| {
-                    Error::refused(
-                        30_006,
-                        format!("Release version '{name}/{wanted}' doesn't exist"),
-                    )
-                })?;
+            let whole: Vec<&str> = whole.map(|one| one.version.as_str()).collect();
+            let chosen = versions::choose(&wanted, whole.iter().copied()).ok_or_else(|| {
+                let has = instead("the director", whole);
+                Error::refused(
+                    30_006,
+                    format!("Release version '{name}/{wanted}' doesn't exist{has}"),
+                )
+            })?;
             release["version"] = Value::from(chosen);
         }
     }
@@ -108,12 +110,15 @@ pub(super) async fn choose_versions(
                 all.iter().filter(fits).map(|one| one.version.as_str()),
             )
             .ok_or_else(|| {
+                let there = all.iter().filter(|one| !*one.going);
+                let there: Vec<String> = there
+                    .map(|one| format!("{}/{} ({})", one.name, one.version, one.operating_system))
+                    .collect();
+                let has = instead("the director", there.iter().map(String::as_str));
+                let wished = name.or(os).unwrap_or_default();
                 Error::refused(
                     50_003,
-                    format!(
-                        "Stemcell '{}' version '{wanted}' does not exist",
-                        name.or(os).unwrap_or_default()
-                    ),
+                    format!("Stemcell '{wished}' version '{wanted}' does not exist{has}"),
                 )
             })?;
             stemcell["version"] = Value::from(chosen);

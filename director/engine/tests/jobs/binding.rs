@@ -24,7 +24,9 @@ async fn an_upload_that_goes_on_or_failed_is_not_the_latest() {
 
     // One that is asked for by its version is refused for what it is.
     let exact = manifest(1, "").replace("name: r, version: latest", "name: r, version: '2'");
-    assert_eq!(it.deploy(&exact).await.code(), 30_006);
+    let ended = it.deploy(&exact).await;
+    assert_eq!(ended.code(), 30_006);
+    assert!(ended.result.ends_with("; the director has: 1"), "{ended:?}");
     let bytes = release("r", "2", "c", &[a_job("web", "cccc", "")]);
     let upload = Work::UpdateRelease(it.scene.upload(&bytes));
     it.scene.work(upload).await.done();
@@ -133,6 +135,10 @@ async fn a_stemcell_that_is_being_deleted_is_used_by_nobody() {
     let (deleted, ended) = tokio::join!(it.scene.work(delete), deploy);
     deleted.done();
     assert_eq!((ended.state.as_str(), ended.code()), ("error", 50_003));
+    assert!(
+        ended.result.ends_with("; the director has none"),
+        "{ended:?}"
+    );
     assert!(it.calls("create_vm").is_empty());
     another.abort();
 }
