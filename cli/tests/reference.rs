@@ -8,12 +8,9 @@ use std::process::Command;
 
 fn help(verbs: &[String]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_warren"));
-    let output = command
-        .args(verbs)
-        .arg("--help")
-        .env("COLUMNS", "100")
-        .output()
-        .unwrap();
+    // What is set is shown with flags that it stands for.
+    command.env_clear().env("COLUMNS", "100");
+    let output = command.args(verbs).arg("--help").output().unwrap();
     assert!(output.status.success(), "{verbs:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
