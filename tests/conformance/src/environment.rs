@@ -403,7 +403,7 @@ pub fn command(arguments: &[&str]) -> String {
         .iter()
         .map(|each| format!(" '{}'", each.replace('\'', r"'\''")));
     format!(
-        "{}{}",
+        "'{}'{}",
         programs::warren().display(),
         quoted.collect::<String>()
     )

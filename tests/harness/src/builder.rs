@@ -139,6 +139,7 @@ impl ActorBuilder {
     #[track_caller]
     pub fn spawn(self) -> Actor {
         self.check();
+        programs::usual_umask();
         let spec = match serde_json::to_string(&self.spec) {
             Ok(spec) => spec,
             Err(error) => panic!("cannot write the specification: {error}"),

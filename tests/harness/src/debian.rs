@@ -44,6 +44,7 @@ pub fn root(variant: Variant, packages: &[&str]) -> PathBuf {
 }
 
 fn try_root(variant: Variant, packages: &[&str]) -> io::Result<PathBuf> {
+    programs::usual_umask();
     let all = programs::target().join("debian");
     fs::create_dir_all(&all)?;
     let lock = File::create(all.join("lock"))?;

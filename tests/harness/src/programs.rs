@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
+use rustix::fs::Mode;
+use rustix::process::umask;
+
 use crate::gate::shared;
 
 /// The environment variable that names a directory with all of them; nothing is
@@ -167,6 +170,12 @@ fn layout(running: &Path) -> Layout {
         Some(layout) => layout,
         None => panic!("{} is not where cargo puts executables", running.display()),
     }
+}
+
+/// Files that tests make have the usual rights from now on: users of containers read them, whatever whoever runs
+/// the tests keeps from others of files of his own.
+pub(crate) fn usual_umask() {
+    umask(Mode::from_raw_mode(0o022));
 }
 
 fn already_built(name: &str) -> Option<PathBuf> {

@@ -38,6 +38,7 @@ impl RootfsTar {
     }
 
     fn try_new() -> std::io::Result<Self> {
+        crate::programs::usual_umask();
         let directory = tempfile::tempdir()?;
         let root = directory.path().join("root");
         fill(&root)?;

@@ -307,8 +307,9 @@ impl Server {
             .collect::<Vec<_>>();
         let log = at("log");
         let enter = self.machine.enter() + &self.below();
+        // Root may keep its own files from others; containers have other users.
         let script = format!(
-            "{enter}{} >>{log} 2>&1 </dev/null & echo $!",
+            "{enter}umask 077; {} >>{log} 2>&1 </dev/null & echo $!",
             command.join(" ")
         );
         let started = self.actor().run(&["sh", "-c", &script]).success();

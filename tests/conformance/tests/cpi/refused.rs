@@ -12,7 +12,7 @@ fn said(scene: &Scene, input: &[u8]) -> (String, String) {
     let place = scene.server.directory().join("input");
     fs::write(&place, input).unwrap();
     let command = format!(
-        "exec {} cpi -configPath={} <{} >{}",
+        "exec '{}' cpi -configPath={} <{} >{}",
         warren_tests_harness::programs::warren().display(),
         scene.server.directory().join("cpi.json").display(),
         place.display(),

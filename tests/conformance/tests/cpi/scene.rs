@@ -74,7 +74,7 @@ impl Scene {
         let (input, output) = (file("request"), file("answer"));
         fs::write(&input, request.to_string()).unwrap();
         let command = format!(
-            "exec {} cpi -configPath={} <{} >{}",
+            "exec '{}' cpi -configPath={} <{} >{}",
             programs::warren().display(),
             self.server.directory().join("cpi.json").display(),
             input.display(),

@@ -76,7 +76,7 @@ fn snapshots_hold_what_disks_held() {
     scene.kill_director();
     let home = scene.at("home");
     let pid = scene.shell(&format!(
-        "setsid {} serve director --home {} --address 192.0.2.1 --cpi {} --snapshots \
+        "setsid '{}' serve director --home {} --address 192.0.2.1 --cpi {} --snapshots \
          >>{} 2>&1 </dev/null & echo $!",
         programs::warren().display(),
         home.display(),

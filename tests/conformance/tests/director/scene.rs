@@ -57,7 +57,7 @@ impl Scene {
         scene.write_cpi();
         let home = scene.at("home");
         scene.shell(&format!(
-            "{} serve director --home {} --address {ADDRESS} --prepare",
+            "'{}' serve director --home {} --address {ADDRESS} --prepare",
             programs::warren().display(),
             home.display()
         ));
@@ -68,7 +68,7 @@ impl Scene {
         release::write(&scene.at("release"));
         let tarball = scene.at("small.tgz");
         scene.shell(&format!(
-            "cd {} && {} release create --force --tarball {}",
+            "cd {} && '{}' release create --force --tarball {}",
             scene.at("release").display(),
             programs::warren().display(),
             tarball.display()
@@ -102,7 +102,7 @@ impl Scene {
         }
         let tarball = self.at(&format!("{name}.tgz"));
         self.shell(&format!(
-            "cd {} && {} release create --force --tarball {}",
+            "cd {} && '{}' release create --force --tarball {}",
             release.display(),
             programs::warren().display(),
             tarball.display()
@@ -126,7 +126,7 @@ impl Scene {
         let cpi = self.file(
             "cpi.sh",
             &format!(
-                "#!/bin/sh\nexec {} cpi --config {}\n",
+                "#!/bin/sh\nexec '{}' cpi --config {}\n",
                 programs::warren().display(),
                 config.display()
             ),
@@ -152,7 +152,7 @@ impl Scene {
     #[track_caller]
     pub fn start_director(&mut self) {
         let pid = self.spawn(&format!(
-            "{} serve director --home {} --address {ADDRESS} --cpi {} {}",
+            "'{}' serve director --home {} --address {ADDRESS} --cpi {} {}",
             programs::warren().display(),
             self.at("home").display(),
             self.at("cpi.sh").display(),
@@ -242,7 +242,7 @@ impl Scene {
     fn bosh_command(&self, arguments: &[&str]) -> String {
         format!(
             "HOME={} BOSH_ENVIRONMENT=https://{ADDRESS}:25555 BOSH_CA_CERT={} BOSH_CLIENT=admin \
-             BOSH_CLIENT_SECRET={} BOSH_DEPLOYMENT=small BOSH_NON_INTERACTIVE=true {} {}",
+             BOSH_CLIENT_SECRET={} BOSH_DEPLOYMENT=small BOSH_NON_INTERACTIVE=true '{}' {}",
             self.at("user").display(),
             self.at("home/certs/ca.crt").display(),
             self.secret("admin_password"),

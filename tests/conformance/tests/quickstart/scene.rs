@@ -75,7 +75,7 @@ impl Scene {
     #[track_caller]
     pub fn quickstart(&self, flags: &str) -> String {
         let script = format!(
-            "{}exec {} --executable {} --home {} {flags}",
+            "{}exec '{}' --executable '{}' --home {} {flags}",
             self.proxy.exports(),
             programs::workspace().join("scripts/quickstart").display(),
             programs::small_warren().display(),

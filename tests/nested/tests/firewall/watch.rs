@@ -158,7 +158,7 @@ fn nats_hosts_are_resolved_again_and_never_lost() {
     say("10.99.0.1 moving.bosh\n10.99.0.1 staying.bosh\n");
     // A mount namespace of the watcher's own gives it a hosts file of its own.
     let script = format!(
-        "mount --bind {} /etc/hosts && exec {} firewall watch --agent-cgroup /agent \
+        "mount --bind {} /etc/hosts && exec '{}' firewall watch --agent-cgroup /agent \
          --resolve-every 1 --nats moving.bosh:4222 --nats staying.bosh:4223",
         hosts.display(),
         warren_tests_harness::programs::warren().display(),
