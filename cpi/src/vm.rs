@@ -201,7 +201,7 @@ pub(crate) fn remove_directories(places: &Places, cid: &str) -> Result<(), Error
     clear(&disks)?;
     remove_mount_points(&disks)?;
     clear(&data)?;
-    missing_is_fine(std::fs::remove_dir_all(&data)).map_err(Error::host("remove", &data))
+    warren_lib_tree::remove_all(&data).map_err(Error::host("remove", &data))
 }
 
 /// Where a machine's disk is mounted on the host, if it is.

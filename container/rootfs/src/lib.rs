@@ -32,5 +32,3 @@ pub mod source;
 pub mod store;
 mod tree;
 mod unique;
-
-pub use tree::remove_all;

@@ -20,7 +20,6 @@ pub(crate) use copy::copy;
 pub(crate) use info::{Info, Locked};
 
 use crate::config::DiskKind;
-use crate::mounts::missing_is_fine;
 use crate::name::is_id;
 use crate::place::Places;
 use crate::{Error, vm};
@@ -162,11 +161,7 @@ pub(crate) fn size(places: &Places, cid: &str, info: &Info) -> Result<u64, Error
 
 /// Removes a disk's or snapshot's bytes; nothing may be mounted from or in it.
 pub(crate) fn remove_files(path: &Path) -> Result<(), Error> {
-    let removed = match path.is_dir() {
-        true => std::fs::remove_dir_all(path),
-        false => std::fs::remove_file(path),
-    };
-    missing_is_fine(removed).map_err(Error::host("remove", path))
+    warren_lib_tree::remove_all(path).map_err(Error::host("remove", path))
 }
 
 /// Where a disk's mounts inside a machine are from, for its mount table.

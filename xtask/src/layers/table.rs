@@ -108,6 +108,12 @@ pub(super) const TABLE: &[Row] = &[
         bans: NOT_FOR_KERNEL_CODE,
     },
     Row {
+        folder: "lib/tree",
+        uses: Uses::Only(&[]),
+        must_not_know: "whose tree it is",
+        bans: NOT_FOR_KERNEL_CODE,
+    },
+    Row {
         folder: "lib/dns",
         uses: Uses::Only(&[]),
         must_not_know: "files, sockets, BOSH or anything above it",
@@ -190,7 +196,13 @@ pub(super) const TABLE: &[Row] = &[
     },
     Row {
         folder: "container/rootfs",
-        uses: Uses::Only(&["lib/errchain", "lib/tar", "sys/mount", "sys/process"]),
+        uses: Uses::Only(&[
+            "lib/errchain",
+            "lib/tar",
+            "lib/tree",
+            "sys/mount",
+            "sys/process",
+        ]),
         must_not_know: "HTTP servers, the public wires or BOSH",
         bans: NOT_FOR_KERNEL_CODE,
     },
@@ -275,6 +287,7 @@ pub(super) const TABLE: &[Row] = &[
         folder: "garden/server",
         uses: Uses::Only(&[
             "lib/errchain",
+            "lib/tree",
             "wire/garden",
             "container/network",
             "container/rootfs",
@@ -408,6 +421,7 @@ pub(super) const TABLE: &[Row] = &[
             "garden/client",
             "lib/errchain",
             "lib/tar",
+            "lib/tree",
             "sys/mount",
             "wire/agent",
             "wire/cpi",

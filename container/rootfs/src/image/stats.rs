@@ -8,7 +8,7 @@ use super::project::taken;
 use super::{Quota, checked_id};
 use crate::driver::Rung;
 use crate::store::{Error, Store, io};
-use crate::tree::usage;
+use warren_lib_tree::usage;
 
 /// Bytes of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

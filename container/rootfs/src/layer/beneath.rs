@@ -210,7 +210,7 @@ impl Root {
         match unlinkat(parent.fd(), name, AtFlags::empty()) {
             Ok(()) => {}
             Err(Errno::ISDIR) => {
-                crate::tree::remove(parent.fd(), name).map_err(error)?;
+                warren_lib_tree::remove(parent.fd(), name).map_err(error)?;
             }
             Err(errno) => return Err(error(errno)),
         }

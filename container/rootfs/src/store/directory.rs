@@ -7,9 +7,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use warren_lib_tree::usage;
+
 use super::{Error, LayerInfo, io};
 use crate::layer::{Compression, Digest, Dropped};
-use crate::tree::{Method, copy, usage};
+use crate::tree::{Method, copy};
 
 /// Copies `from`, without what is mounted below it, into the empty `to`, sharing blocks where the file system can.
 pub(super) fn copy_into(from: &Path, to: &Path, name: Digest) -> Result<LayerInfo, Error> {

@@ -41,7 +41,7 @@ impl Work {
 
     /// Bytes that are in it by now.
     pub(crate) fn usage(&self) -> Result<u64, Errno> {
-        crate::tree::usage(self.directory.as_fd())
+        warren_lib_tree::usage(self.directory.as_fd())
     }
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     match openat(CWD, parent, flags, Mode::empty()) {
         Err(Errno::NOENT) => Ok(()),
-        parent => crate::tree::remove(parent?.as_fd(), name.as_bytes()),
+        parent => warren_lib_tree::remove(parent?.as_fd(), name.as_bytes()),
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn remove_beneath(root: BorrowedFd<'_>, path: &[u8]) -> Result<(), Er
     };
     let name = name.strip_prefix(b"/").unwrap_or(name);
     match open_beneath(root, above)? {
-        Some(parent) => super::remove(parent.as_fd(), name),
+        Some(parent) => warren_lib_tree::remove(parent.as_fd(), name),
         None => Ok(()),
     }
 }
@@ -40,7 +40,7 @@ pub(crate) fn empty_beneath(root: BorrowedFd<'_>, path: &[u8]) -> Result<(), Err
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         if !matches!(name, b"." | b"..") {
-            super::remove(directory.as_fd(), name)?;
+            warren_lib_tree::remove(directory.as_fd(), name)?;
         }
     }
     Ok(())

@@ -108,7 +108,7 @@ impl Copier<'_> {
         };
         let merges = kind == FileType::Directory && there == Some(FileType::Directory);
         if there.is_some() && !merges {
-            super::remove(to, name.to_bytes())?;
+            warren_lib_tree::remove(to, name.to_bytes())?;
         }
         let key = (stat.st_dev, stat.st_ino);
         if kind != FileType::Directory && stat.st_nlink > 1 {

@@ -17,16 +17,15 @@
 //! What is mounted inside stays inside, also where this machine's mounts are shared, as with systemd; and
 //! what somebody mounts here from outside is never entered when the directory is removed.
 
-use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use warren_container_rootfs::driver::Rung;
-use warren_container_rootfs::remove_all;
 use warren_container_rootfs::store::Store;
 use warren_container_runtime::spec::Bind;
+use warren_lib_tree::remove_all;
 use warren_wire_garden::Error;
 
 use super::error;
@@ -89,7 +88,7 @@ impl Nested {
         let Some(directory) = &self.directory else {
             return Ok(());
         };
-        remove_all(directory, OsStr::new(name)).map_err(|error| match error.kind() {
+        remove_all(&directory.join(name)).map_err(|error| match error.kind() {
             ErrorKind::CrossesDevices => std::io::Error::new(
                 error.kind(),
                 format!(

@@ -438,6 +438,23 @@ fn clients_that_stand_still_hold_up_nobody() {
 }
 
 #[test]
+fn a_tree_deeper_than_there_are_descriptors_is_counted_and_goes() {
+    let world = World::with("deep", &["ulimit=256"]);
+    let client = &world.client;
+    let handle = world.container("deep");
+    // No path may be as long, so it is built from below.
+    let script =
+        "cd /tmp; p=$(yes d | head -n 1000 | tr '\\n' /); mkdir -p t/$p; echo x >t/${p}file
+        for i in 1 2 3 4 5; do mkdir -p n/$p; mv t n/${p}t; mv n t; done; echo done";
+    assert_eq!(client.script(&handle, script).stdout, "done\n");
+    let metrics: Value = client.get(&format!("/containers/{handle}/metrics"));
+    let used = metrics["DiskStat"]["TotalBytesUsed"].as_u64();
+    assert!(used.is_some_and(|used| used > 6000), "{metrics}");
+    client.destroy(&handle);
+    world.close();
+}
+
+#[test]
 fn connections_that_nobody_uses_leave_descriptors_for_calls() {
     let world = World::with("idle", &["ulimit=256"]);
     let mut first = world.client.connect();

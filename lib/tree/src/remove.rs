@@ -1,16 +1,16 @@
-//! Removing a tree, never following a symbolic link nor entering a mount.
+//! Removing a tree.
 
-use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, renameat, unlinkat};
 use rustix::io::Errno;
 
-/// A directory this deep is moved to the top before it is taken apart, so that neither the stack
-/// nor the number of open descriptors depends on what somebody built.
+/// A directory this deep is moved to the top before it is taken apart.
 const DEEPEST: usize = 64;
 
 /// A directory that is no mount point.
@@ -24,8 +24,11 @@ fn open(
 }
 
 /// Removes `name` in `parent` with all below it. Nothing there is success: several processes may
-/// clean up at once. `EXDEV`: something is mounted there.
-pub(crate) fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+/// clean up at once.
+///
+/// # Errors
+/// Those of the kernel. `EXDEV`: something is mounted there.
+pub fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
     match unlinkat(parent, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => return Ok(()),
         Err(Errno::ISDIR) => {}
@@ -46,13 +49,19 @@ pub(crate) fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
     }
 }
 
-/// Removes `name` in `parent` with all below it, never following a symbolic link nor entering a mount.
-/// Nothing there is success.
+/// Removes what is at `path` with all below it. Nothing there is success.
 ///
 /// # Errors
 /// Those of the kernel. [`io::ErrorKind::CrossesDevices`]: something is mounted there; what is not
 /// below that may be gone.
-pub fn remove_all(parent: &Path, name: &OsStr) -> io::Result<()> {
+pub fn remove_all(path: &Path) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Errno::INVAL.into());
+    };
+    let parent = match parent.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => parent,
+    };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     match rustix::fs::open(parent, flags, Mode::empty()) {
         Ok(parent) => Ok(remove(parent.as_fd(), name.as_bytes())?),
@@ -80,7 +89,7 @@ fn empty(top: BorrowedFd<'_>, directory: BorrowedFd<'_>, depth: usize) -> Result
             }
         }
         if depth >= DEEPEST {
-            let place = format!("deep-{}", crate::unique::name());
+            let place = format!("deep-{}", unique());
             match renameat(directory, name, top, place) {
                 Ok(()) => moved = true,
                 Err(Errno::NOENT) => {}
@@ -98,4 +107,13 @@ fn empty(top: BorrowedFd<'_>, directory: BorrowedFd<'_>, depth: usize) -> Result
         }
     }
     Ok(moved)
+}
+
+/// A name that nobody has taken, nor anybody who was killed while he removed the same tree.
+fn unique() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanoseconds = now.map_or(0, |since| since.as_nanos());
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    format!("{}-{nanoseconds:x}-{count}", std::process::id())
 }
