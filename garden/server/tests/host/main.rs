@@ -6,6 +6,7 @@
 )]
 
 mod client;
+mod crowds;
 mod errors;
 mod files;
 mod hostile;
