@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::below::{self, Visit};
 use crate::error::{Error, Step};
 
 const DIRECTORY: OFlags = OFlags::RDONLY
@@ -193,42 +194,25 @@ impl GroupDir {
     /// Ids in this group and every group below it that can be read. Those of threaded groups below are
     /// in their domain's list, and theirs cannot be read.
     pub(crate) fn pids_below(&self, magic: (u64, &'static str)) -> Result<Vec<i32>, Error> {
-        let mut pids = self.pids("cgroup.procs")?;
-        for child in self.children()? {
-            match self
-                .open_child(&child, magic)
-                .and_then(|c| c.pids_below(magic))
-            {
-                Ok(more) => pids.extend(more),
-                Err(e) if e.is_gone() || e.errno() == Some(Errno::OPNOTSUPP) => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(pids)
+        let mut found = Listing(self.pids("cgroup.procs")?);
+        below::visit(self, magic, &mut found)?;
+        Ok(found.0)
     }
 
     /// Removes the groups below, deepest first; the caller removes the group itself by path or
-    /// parent. A group that is still in use is tried again until `deadline`.
+    /// parent. A group that is still in use is tried again until `limit`.
     pub(crate) fn remove_below(
         &self,
         magic: (u64, &'static str),
         started: Instant,
         limit: Duration,
     ) -> Result<(), Error> {
-        for name in self.children()? {
-            // As a rule there is nobody in it and nothing below.
-            if self.remove_child(&name).is_ok() {
-                continue;
-            }
-            let child = match self.open_child(&name, magic) {
-                Ok(child) => child,
-                Err(e) if e.is_gone() => continue,
-                Err(e) => return Err(e),
-            };
-            child.remove_below(magic, started, limit)?;
-            child.retry_remove(magic, started, limit, || self.remove_child(&name))?;
-        }
-        Ok(())
+        let mut removal = Removal {
+            magic,
+            started,
+            limit,
+        };
+        below::visit(self, magic, &mut removal)
     }
 
     /// Removes the child group `name` and all below it. Works where [`Self::remove`] cannot: a
@@ -329,6 +313,39 @@ impl GroupDir {
                 Err(e) => return Err(Error::kernel(Step::Remove, &self.path, e)),
             }
         }
+    }
+}
+
+/// The process ids found so far.
+struct Listing(Vec<i32>);
+
+impl Visit for Listing {
+    fn enter(&mut self, group: &GroupDir) -> Result<bool, Error> {
+        match group.pids("cgroup.procs") {
+            Ok(more) => self.0.extend(more),
+            Err(e) if e.errno() == Some(Errno::OPNOTSUPP) => return Ok(false),
+            Err(e) => return Err(e),
+        }
+        Ok(true)
+    }
+}
+
+struct Removal {
+    magic: (u64, &'static str),
+    started: Instant,
+    limit: Duration,
+}
+
+impl Visit for Removal {
+    fn is_done_unopened(&mut self, parent: &GroupDir, name: &OsStr) -> bool {
+        // As a rule there is nobody in it and nothing below.
+        parent.remove_child(name).is_ok()
+    }
+
+    fn leave(&mut self, parent: &GroupDir, name: &OsStr, group: &GroupDir) -> Result<(), Error> {
+        group.retry_remove(self.magic, self.started, self.limit, || {
+            parent.remove_child(name)
+        })
     }
 }
 

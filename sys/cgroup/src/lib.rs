@@ -17,6 +17,7 @@
 //! Nothing here trusts the path `/sys/fs/cgroup` or assumes that a mount can be seen at all; see
 //! `Documentation/admin-guide/cgroup-v2.rst` in the kernel for what the files mean.
 
+mod below;
 mod dir;
 pub mod error;
 #[doc(hidden)]

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use warren_sys_mount::CGROUP_SUPER_MAGIC;
 
+use crate::below::{self, Visit};
 use crate::dir::GroupDir;
 use crate::error::{Error, Step};
 use crate::group::kill_each;
@@ -183,29 +184,19 @@ impl V1Group {
     /// # Errors
     /// One of them cannot be written to.
     pub fn thaw_below(&self) -> Result<(), Error> {
-        let gone = |result: Result<(), Error>| match result {
+        match below::visit(&self.dir, MAGIC, &mut Thaw) {
             Err(e) if e.is_gone() => Ok(()),
             other => other,
-        };
-        let names = match self.children() {
-            Ok(names) => names,
-            Err(e) => return gone(Err(e)),
-        };
-        for name in names {
-            let child = match self.dir.open_child(&name, MAGIC) {
-                Ok(dir) => Self {
-                    dir,
-                    controllers: self.controllers.clone(),
-                },
-                Err(e) => {
-                    gone(Err(e))?;
-                    continue;
-                }
-            };
-            gone(child.dir.write(&Step::Freeze, "freezer.state", "THAWED"))?;
-            child.thaw_below()?;
         }
-        Ok(())
+    }
+
+    /// Hands over the content of a file of every group below; of those whose file cannot be read,
+    /// none.
+    ///
+    /// # Errors
+    /// A group cannot be opened or listed.
+    pub fn read_below(&self, file: &str, take: impl FnMut(&str)) -> Result<(), Error> {
+        below::visit(&self.dir, MAGIC, &mut Reading { file, take })
     }
 
     fn set_frozen(&self, wanted: &str, state: &'static str, limit: Duration) -> Result<(), Error> {
@@ -297,6 +288,31 @@ impl V1Group {
 
     pub(crate) fn dir(&self) -> &GroupDir {
         &self.dir
+    }
+}
+
+struct Thaw;
+
+impl Visit for Thaw {
+    fn enter(&mut self, group: &GroupDir) -> Result<bool, Error> {
+        match group.write(&Step::Freeze, "freezer.state", "THAWED") {
+            Err(e) if e.is_gone() => Ok(true),
+            other => other.map(|()| true),
+        }
+    }
+}
+
+struct Reading<'a, F> {
+    file: &'a str,
+    take: F,
+}
+
+impl<F: FnMut(&str)> Visit for Reading<'_, F> {
+    fn enter(&mut self, group: &GroupDir) -> Result<bool, Error> {
+        if let Ok(text) = group.read(self.file) {
+            (self.take)(&text);
+        }
+        Ok(true)
     }
 }
 

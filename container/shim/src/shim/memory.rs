@@ -35,7 +35,7 @@ impl Memory {
         Ok(Some(Self {
             watcher: OomWatcher::v1(&group)?,
             below: Some(Below {
-                seen: count_below(&group),
+                seen: count_below(&group)?,
                 group,
             }),
         }))
@@ -53,9 +53,11 @@ impl Memory {
     pub fn kills(&mut self) -> Result<u64, Error> {
         let mut kills = self.watcher.kills()?;
         if let Some(below) = &mut self.below {
-            let now = count_below(&below.group);
-            kills += now.saturating_sub(below.seen);
-            below.seen = now;
+            // What cannot be counted now is still there to be counted at the next kill.
+            if let Ok(now) = count_below(&below.group) {
+                kills += now.saturating_sub(below.seen);
+                below.seen = now;
+            }
         }
         Ok(kills)
     }
@@ -73,16 +75,15 @@ impl AsFd for Memory {
 }
 
 /// The kills in all groups below one. Those that are being removed count nothing.
-fn count_below(group: &V1Group) -> u64 {
-    let names = group.children().unwrap_or_default();
-    let children = names.iter().filter_map(|name| name.to_str());
-    children
-        .filter_map(|name| group.child(name).ok())
-        .map(|child| {
-            let text = child.read("memory.oom_control").unwrap_or_default();
-            let kills = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
-            let kills = kills.and_then(|number| number.trim().parse::<u64>().ok());
-            kills.unwrap_or(0) + count_below(&child)
-        })
-        .sum()
+fn count_below(group: &V1Group) -> Result<u64, Error> {
+    let mut kills = 0;
+    let counted = group.read_below("memory.oom_control", |text| {
+        let told = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        let told = told.and_then(|number| number.trim().parse::<u64>().ok());
+        kills += told.unwrap_or(0);
+    });
+    match counted {
+        Err(e) if !e.is_gone() => Err(e),
+        _ => Ok(kills),
+    }
 }
