@@ -16,24 +16,28 @@ impl Groups {
         // A mount of our own: others may not be there, as in a network namespace of ip-netns(8).
         if let Ok(tree) = warren_sys_mount::detached_cgroup2() {
             let top = format!("/proc/self/fd/{}", tree.root.as_raw_fd());
-            groups.walk(Path::new(&top), "");
+            groups.walk(Path::new(&top));
         }
         groups
     }
 
-    fn walk(&mut self, directory: &Path, name: &str) {
-        // Groups come and go while this looks.
-        let Ok(entries) = std::fs::read_dir(directory) else {
-            return;
-        };
-        for entry in entries.flatten() {
-            let Ok(about) = entry.metadata() else {
+    /// Those below the directory, however deep: whoever is given a group may nest thousands in it.
+    fn walk(&mut self, top: &Path) {
+        let mut todo = vec![(top.to_owned(), String::new())];
+        while let Some((directory, name)) = todo.pop() {
+            // Groups come and go while this looks.
+            let Ok(entries) = std::fs::read_dir(&directory) else {
                 continue;
             };
-            if about.is_dir() {
-                let name = format!("{name}/{}", entry.file_name().to_string_lossy());
-                self.walk(&entry.path(), &name);
-                self.0.insert(about.ino(), name);
+            for entry in entries.flatten() {
+                let Ok(about) = entry.metadata() else {
+                    continue;
+                };
+                if about.is_dir() {
+                    let name = format!("{name}/{}", entry.file_name().to_string_lossy());
+                    self.0.insert(about.ino(), name.clone());
+                    todo.push((entry.path(), name));
+                }
             }
         }
     }
