@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use rustix::fs::OFlags;
 use warren_lib_tar::{Entry, Kind, Time, WriteError, Writer};
 
 use crate::files::{self, FileError, failed};
@@ -102,13 +103,17 @@ fn file_into(writer: &mut Writer<impl Write>, path: &Path, name: Vec<u8>) -> Res
         path: path.to_owned(),
         source,
     };
-    // It may have been rotated away, or be one that only its owner reads.
-    let Ok(file) = File::open(path) else {
+    // It may have been rotated away, or be one that only its owner reads, or a pipe by now, which would be
+    // waited for.
+    let flags = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits().cast_signed();
+    let opened = File::options().read(true).custom_flags(flags).open(path);
+    let Ok((file, about)) = opened.and_then(|file| file.metadata().map(|about| (file, about)))
+    else {
         return Ok(());
     };
-    let Ok(about) = file.metadata() else {
+    if !about.is_file() {
         return Ok(());
-    };
+    }
     let entry = Entry {
         path: name,
         kind: Kind::File,

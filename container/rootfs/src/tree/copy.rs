@@ -35,7 +35,7 @@ pub(crate) struct CopyError {
 }
 
 /// Decides which entries are left out, by their path.
-pub(crate) type Filter<'a> = &'a dyn Fn(&[u8]) -> bool;
+pub(crate) type Filter<'a> = &'a (dyn Fn(&[u8]) -> bool + Sync);
 
 /// Copies all inside `from`, and its own attributes, into `to`.
 pub(crate) fn copy(
@@ -51,7 +51,7 @@ pub(crate) fn copy(
         top: to,
         path: Vec::new(),
     };
-    let outcome = copier.directory(from, to);
+    let outcome = super::with_room(|| copier.directory(from, to)).flatten();
     let path = warren_lib_tar::shown(&copier.path);
     outcome.map_err(|source| CopyError { path, source })
 }

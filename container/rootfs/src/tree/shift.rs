@@ -30,7 +30,7 @@ pub(crate) fn shift(top: BorrowedFd<'_>, maps: &[Map]) -> Result<(), Errno> {
         linked: HashSet::new(),
     };
     let stat = fstat(top)?;
-    shifter.directory(top)?;
+    super::with_room(|| shifter.directory(top)).flatten()?;
     shifter.owner(top, c".", &stat)
 }
 
