@@ -61,7 +61,7 @@ pub fn line(level: Level, event: &str, fields: &[(&str, Value)]) {
     detailed(level, event, fields, &[]);
 }
 
-/// As [`line`], with fields that only who listens hears.
+/// As [`line()`], with fields that only who listens hears.
 pub fn detailed(level: Level, event: &str, fields: &[(&str, Value)], details: &[(&str, Value)]) {
     let format = match AS_JSON.load(Ordering::Relaxed) {
         true => Format::Json,
