@@ -122,6 +122,8 @@ struct Shim<E> {
     kill: Option<Kill>,
     /// Who waits for that.
     killers: Vec<u32>,
+    /// Something can go on of which no event will tell.
+    unsettled: bool,
     done: bool,
 }
 
@@ -164,6 +166,7 @@ impl<E: Engine> Shim<E> {
             stoppers: Vec::new(),
             kill: None,
             killers: Vec::new(),
+            unsettled: false,
             done: false,
         };
         let reading = Some(EventFlags::IN);
@@ -185,9 +188,12 @@ impl<E: Engine> Shim<E> {
                 return Ok(());
             }
             let now = Instant::now();
-            let limit = self
-                .deadline()
-                .map(|deadline| deadline.saturating_duration_since(now));
+            let limit = match std::mem::take(&mut self.unsettled) {
+                true => Some(Duration::ZERO),
+                false => self
+                    .deadline()
+                    .map(|deadline| deadline.saturating_duration_since(now)),
+            };
             for (token, flags) in self.poller.wait(limit)? {
                 self.ready(token, flags);
             }

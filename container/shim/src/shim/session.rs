@@ -23,8 +23,10 @@ impl<E: Engine> Shim<E> {
                 continue;
             };
             self.take_frames(key, &mut connection);
-            self.give_output(key, &mut connection);
             connection.flush();
+            // Nothing is flushed behind it: if the reader took the rest by then, nobody would tell that there is
+            // room for more.
+            self.give_output(key, &mut connection);
             if self.is_over(&connection) {
                 self.leave(key, connection);
                 continue;
@@ -41,7 +43,10 @@ impl<E: Engine> Shim<E> {
 
     fn settle_processes(&mut self) -> Result<(), Errno> {
         for process in self.processes.values_mut() {
+            let was_full = !process.takes_input();
             process.write_input(&self.poller);
+            // Its session is not read, and an empty queue waits for nothing.
+            self.unsettled |= was_full && process.takes_input();
             process.watch(&self.poller)?;
         }
         forget_ended(&mut self.processes, &self.poller);
@@ -219,6 +224,7 @@ impl<E: Engine> Shim<E> {
         {
             connection.send(&Frame::Exit(exit));
             connection.is_told = true;
+            connection.flush();
             // One that can be resumed may have to be given the last bytes once more.
             if !resumes {
                 connection.role = Role::Leaving;

@@ -174,6 +174,22 @@ fn ended_processes_do_not_fill_the_memory() {
 }
 
 #[test]
+fn whoever_reads_as_fast_as_it_comes_gets_all_of_it() {
+    let world = World::new();
+    for _ in 0..150 {
+        let session = world.shell("head -c 1000000 /dev/zero");
+        let id = session.id.clone();
+        drop(session);
+        eventually("the process ends", || {
+            let all = world.depot.processes(HANDLE).unwrap();
+            all.iter().any(|each| each.id == id && each.exit.is_some())
+        });
+        // Nothing else happens from here on that could make the shim look again.
+        assert_eq!(world.attach(&id).wait().unwrap().stdout.len(), 1_000_000);
+    }
+}
+
+#[test]
 fn a_client_of_before_ends_input_and_output_by_hanging_up() {
     let world = World::new();
     let path = world.depot.path(HANDLE).join("shim.sock");
