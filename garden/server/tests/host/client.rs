@@ -168,7 +168,7 @@ impl Client {
             let mut control = control;
             while body.len() < length {
                 let mut more = [0; 4096];
-                let count = control.read(&mut more).unwrap();
+                let count = read(&mut control, &mut more);
                 body.extend_from_slice(&more[..count]);
             }
             return Err(Answer {
@@ -205,7 +205,7 @@ impl Client {
         let mut bytes = Vec::new();
         let head = loop {
             let mut more = [0; 4096];
-            let count = stream.read(&mut more).unwrap();
+            let count = read(&mut stream, &mut more);
             assert!(count > 0, "{method} {target}: no head");
             bytes.extend_from_slice(&more[..count]);
             if let Some(head) = parse_response_head(&bytes).unwrap() {
@@ -264,7 +264,7 @@ impl Process {
                 return serde_json::from_slice(&line).unwrap();
             }
             let mut more = [0; 4096];
-            let count = self.control.read(&mut more).unwrap();
+            let count = read(&mut self.control, &mut more);
             assert!(count > 0, "control ended without a last line");
             self.received.extend_from_slice(&more[..count]);
         }
@@ -305,6 +305,17 @@ pub fn shell(script: &str) -> ProcessSpec {
         args: vec!["-c".to_owned(), script.to_owned()],
         user: "root".to_owned(),
         ..ProcessSpec::default()
+    }
+}
+
+/// Reads once. A socket with a time-out is interrupted by much that is no signal of anybody's.
+#[track_caller]
+fn read(stream: &mut UnixStream, buffer: &mut [u8]) -> usize {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return done.unwrap(),
+        }
     }
 }
 
