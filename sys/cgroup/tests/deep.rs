@@ -47,11 +47,13 @@ fn nest<G>(top: G, create: impl Fn(&G, &str) -> G) -> (G, G) {
     (deepest, beside.unwrap())
 }
 
-fn ids(waiters: &[Waiter]) -> Vec<i32> {
+/// These, in any order, and nobody else.
+fn assert_found(waiters: &[Waiter], mut found: Vec<i32>) {
     let ids = waiters.iter().map(|w| w.pid().as_raw_nonzero().get());
     let mut ids: Vec<i32> = ids.collect();
     ids.sort_unstable();
-    ids
+    found.sort_unstable();
+    assert_eq!(found, ids);
 }
 
 fn in_v2() {
@@ -61,9 +63,7 @@ fn in_v2() {
     let mut waiters = [Waiter::new(), Waiter::new()];
     deepest.add(waiters[0].pid()).unwrap();
     beside.add(waiters[1].pid()).unwrap();
-    let mut found = test.group.procs_below().unwrap();
-    found.sort_unstable();
-    assert_eq!(found, ids(&waiters));
+    assert_found(&waiters, test.group.procs_below().unwrap());
     test.group.kill_by_signals(SOON).unwrap();
     assert!(waiters.iter_mut().all(Waiter::wait_exit));
     test.group.remove_child("top", SOON).unwrap();
@@ -78,9 +78,7 @@ fn in_v1() {
     let mut waiters = [Waiter::new(), Waiter::new()];
     deepest.add(waiters[0].pid()).unwrap();
     beside.add(waiters[1].pid()).unwrap();
-    let mut found = test.group.procs_below().unwrap();
-    found.sort_unstable();
-    assert_eq!(found, ids(&waiters));
+    assert_found(&waiters, test.group.procs_below().unwrap());
     // Who is frozen by a manager inside does not die before it is thawed there.
     deepest.freeze(SOON).unwrap();
     test.group.kill(SOON).unwrap();
