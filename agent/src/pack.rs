@@ -212,8 +212,19 @@ fn close(pattern: &[u8], reached: &mut [bool], begins_name: bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::{Writer, file_into, matches};
     use proptest::prelude::*;
+
+    #[test]
+    fn a_log_that_is_a_pipe_by_now_is_not_waited_for() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("log");
+        let mode = rustix::fs::Mode::RUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let mut written = Vec::new();
+        file_into(&mut Writer::new(&mut written), &path, b"log".to_vec()).unwrap();
+        assert!(written.is_empty());
+    }
 
     #[test]
     fn patterns() {
